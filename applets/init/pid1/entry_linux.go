@@ -1,0 +1,67 @@
+package pid1
+
+import (
+	"unsafe"
+
+	"util/internal/sig"
+	"util/internal/sys"
+)
+
+// Names that make a process an init, as the base name of argv[0]; or behind Multicall as the first argument.
+const (
+	Name      = "init"
+	Multicall = "util"
+)
+
+// entry is called by _rt0_util in the first microsecond of the process, with all signals blocked. stack is what the
+// kernel put on the stack, mask the signal mask that was in force. If this is a plain run of init, it becomes init
+// and does not return; else it returns and has changed nothing.
+func entry(stack unsafe.Pointer, mask sig.Set) {
+	const word = unsafe.Sizeof(uintptr(0))
+	argc := *(*int)(stack)
+	argv := (**byte)(unsafe.Add(stack, word))
+	first := nameEnd(unsafe.Slice(argv, argc))
+	if first == 0 {
+		return
+	}
+	envp := (**byte)(unsafe.Add(stack, (argc+2)*int(word)))
+	var s supervisor
+	if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason != None {
+		return
+	}
+	s.envp = envp
+	s.mask = mask
+	s.run()
+}
+
+// nameEnd returns how many words of argv name init: 1 for "init", 2 for "util init", 0 if they name something else.
+func nameEnd(argv []*byte) int {
+	if len(argv) == 0 {
+		return 0
+	}
+	switch base(sys.String(argv[0])) {
+	case Name:
+		return 1
+	case Multicall:
+		if len(argv) > 1 && sys.String(argv[1]) == Name {
+			return 2
+		}
+	}
+	return 0
+}
+
+// base is the part of path behind its last slash.
+func base(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}
+
+// entryPC returns the address of _rt0_util.
+func entryPC() uintptr
+
+// EntryPC returns the address of the early entry, which the linker flag -E makes the entry point of the program.
+func EntryPC() uintptr { return entryPC() }

@@ -1,0 +1,95 @@
+package pid1
+
+import (
+	"unsafe"
+
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal decides where the command is to stand, and prepares the controlling terminal, if there is one, to be handed
+// over. There are three cases.
+//
+//   - No controlling terminal: the command leads a new session.
+//   - Init leads the terminal's session (docker run -it): init gives the terminal up, and the command leads a new
+//     session that owns it. From then on the terminal's signals are none of init's business.
+//   - Init is a job in somebody else's session (an interactive shell): the command becomes a process group in that
+//     session, in the foreground if init's group was. Init keeps the terminal open to hand it over again after a stop.
+func (s *supervisor) terminal() (place proc.Place, fd int) {
+	s.console = -1
+	fd = openTerminal()
+	if fd < 0 {
+		return proc.NewSession, -1
+	}
+	if sys.Getsid() == s.self {
+		giveUp(fd)
+		return proc.TerminalOwner, fd
+	}
+	s.jobs = true
+	s.console = fd
+	if foreground(fd) == sys.Getpgid() {
+		return proc.Foreground, fd
+	}
+	return proc.Background, fd
+}
+
+// openTerminal opens the controlling terminal, or returns -1 if there is none.
+func openTerminal() int {
+	fd, e := sys.Open(unsafe.StringData("/dev/tty\x00"), unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	switch e {
+	case 0:
+		return fd
+	case unix.ENXIO: // there is none
+		return -1
+	}
+	// No usable /dev: the terminal may still be one of the standard files.
+	for fd := 0; fd <= 2; fd++ {
+		if sid, e := sys.IoctlGetInt(fd, unix.TIOCGSID); e == 0 && sid == sys.Getsid() {
+			return fd
+		}
+	}
+	return -1
+}
+
+// giveUp makes init, a session leader, give up its controlling terminal. The kernel then sends HUP and CONT to the
+// foreground group, to which init belongs (ioctl_tty(2), TIOCNOTTY). They are taken back here, so that they do not
+// reach the command; a HUP or CONT that was pending before stays.
+func giveUp(fd int) {
+	before := sys.Sigpending()
+	if e := sys.Ioctl(fd, unix.TIOCNOTTY, 0); e != 0 {
+		return
+	}
+	ours := (sig.Of(sig.HUP) | sig.Of(sig.CONT)) &^ before
+	var now unix.Timespec
+	var info sys.Siginfo
+	for e := sys.Errno(0); e == 0; {
+		_, e = sys.Sigtimedwait(ours, &info, &now)
+	}
+}
+
+// foreground returns the foreground process group of the terminal, or -1.
+func foreground(fd int) int32 {
+	group, e := sys.IoctlGetInt(fd, unix.TIOCGPGRP)
+	if e != 0 {
+		return -1
+	}
+	return group
+}
+
+// handOver makes the command's group the foreground group if init's own is. SIGTTOU, which this would raise in a
+// background process, is blocked.
+func (s *supervisor) handOver() {
+	if s.console >= 0 && foreground(s.console) == sys.Getpgid() {
+		sys.IoctlSetInt(s.console, unix.TIOCSPGRP, s.pid)
+	}
+}
+
+// takeBack makes init's own group the foreground group if the command's is, for whoever goes on after init.
+func (s *supervisor) takeBack() {
+	if s.console >= 0 && foreground(s.console) == s.pid {
+		sys.IoctlSetInt(s.console, unix.TIOCSPGRP, sys.Getpgid())
+	}
+}

@@ -1,0 +1,193 @@
+package proc
+
+import (
+	"unsafe"
+
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// Place is where a new process stands among sessions and process groups.
+type Place uint8
+
+const (
+	NewSession    Place = iota // leads a session of its own, without a controlling terminal
+	TerminalOwner              // leads a session of its own, whose controlling terminal is Start.Terminal
+	Background                 // leads a process group of its own in the caller's session
+	Foreground                 // the same, and that group is the foreground group of Start.Terminal
+)
+
+// Start describes a command to start, and takes down how that went.
+type Start struct {
+	Argv     **byte         // NULL-terminated. Argv[-1] must exist: the shell's name goes there for a script without "#!"
+	Envp     **byte         // NULL-terminated
+	Path     string         // where a name without a slash is searched
+	Listen   **byte         // the LISTEN_PID entry of Envp if it names the caller (sd_listen_fds(3)), or nil
+	Place    Place          // its session and process group
+	Terminal int            // see Place
+	Mask     sig.Set        // its signal mask
+	Chld     *sys.Sigaction // its disposition of SIGCHLD
+
+	// The results. The child writes them through the memory that it shares with its parent until its exec, so they
+	// stay zero under an emulator that makes a fork of every vfork (qemu-user).
+
+	Errno   sys.Errno // why the exec failed, or 0
+	Found   bool      // there was a file to execute
+	TermErr sys.Errno // why the terminal could not be handed over, or 0
+}
+
+// DefaultPath is searched when the environment has no PATH.
+const DefaultPath = "/usr/local/bin:/bin:/usr/bin"
+
+// Run starts the command as a child of the caller and returns its pid once the exec has succeeded or failed; it failed
+// if Errno is set, and then the child has ended with ExitCannot or ExitNotFound. Errors are those of clone(2): EAGAIN
+// (a limit on processes), ENOMEM.
+//
+// The child is made with vfork's semantics (clone(2), CLONE_VM and CLONE_VFORK): it shares the caller's memory, the
+// caller sleeps, and nothing is copied. All signals must be blocked. It is for code that runs before the runtime only:
+// the child calls Go code on the caller's stack.
+func (s *Start) Run() (pid int32, e sys.Errno) {
+	r := vfork(s, uintptr(len(s.Path)+len(sys.String(*s.Argv))+listenPidSize+2))
+	if r > ^uintptr(4095) {
+		return -1, sys.Errno(-r)
+	}
+	return int32(r), 0
+}
+
+// vfork makes the child, which calls child(s, p) on a stack that begins below the caller's frames, p being size bytes
+// of memory between the two. It returns what clone(2) returned.
+//
+//go:noescape
+func vfork(s *Start, size uintptr) (r uintptr)
+
+// child is the child's life up to the exec. The assembly of vfork calls it.
+func child(s *Start, scratch unsafe.Pointer) {
+	switch s.Place {
+	case NewSession:
+		sys.Setsid()
+	case TerminalOwner:
+		sys.Setsid()
+		s.TermErr = sys.Ioctl(s.Terminal, unix.TIOCSCTTY, 0)
+	case Background:
+		sys.Setpgid()
+	case Foreground:
+		sys.Setpgid()
+		s.TermErr = sys.IoctlSetInt(s.Terminal, unix.TIOCSPGRP, sys.Getpid())
+	}
+	if s.Listen != nil {
+		*s.Listen = (*byte)(scratch)
+		scratch = unsafe.Add(scratch, putListenPid(scratch, sys.Getpid()))
+	}
+	if s.Chld.Handler != sys.SigDfl {
+		sys.RtSigaction(sig.CHLD, s.Chld, nil)
+	}
+	sys.Sigprocmask(s.Mask)
+	s.Errno = s.exec(scratch)
+	if s.Found {
+		sys.Exit(ExitCannot)
+	}
+	sys.Exit(ExitNotFound)
+}
+
+// exec is execvp(3): it searches Path for a name without a slash, goes on behind what cannot be reached, and gives a
+// file that is no executable format to /bin/sh. It returns only with an error: EACCES if a file was found that may not
+// be executed and nothing else was.
+func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
+	name := sys.String(*s.Argv)
+	for i := 0; i < len(name); i++ {
+		if name[i] == '/' {
+			return s.execFile(*s.Argv)
+		}
+	}
+	if name == "" {
+		return unix.ENOENT
+	}
+	denied := false
+	for rest, more := s.Path, true; more; {
+		var dir string
+		dir, rest, more = cut(rest)
+		n := put(scratch, 0, dir)
+		if n > 0 { // an empty entry is the working directory
+			n = put(scratch, n, "/")
+		}
+		n = put(scratch, n, name)
+		put(scratch, n, "\x00")
+		switch e := s.execFile((*byte)(scratch)); e {
+		case unix.ENOENT, unix.ENOTDIR:
+			if s.Found {
+				return e // it is there, but its interpreter is not
+			}
+		case unix.EACCES: // another directory may have one that may be executed
+			denied = true
+		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // a directory that cannot be reached
+		default:
+			return e
+		}
+	}
+	s.Found = denied
+	if denied {
+		return unix.EACCES
+	}
+	return unix.ENOENT
+}
+
+// execFile executes one file. Found tells afterwards whether there was one.
+func (s *Start) execFile(path *byte) sys.Errno {
+	e := sys.Execve(path, s.Argv, s.Envp)
+	switch e {
+	case unix.ENOENT, unix.ENOTDIR: // either it is missing, or the interpreter that it names is
+		s.Found = sys.Access(path) == 0
+	case unix.ENOEXEC:
+		s.Found = true
+		// Nobody else needs the entry in front of the command's argv: it is init's own option or name.
+		argv := (**byte)(unsafe.Add(unsafe.Pointer(s.Argv), -int(unsafe.Sizeof(s.Argv))))
+		*argv = unsafe.StringData(shell)
+		*s.Argv = path
+		sys.Execve(unsafe.StringData(shell), argv, s.Envp)
+	default:
+		s.Found = true
+	}
+	return e
+}
+
+const shell = "/bin/sh\x00"
+
+// cut splits a PATH at its first colon.
+func cut(path string) (dir, rest string, more bool) {
+	for i := 0; i < len(path); i++ {
+		if path[i] == ':' {
+			return path[:i], path[i+1:], true
+		}
+	}
+	return path, "", false
+}
+
+// put copies text to p+n and returns the offset behind it.
+func put(p unsafe.Pointer, n int, text string) int {
+	for i := 0; i < len(text); i++ {
+		*(*byte)(unsafe.Add(p, n)) = text[i]
+		n++
+	}
+	return n
+}
+
+const (
+	listenPid     = "LISTEN_PID="
+	listenPidSize = len(listenPid) + 10 + 1 // with the longest pid and the NUL
+)
+
+// putListenPid writes the C string LISTEN_PID=pid to p and returns its size.
+func putListenPid(p unsafe.Pointer, pid int32) int {
+	n := put(p, 0, listenPid)
+	unit := int32(1)
+	for pid/unit >= 10 {
+		unit *= 10
+	}
+	for ; unit > 0; unit /= 10 {
+		*(*byte)(unsafe.Add(p, n)) = byte('0' + pid/unit%10)
+		n++
+	}
+	return put(p, n, "\x00")
+}

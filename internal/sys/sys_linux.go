@@ -1,0 +1,219 @@
+package sys
+
+import (
+	"syscall"
+	"unsafe"
+
+	"util/internal/sig"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errno is the kernel's error number, 0 for success. Before the runtime boots it may be compared, not printed: see
+// [ErrnoText].
+type Errno = syscall.Errno
+
+// Call makes the system call nr and returns what the kernel returned: a value, or a negative errno from -4095 to -1.
+func Call(nr, a1, a2, a3, a4, a5, a6 uintptr) (r uintptr)
+
+// result splits what [Call] returned into value and errno.
+func result(r uintptr) (int, Errno) {
+	if r > ^uintptr(4095) {
+		return -1, Errno(-r)
+	}
+	return int(r), 0
+}
+
+// errno is [result] for calls whose value means nothing.
+func errno(r uintptr) Errno {
+	_, e := result(r)
+	return e
+}
+
+// sigsetSize is the size in bytes of the kernel's signal set (sigprocmask(2), "C library/kernel differences").
+const sigsetSize = 8
+
+// Siginfo is the part of siginfo_t that init reads, laid out as for SIGCHLD and for signals sent by a process
+// (sigaction(2), "The siginfo_t argument to a SA_SIGINFO handler").
+type Siginfo struct {
+	Signo  int32
+	Errno  int32
+	Code   int32
+	_      int32
+	Pid    int32
+	UID    uint32
+	Status int32
+	_      [100]byte
+}
+
+// Sigaction is the kernel's struct sigaction (sigaction(2)).
+type Sigaction struct {
+	Handler  uintptr
+	Flags    uint64
+	Restorer uintptr
+	Mask     uint64
+}
+
+// Handlers of [Sigaction] (signal(7), "Signal dispositions").
+const (
+	SigDfl = 0
+	SigIgn = 1
+)
+
+// Getpid is getpid(2).
+func Getpid() int32 { return int32(Call(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)) }
+
+// Getsid is getsid(2) for the caller: the ID of its session, 0 where the leader is in an outer PID namespace.
+func Getsid() int32 { return int32(Call(unix.SYS_GETSID, 0, 0, 0, 0, 0, 0)) }
+
+// Getpgid is getpgid(2) for the caller: its process group.
+func Getpgid() int32 { return int32(Call(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)) }
+
+// Setsid is setsid(2).
+func Setsid() Errno { return errno(Call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)) }
+
+// Setpgid is setpgid(0, 0): the caller becomes the leader of a process group of its own.
+func Setpgid() Errno { return errno(Call(unix.SYS_SETPGID, 0, 0, 0, 0, 0, 0)) }
+
+// Kill is kill(2): pid > 0 a process, pid < -1 the process group -pid, 0 the caller's group.
+func Kill(pid int32, signal sig.Signal) Errno {
+	return errno(Call(unix.SYS_KILL, uintptr(pid), uintptr(signal), 0, 0, 0, 0))
+}
+
+// Exit is exit_group(2). It does not return.
+func Exit(status int) {
+	for {
+		Call(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
+	}
+}
+
+// Sigprocmask is rt_sigprocmask(2) with SIG_SETMASK.
+func Sigprocmask(set sig.Set) Errno {
+	return errno(Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&set)), 0, sigsetSize, 0, 0))
+}
+
+// Sigpending is rt_sigpending(2).
+func Sigpending() (set sig.Set) {
+	Call(unix.SYS_RT_SIGPENDING, uintptr(unsafe.Pointer(&set)), sigsetSize, 0, 0, 0, 0)
+	return set
+}
+
+// RtSigaction is rt_sigaction(2): it sets the disposition of a signal to act and stores the former one in old. Either may be nil.
+func RtSigaction(signal sig.Signal, act, old *Sigaction) Errno {
+	return errno(Call(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0))
+}
+
+// Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil timeout waits without
+// limit. Errors: EAGAIN when the time is up, EINTR.
+func Sigtimedwait(set sig.Set, info *Siginfo, timeout *unix.Timespec) (signal int, e Errno) {
+	return result(Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
+}
+
+// Waitid is waitid(2). With WNOHANG and nothing to report, info.Pid is 0.
+func Waitid(idType int, id int32, info *Siginfo, options int, usage *unix.Rusage) Errno {
+	return errno(Call(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(info)), uintptr(options), uintptr(unsafe.Pointer(usage)), 0))
+}
+
+// Wait4 is wait4(2) without a place for the status: it reaps.
+func Wait4(pid int32, options int, usage *unix.Rusage) (int, Errno) {
+	return result(Call(unix.SYS_WAIT4, uintptr(pid), 0, uintptr(options), uintptr(unsafe.Pointer(usage)), 0, 0))
+}
+
+// Prctl is prctl(2) with one argument.
+func Prctl(option int, arg uintptr) Errno {
+	return errno(Call(unix.SYS_PRCTL, uintptr(option), arg, 0, 0, 0, 0))
+}
+
+// Open is openat(2) for a path that ends with a NUL byte.
+func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
+	at := unix.AT_FDCWD
+	return result(Call(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(flags), uintptr(mode), 0, 0))
+}
+
+// Access is faccessat(2) with F_OK for a path that ends with a NUL byte: does it exist?
+func Access(path *byte) Errno {
+	at := unix.AT_FDCWD
+	return errno(Call(unix.SYS_FACCESSAT, uintptr(at), uintptr(unsafe.Pointer(path)), unix.F_OK, 0, 0, 0))
+}
+
+// Read is read(2).
+func Read(fd int, p []byte) (int, Errno) {
+	return result(Call(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+}
+
+// Write is write(2).
+func Write(fd int, p []byte) (int, Errno) {
+	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+}
+
+// Send is sendto(2) on a connected socket.
+func Send(fd int, p []byte, flags int) (int, Errno) {
+	return result(Call(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
+}
+
+// WriteNowait is pwritev2(2) at the current offset with RWF_NOWAIT (for pipes since Linux 6.5): EAGAIN where it would
+// have to wait, EOPNOTSUPP where the file cannot say.
+func WriteNowait(fd int, p []byte) (int, Errno) {
+	iov := [2]uintptr{uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))}
+	const here = ^uintptr(0)
+	return result(Call(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, here, 0, unix.RWF_NOWAIT))
+}
+
+// Writable is ppoll(2) for one file with no waiting: can something be written to fd now?
+func Writable(fd int) bool {
+	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
+	var now unix.Timespec
+	n, _ := result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0))
+	return n == 1 && p.Revents&unix.POLLOUT != 0
+}
+
+// Fstat is fstat(2), reduced to the file's mode.
+func Fstat(fd int) (mode uint32, e Errno) {
+	var st unix.Stat_t
+	e = errno(Call(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(&st)), 0, 0, 0, 0))
+	return st.Mode, e
+}
+
+// Dup3 is dup3(2): newfd becomes a copy of oldfd.
+func Dup3(oldfd, newfd, flags int) Errno {
+	return errno(Call(unix.SYS_DUP3, uintptr(oldfd), uintptr(newfd), uintptr(flags), 0, 0, 0))
+}
+
+// Close is close(2).
+func Close(fd int) Errno { return errno(Call(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)) }
+
+// CloseRange is close_range(2), Linux 5.9: it closes first to last, both included. ENOSYS on an older kernel.
+func CloseRange(first, last uint) Errno {
+	return errno(Call(unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(last), 0, 0, 0, 0))
+}
+
+// Getdents is getdents64(2).
+func Getdents(fd int, p []byte) (int, Errno) {
+	return result(Call(unix.SYS_GETDENTS64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+}
+
+// Chdir is chdir(2) for a path that ends with a NUL byte.
+func Chdir(path *byte) Errno {
+	return errno(Call(unix.SYS_CHDIR, uintptr(unsafe.Pointer(path)), 0, 0, 0, 0, 0))
+}
+
+// Execve is execve(2). It returns only when it fails.
+func Execve(path *byte, argv, envp **byte) Errno {
+	return errno(Call(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(argv)), uintptr(unsafe.Pointer(envp)), 0, 0, 0))
+}
+
+// Ioctl is ioctl(2) with a value for its argument.
+func Ioctl(fd int, request uint, arg uintptr) Errno {
+	return errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), arg, 0, 0, 0))
+}
+
+// IoctlGetInt is ioctl(2) for the requests that store an int, such as TIOCGPGRP and TIOCGSID (ioctl_tty(2)).
+func IoctlGetInt(fd int, request uint) (value int32, e Errno) {
+	e = errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value)), 0, 0, 0))
+	return value, e
+}
+
+// IoctlSetInt is ioctl(2) for the requests that read an int, such as TIOCSPGRP (ioctl_tty(2)).
+func IoctlSetInt(fd int, request uint, value int32) Errno {
+	return errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value)), 0, 0, 0))
+}
