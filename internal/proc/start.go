@@ -62,7 +62,9 @@ func (s *Start) Run() (pid int32, e sys.Errno) {
 //go:noescape
 func vfork(s *Start, size uintptr) (r uintptr)
 
-// child is the child's life up to the exec. The assembly of vfork calls it.
+// child is the child's life up to the exec.
+//
+//lint:ignore U1000 the assembly of vfork calls it
 func child(s *Start, scratch unsafe.Pointer) {
 	switch s.Place {
 	case NewSession:

@@ -141,3 +141,6 @@ func Of(s Signal) Set { return 1 << (s - 1) }
 
 // Has reports whether s is in the set.
 func (set Set) Has(s Signal) bool { return set&Of(s) != 0 }
+
+// Names lists the canonical names in the order of the numbers.
+func Names() []string { return names[HUP:] }

@@ -14,5 +14,8 @@
 //     channels, or package variables that code initializes.
 //   - An index out of range is a bug that ends the process; there is nobody to print the panic.
 //
+// Memory counts as well: on the way of a plain run, a string constant that is passed to the kernel, a jump table or a
+// package variable each cost a page fault and 64 kB that would not be touched otherwise. TestWeight counts them.
+//
 // TestCallGraph reads the linked binary and fails with the path to whatever breaks the rule.
 package pid1

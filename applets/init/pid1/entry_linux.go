@@ -16,6 +16,8 @@ const (
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked. stack is what the
 // kernel put on the stack, mask the signal mask that was in force. If this is a plain run of init, it becomes init
 // and does not return; else it returns and has changed nothing.
+//
+//lint:ignore U1000 the assembly of _rt0_util calls it
 func entry(stack unsafe.Pointer, mask sig.Set) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*int)(stack)
@@ -29,6 +31,7 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason != None {
 		return
 	}
+	s.argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (first+s.Command)*int(word)))
 	s.envp = envp
 	s.mask = mask
 	s.run()

@@ -19,7 +19,7 @@ type getopt struct {
 // next returns the next option and its value, or nil at the end. An option that is not in the table, or lacks its
 // value, or has one that it does not take, is described in p.
 func (g *getopt) next(p *Problem) (opt *Option, value string) {
-	g.name, g.letter, g.hasValue = "", 0, false
+	g.letter, g.hasValue = 0, false
 	if g.short != "" {
 		return g.nextShort(p)
 	}
@@ -35,7 +35,7 @@ func (g *getopt) next(p *Problem) (opt *Option, value string) {
 		return nil, ""
 	}
 	if arg[1] != '-' {
-		g.short = arg[1:]
+		g.name, g.short = "", arg[1:]
 		return g.nextShort(p)
 	}
 	name, value, hasValue := cut(arg, '=')

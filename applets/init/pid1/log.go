@@ -271,7 +271,7 @@ func (s *supervisor) sayCannotExec(name string, cmd *proc.Start) {
 		t.str("found, but the interpreter of its #! line or its dynamic loader is missing")
 	case cmd.Errno == unix.ENOENT && base(name) == name:
 		t.str("not found in PATH ")
-		t.quoted(s.path)
+		t.quoted(s.searchPath())
 	case cmd.Errno == unix.ENOEXEC:
 		t.str("neither an executable for this machine nor a script that /bin/sh can run")
 	default:

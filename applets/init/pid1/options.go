@@ -13,10 +13,11 @@ type Options struct {
 	ParentDeath sig.Signal             // sent to init when its parent ends; 0 none
 	Rewrite     [sig.Max + 1]Rewriting // by the signal that arrives
 
-	argv   **byte // the command and its arguments, within the argv of init
-	envp   **byte // the environment
-	path   string // PATH
-	listen **byte // the LISTEN_PID entry of the environment, or nil
+	// Where in argv and envp something stands. Numbers, not pointers: a pointer stored through a pointer makes the
+	// compiler ask whether the garbage collector is running, which costs a page fault.
+	Command   int // the command's name, in the argv given to Parse
+	path      int // the PATH entry, in envp; -1 if there is none
+	listenPid int // the LISTEN_PID entry, in envp; -1 if there is none
 }
 
 // Rewriting says what is forwarded in place of a signal.

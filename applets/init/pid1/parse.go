@@ -1,7 +1,6 @@
 package pid1
 
 import (
-	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
 )
@@ -36,8 +35,6 @@ type Problem struct {
 
 // Parse reads the arguments behind init's own name, and the variables of init in envp, into o. A flag beats its
 // variable; for --rewrite, signal by signal. Options end at the first argument that is not one, or at "--".
-//
-// Its slices must stay as they are while o is used; argv must be part of a NULL-terminated array with an entry before it.
 func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	if p = o.parseEnv(envp); p.Reason != None {
 		return p
@@ -64,31 +61,30 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	if g.i == len(argv) {
 		return Problem{Reason: NoCommand}
 	}
-	o.argv = &argv[g.i]
+	o.Command = g.i
 	return p
 }
 
 // parseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID.
 func (o *Options) parseEnv(envp []*byte) (p Problem) {
-	o.path = proc.DefaultPath
+	o.path, o.listenPid = -1, -1
 	for i, entry := range envp {
 		// Most entries are told apart by their first letter, without reading the rest.
 		switch *entry {
 		case 'P':
-			if text := sys.String(entry); len(text) >= 5 && text[:5] == "PATH=" {
-				o.path = text[5:]
+			if hasPrefix(sys.String(entry), pathVar) {
+				o.path = i
 			}
 		case 'L':
-			if text := sys.String(entry); len(text) > 11 && text[:11] == "LISTEN_PID=" {
-				o.listen = &envp[i]
+			if hasPrefix(sys.String(entry), listenPidVar) {
+				o.listenPid = i
 			}
 		case 'U':
 			text := sys.String(entry)
-			if len(text) <= len(EnvPrefix) || text[:len(EnvPrefix)] != EnvPrefix {
-				continue
-			}
-			if p = o.parseVariable(text); p.Reason != None {
-				return p
+			if hasPrefix(text, EnvPrefix) {
+				if p = o.parseVariable(text); p.Reason != None {
+					return p
+				}
 			}
 		}
 	}
@@ -186,6 +182,17 @@ func setBool(b *bool, value string, given bool) (r Reason, bad string) {
 		return BadBool, value
 	}
 	return None, ""
+}
+
+// Variables that init reads beside its own.
+const (
+	pathVar      = "PATH="
+	listenPidVar = "LISTEN_PID="
+)
+
+// hasPrefix reports whether text begins with prefix.
+func hasPrefix(text, prefix string) bool {
+	return len(text) >= len(prefix) && text[:len(prefix)] == prefix
 }
 
 // cut splits text at the first sep.

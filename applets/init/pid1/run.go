@@ -38,12 +38,14 @@ func (s *supervisor) start() {
 	cmd := proc.Start{
 		Argv: s.argv,
 		Envp: s.envp,
-		Path: s.path,
+		Path: s.searchPath(),
 		Mask: s.mask,
 		Chld: &chld,
 	}
-	if s.listen != nil && number(sys.String(*s.listen)[len("LISTEN_PID="):]) == int(s.self) {
-		cmd.Listen = s.listen
+	if s.listenPid >= 0 {
+		if entry := s.env(s.listenPid); number(sys.String(*entry)[len(listenPidVar):]) == int(s.self) {
+			cmd.Listen = entry
+		}
 	}
 	cmd.Place, cmd.Terminal = s.terminal()
 	name := *s.argv // the child may move it
@@ -64,6 +66,19 @@ func (s *supervisor) start() {
 	}
 }
 
+// env returns the address of the environment's entry i.
+func (s *supervisor) env(i int) **byte {
+	return (**byte)(unsafe.Add(unsafe.Pointer(s.envp), i*int(unsafe.Sizeof(s.envp))))
+}
+
+// searchPath returns where the command is searched.
+func (s *supervisor) searchPath() string {
+	if s.path < 0 {
+		return proc.DefaultPath
+	}
+	return sys.String(*s.env(s.path))[len(pathVar):]
+}
+
 // endUnstarted says why the command could not be executed and ends init.
 func (s *supervisor) endUnstarted(name string, cmd *proc.Start) {
 	s.sayCannotExec(name, cmd)
@@ -77,7 +92,8 @@ func (s *supervisor) endUnstarted(name string, cmd *proc.Start) {
 // letGo makes init hold nothing that is the command's: a file system can be unmounted, and the other end of a pipe sees
 // the command close it. stderr stays for messages.
 func (s *supervisor) letGo() {
-	sys.Chdir(unsafe.StringData("/\x00"))
+	root := [2]byte{'/'}
+	sys.Chdir(&root[0])
 	if s.console >= 0 {
 		sys.Dup3(s.console, 0, 0)
 		s.console = 0

@@ -8,6 +8,8 @@ import (
 // supervisor is all that init knows. It lives on the stack of entry.
 type supervisor struct {
 	Options
+	argv    **byte  // the command and its arguments
+	envp    **byte  // the environment
 	mask    sig.Set // the mask that init was started with
 	self    int32   // init's pid
 	pid     int32   // the command's pid, and the number of its process group

@@ -1,0 +1,35 @@
+# Targets: build (default), test, check, bench, demo, demo-docker, install, clean.
+
+VERSION  = 0.1.0
+COMMIT   = $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+GOARCH  ?= $(shell go env GOHOSTARCH)
+PREFIX  ?= /usr/local
+
+# -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
+LDFLAGS  = -E _rt0_util -X util/applets.version=$(VERSION) -X util/applets.commit=$(COMMIT)
+
+GOFUMPT     = go run mvdan.cc/gofumpt@v0.9.2
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: build test check bench demo demo-docker install clean
+
+build: bin/util
+
+.PHONY: bin/util
+bin/util:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ .
+
+test:
+	go run ./internal/test/runner ./...
+
+check:
+	@out=$$($(GOFUMPT) -l . 2>&1); test -z "$$out" || { echo "not in gofumpt's format: $$out"; exit 1; }
+	GOARCH=amd64 go vet ./...
+	GOARCH=arm64 go vet ./...
+	$(STATICCHECK) ./...
+
+install: build
+	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
+
+clean:
+	rm -rf bin

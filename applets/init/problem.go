@@ -1,0 +1,62 @@
+package initcmd
+
+import (
+	"fmt"
+
+	"util/applets/init/pid1"
+	"util/internal/cli"
+	"util/internal/proc"
+	"util/internal/sig"
+
+	"github.com/spf13/pflag"
+)
+
+// usageError says what is wrong with a command line or a variable.
+func usageError(p pid1.Problem) error {
+	name := p.Option
+	if name == "" {
+		name = "-" + string(rune(p.Short))
+	}
+	switch p.Reason {
+	case pid1.NoCommand:
+		return cli.Usagef("command: missing: init needs a command to run")
+	case pid1.UnknownOption:
+		return cli.Usagef("option %q: unknown%s", name, cli.DidYouMean(name, optionNames()))
+	case pid1.MissingValue:
+		return cli.Usagef("option %q: needs a value", name)
+	case pid1.UnwantedValue:
+		return cli.Usagef("option %q: takes no value, but has %q", name, p.Value)
+	}
+	why := ""
+	switch p.Reason {
+	case pid1.BadBool:
+		why = "is neither true nor false"
+	case pid1.BadCount:
+		why = "is not a number from 0 to 9"
+	case pid1.UnknownSignal:
+		why = fmt.Sprintf("signal %q: unknown%s", p.Bad, cli.DidYouMean(p.Bad, sig.Names()))
+	case pid1.CannotCatch:
+		why = fmt.Sprintf("signal %q: cannot be caught, so init never sees it", p.Bad)
+	case pid1.NotFromTo:
+		why = fmt.Sprintf("%q is not of the form FROM:TO", p.Bad)
+	default:
+		return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("problem %d: without words: a bug in util", p.Reason)}
+	}
+	return cli.Usagef("%s: %q: %s", name, p.Value, why)
+}
+
+func optionNames() []string {
+	var all []string
+	for _, o := range pid1.Table {
+		all = append(all, "--"+o.Long)
+	}
+	return all
+}
+
+// placeholder is the value of a flag that is only there to be shown. Its type is the word that the help shows.
+type placeholder struct {
+	pflag.Value
+	word string
+}
+
+func (p placeholder) Type() string { return p.word }

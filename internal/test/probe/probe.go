@@ -1,0 +1,23 @@
+// Probe is the command that tests run under init. It runs before the Go runtime, like init itself, because the runtime
+// would alter what is to be seen: the mask, the dispositions, the signals that arrive. Arguments are words that are
+// carried out one after another; then the probe exits with status 0.
+//
+//	state      print pid, parent, group, session, foreground group of the terminal (or -1), mask and ignored signals
+//	fds        print the open files below 64
+//	catch      block all signals, so that they can be waited for, and print "ready"
+//	echo N     print the number of each signal that arrives; go on after signal N
+//	fork       go on in a new child; the parent waits for the child to end, and exits with its status
+//	orphan     go on in a new child; the parent exits
+//	orphans N  have N children of a child end, each after the child: init has to reap them
+//	setsid     lead a new session
+//	setpgid    lead a new process group
+//	pause      wait for ever
+//	raise N    send signal N to itself
+//	exit N     exit with status N
+//	say WORD   print WORD
+//	tty        open /dev/tty and print "tty" to it
+package main
+
+func main() {
+	panic("the probe must be linked with -E _rt0_probe")
+}
