@@ -30,8 +30,7 @@ func run(c *cobra.Command, args []string) error {
 	var o pid1.Options
 	switch p := pid1.Parse(&o, argv, envp); p.Reason {
 	case pid1.None:
-		err := throughEarlyEntry(args)
-		return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("%w (link util with -ldflags '-E _rt0_util', and init will not need it)", err)}
+		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(args)}
 	case pid1.WantsHelp:
 		return c.Help()
 	default:
@@ -82,7 +81,7 @@ func throughEarlyEntry(args []string) error {
 	} else {
 		fd, err := earlyCopy(path)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w (a util that was linked with -ldflags '-E _rt0_util' does not need this)", err)
 		}
 		path = fmt.Sprintf("/proc/self/fd/%d", fd)
 	}

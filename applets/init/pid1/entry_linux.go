@@ -7,10 +7,11 @@ import (
 	"util/internal/sys"
 )
 
-// Names that make a process an init, as the base name of argv[0]; or behind Multicall as the first argument.
+// Name makes a process an init, as the base name of argv[0], or as the first argument of a program whose name begins
+// with multicall ("util", "util-0.1", "util.arm64"). Under any other name init goes by way of the Go runtime.
 const (
 	Name      = "init"
-	Multicall = "util"
+	multicall = "util"
 )
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked. stack is what the
@@ -42,13 +43,12 @@ func nameEnd(argv []*byte) int {
 	if len(argv) == 0 {
 		return 0
 	}
-	switch base(sys.String(argv[0])) {
-	case Name:
+	name := base(sys.String(argv[0]))
+	if name == Name {
 		return 1
-	case Multicall:
-		if len(argv) > 1 && sys.String(argv[1]) == Name {
-			return 2
-		}
+	}
+	if hasPrefix(name, multicall) && len(argv) > 1 && sys.String(argv[1]) == Name {
+		return 2
 	}
 	return 0
 }
