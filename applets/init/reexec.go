@@ -12,6 +12,7 @@ import (
 	"util/applets/init/pid1"
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/version"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -33,6 +34,9 @@ func run(c *cobra.Command, args []string) error {
 		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(args)}
 	case pid1.WantsHelp:
 		return c.Help()
+	case pid1.WantsVersion:
+		fmt.Fprint(c.OutOrStdout(), version.Text(LinkedEarly()))
+		return nil
 	default:
 		return usageError(p)
 	}
