@@ -7,8 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	initcmd "util/applets/init"
+	"util/applets/init/pid1"
 	"util/internal/cli"
 	"util/internal/proc"
 	"util/internal/version"
@@ -21,11 +24,14 @@ type Applet struct {
 	Name  string
 	Short string                // its line in the list
 	New   func() *cobra.Command // makes its command, whose RunE returns a *cli.Exit for any status but 0
+
+	Aliases []string             // further names, under which its command line is another
+	RunAs   func([]string) error // runs it with an argv that begins with an alias
 }
 
 // table is the one place that lists the applets.
 var table = []Applet{
-	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New},
+	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New, pid1.Aliases[:], initcmd.RunAs},
 }
 
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the
@@ -34,14 +40,21 @@ func Main(argv []string) int {
 	name, args := "util", argv
 	if len(argv) > 0 {
 		args = argv[1:]
-		if a := find(filepath.Base(argv[0])); a != nil {
+		called := filepath.Base(argv[0])
+		if a := find(called); a != nil {
 			return run("util "+a.Name, a.New(), args)
+		}
+		if a := findAlias(called); a != nil {
+			return report("util "+a.Name, a.RunAs(argv))
 		}
 	}
 	cmd := newRoot()
 	if len(args) > 0 {
 		if a := find(args[0]); a != nil {
 			return run("util "+a.Name, a.New(), args[1:])
+		}
+		if a := findAlias(args[0]); a != nil {
+			return report("util "+a.Name, a.RunAs(args))
 		}
 		switch args[0] {
 		case "completion":
@@ -64,10 +77,24 @@ func find(name string) *Applet {
 	return nil
 }
 
-// run executes a command and turns its error into a message and an exit status. name is how the message begins.
+// findAlias returns the applet that has an alias, or nil.
+func findAlias(alias string) *Applet {
+	for i := range table {
+		if slices.Contains(table[i].Aliases, alias) {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// run executes a command and reports its error. name is how the message begins.
 func run(name string, cmd *cobra.Command, args []string) int {
 	cmd.SetArgs(args)
-	err := cmd.Execute()
+	return report(name, cmd.Execute())
+}
+
+// report turns an error into a message and an exit status.
+func report(name string, err error) int {
 	if err == nil {
 		return proc.ExitOK
 	}
@@ -94,10 +121,11 @@ func newRoot() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	})
 	f := cmd.Flags()
-	f.BoolVar(&list, "list", false, "print the names of the applets")
+	f.BoolVar(&list, "list", false, "print the names of the applets, then, each with its applet behind a tab, their aliases")
 	f.BoolVar(&install, "install", false, "link the applets into the directory that follows, or beside util")
 	f.BoolVarP(&in.symbolic, "symbolic", "s", false, "with --install: symbolic links, not hard links")
 	f.BoolVar(&in.force, "force", false, "with --install: replace files that exist")
+	f.BoolVar(&in.compat, "compat", false, "with --install: link the aliases as well")
 	f.BoolVar(&showVersion, "version", false, "show the version")
 	f.BoolP("help", "h", false, "show this help")
 	f.SetInterspersed(true)
@@ -112,13 +140,18 @@ func newRoot() *cobra.Command {
 			return in.run()
 		case install:
 			return cli.Usagef("argument %q: --install takes one directory", args[1])
-		case in.symbolic || in.force:
-			return cli.Usagef("options --symbolic and --force: only together with --install")
+		case in.symbolic || in.force || in.compat:
+			return cli.Usagef("options --symbolic, --force and --compat: only together with --install")
 		case len(args) > 0:
 			return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], names()))}
 		case list:
 			for _, name := range names() {
 				fmt.Fprintln(out, name)
+			}
+			for _, a := range table {
+				for _, alias := range a.Aliases {
+					fmt.Fprintf(out, "%s\t%s\n", alias, a.Name)
+				}
 			}
 		case showVersion:
 			fmt.Fprint(out, version.Text(initcmd.LinkedEarly()))
@@ -141,7 +174,7 @@ func names() []string {
 // help writes the list of applets and util's own options.
 func help(w io.Writer, c *cobra.Command) {
 	fmt.Fprint(w, `Usage: util APPLET [argument…]
-       util --list | --version | --install [-s] [--force] [DIR]
+       util --list | --version | --install [-s] [--force] [--compat] [DIR]
        util completion bash|zsh|fish
 
 A container init and entrypoint toolkit in one binary. An applet is also chosen by the name under which
@@ -151,6 +184,9 @@ Applets:
 `)
 	for _, a := range table {
 		fmt.Fprintf(w, "  %-15s %s\n", a.Name, a.Short)
+		if len(a.Aliases) > 0 {
+			fmt.Fprintf(w, "  %-15s is, under these names, a drop-in for the programs: %s\n", "", strings.Join(a.Aliases, ", "))
+		}
 	}
 	fmt.Fprintf(w, "\nOptions:\n%s\n'util APPLET --help' shows the options of an applet.\n", c.Flags().FlagUsages())
 }

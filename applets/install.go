@@ -18,9 +18,10 @@ type installation struct {
 	dir      string // "" is the directory of util itself
 	symbolic bool
 	force    bool
+	compat   bool // the aliases as well
 }
 
-// run makes a link to util for each applet. It looks first and changes nothing if a file is in the way. A link that is
+// run makes a link to util for each applet, and for the aliases if wanted. It looks first and changes nothing if a file is in the way. A link that is
 // already there and right stays, so that it can be run again.
 func (in *installation) run() error {
 	self, err := os.Executable()
@@ -32,7 +33,13 @@ func (in *installation) run() error {
 		dir = filepath.Dir(self)
 	}
 	var todo []string
-	for _, name := range names() {
+	all := names()
+	if in.compat {
+		for _, a := range table {
+			all = append(all, a.Aliases...)
+		}
+	}
+	for _, name := range all {
 		path := filepath.Join(dir, name)
 		switch there, err := in.isInstalled(self, path); {
 		case there:
