@@ -62,6 +62,8 @@ type habits struct {
 	As       Personality
 	inGroup  bool // the command stays in init's own process group and session
 	noReaper bool // init does not make itself a subreaper
+	debugVar bool // dumb-init: DUMB_INIT_DEBUG asked for messages
+	groupVar bool // dumb-init: DUMB_INIT_SETSID asked for inGroup
 	silent   bool // tini: nothing but what is fatal is said
 	noSweep  bool // without a grace period, what is left of the command's group gets no TERM when the command has ended
 }
@@ -287,6 +289,21 @@ func (s *supervisor) arrivedAs(signal sig.Signal) (a Action, ok bool) {
 		a.Do = Ignore
 	}
 	return a, true
+}
+
+// lastSignal is what the rest of the command's group gets when the command has ended. dumb-init rewrites it too; 0 is no
+// signal.
+func (s *supervisor) lastSignal() sig.Signal {
+	if s.As == DumbInit {
+		switch r := s.Rewrite[sig.TERM]; r {
+		case Unchanged:
+		case Drop:
+			return 0
+		default:
+			return sig.Signal(r)
+		}
+	}
+	return sig.TERM
 }
 
 // keepsStdout reports whether init has messages for stdout.

@@ -55,10 +55,10 @@ func (o *Options) dumbInit(i *imitator) {
 		}
 		text := sys.String(entry)
 		if value, is := variable(text, "DUMB_INIT_DEBUG="); is && value == "1" {
-			o.Verbose = 1
+			o.Verbose, o.debugVar = 1, true
 		}
 		if value, is := variable(text, "DUMB_INIT_SETSID="); is && value == "0" {
-			o.inGroup = true
+			o.inGroup, o.groupVar = true, true
 		}
 	}
 	g := getopt{argv: i.argv, table: dumbInitTable[:], mode: abbreviate}
@@ -144,6 +144,12 @@ func (s *supervisor) dumbInitStarted() {
 	if s.Verbose == 0 {
 		return
 	}
+	if s.debugVar {
+		s.dumbInitText("Running in debug mode.")
+	}
+	if s.groupVar {
+		s.dumbInitText("Not running in setsid mode.")
+	}
 	if !s.inGroup {
 		switch {
 		case s.guise.detached != 0:
@@ -224,7 +230,12 @@ func (s *supervisor) dumbInitReaped(child proc.Child) {
 
 func (s *supervisor) dumbInitEnded(code uint8) {
 	s.dumbInitReaped(proc.Child{Pid: s.pid, Status: s.status})
-	s.dumbInitNum("Forwarded signal ", int(sig.TERM), " to children.")
+	switch {
+	case s.Rewrite[sig.TERM] == Drop:
+		s.dumbInitIgnored(sig.TERM)
+	default:
+		s.dumbInitForwarded(sig.TERM, s.lastSignal())
+	}
 	s.dumbInitNum("Child exited with status ", int(code), ". Goodbye.")
 }
 

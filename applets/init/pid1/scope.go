@@ -83,12 +83,13 @@ func (s *supervisor) sweep() {
 // sweepGroup is sweep for the command's group. The command's zombie, where there is one, keeps the group's number from
 // being given to another.
 func (s *supervisor) sweepGroup() {
+	last := s.lastSignal()
 	if s.wait.quiet {
-		s.signalGroup(sig.TERM)
+		s.signalGroup(last)
 		s.signalGroup(sig.CONT)
 		return
 	}
-	sys.Kill(-s.pid, sig.TERM)
+	sys.Kill(-s.pid, last)
 	sys.Kill(-s.pid, sig.CONT) // a stopped process cannot act on it
 }
 

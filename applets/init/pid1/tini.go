@@ -91,8 +91,9 @@ func (o *Options) tini(i *imitator) {
 				group = true
 			}
 			if value, is := variable(text, "TINI_VERBOSITY="); is {
-				n, _ := leadingInt(value)
-				fromEnv = max(n, fatalLevel)
+				if fromEnv, _ = leadingInt(value); fromEnv < 0 {
+					fromEnv = traceLevel // as an unsigned number it is large
+				}
 			}
 		}
 	}
