@@ -101,6 +101,10 @@ var differences = []difference{
 		false, `(tini|catatonit)/shell: background`,
 	},
 	{
+		"tini, catatonit", "^Z under an interactive shell", "tini: stops the command but not init, so that the shell waits; catatonit: stops nothing", "stops both, and `fg` and `bg` continue both",
+		false, `(tini|catatonit)/shell: \^Z`,
+	},
+	{
 		"dumb-init", "what is left of the group when the command has ended", "gets TERM", "gets TERM, and CONT in case it is stopped",
 		false, `dumb-init/left$`,
 	},
@@ -627,6 +631,109 @@ var commandLines = map[string][]string{
 		"/no/such", "/etc/passwd", "/etc", "/etc/passwd/x", "nowhere", "''", "P raise 15", "P raise 9",
 		"POSIXLY_CORRECT=1 | P say -g", "POSIXLY_CORRECT= | -g P say -g",
 	},
+}
+
+// shellScenarios start init from an interactive shell. They note relations, since pids differ.
+var shellScenarios = []struct {
+	name string
+	run  func(t *testing.T, s *shell) []string
+}{
+	{"shell: foreground", func(t *testing.T, s *shell) []string {
+		s.typed("$INIT $PROBE state catch echo 2\n")
+		notes := []string{relations(t, s)}
+		s.Expect("ready")
+		s.typed("\x03")
+		s.Expect("2")
+		s.expect(prompt)
+		s.run("echo status $?")
+		return append(notes, s.Line())
+	}},
+	{"shell: background", func(t *testing.T, s *shell) []string {
+		s.typed("$INIT $PROBE state pause &\n")
+		return []string{relations(t, s)}
+	}},
+	{"shell: ^Z", func(t *testing.T, s *shell) []string {
+		s.typed("$INIT $PROBE state pause\n")
+		command := parseState(t, s.Line())["pid"]
+		init := parent(t, command)
+		s.typed("\x1a")
+		stopped := func() bool { return procState(command) == 'T' && procState(init) == 'T' }
+		for end := time.Now().Add(patience); !stopped() && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		}
+		return []string{fmt.Sprintf("command %c, init %c", procState(command), procState(init))}
+	}},
+}
+
+// relations says where the command stands.
+func relations(t *testing.T, s *shell) string {
+	st := parseState(t, s.Line())
+	what := func(n int) string {
+		switch n {
+		case st["pid"]:
+			return "the command"
+		case st["ppid"]:
+			return "init"
+		case s.Process.Process.Pid:
+			return "the shell"
+		case -1:
+			return "no terminal"
+		}
+		return "another"
+	}
+	return fmt.Sprintf("group %s, session %s, foreground %s", what(st["pgid"]), what(st["sid"]), what(st["foreground"]))
+}
+
+func TestCompatShell(t *testing.T) {
+	for _, peer := range peers {
+		original := namesake(t, test.Tool(t, peer.name), peer.name)
+		ours := namesake(t, test.Util(t), peer.name)
+		for _, sc := range shellScenarios {
+			play := func(path string) outcome {
+				s := newShell(t, path)
+				s.run("INIT=" + path)
+				notes := sc.run(t, s)
+				s.end(path)
+				return outcome{stdout: notes}
+			}
+			if wrong := judge(differences, peer.name+"/"+sc.name, play(original), play(ours)); wrong != "" {
+				t.Errorf("%s/%s: %s", peer.name, sc.name, wrong)
+			}
+		}
+	}
+}
+
+// end ends all that runs in the session of the shell.
+func (s *shell) end(init string) {
+	s.t.Helper()
+	_ = s.Process.Process.Kill()
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range all {
+		// The paths are this test's own, and so are the processes that were started with them.
+		text, _ := os.ReadFile(path)
+		if argv := strings.Split(string(text), "\x00"); argv[0] == init || len(argv) > 1 && argv[0] == test.Probe(s.t) && argv[1] == "state" {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	}
+}
+
+// Every difference in the list has a scenario that shows it.
+func TestDifferencesShown(t *testing.T) {
+	var titles []string
+	for _, peer := range peers {
+		for _, sc := range scenarios(t, peer) {
+			titles = append(titles, peer.name+"/"+sc.title())
+		}
+		for _, sc := range shellScenarios {
+			titles = append(titles, peer.name+"/"+sc.name)
+		}
+	}
+	for _, d := range differences {
+		if !slices.ContainsFunc(titles, regexp.MustCompile(d.in).MatchString) {
+			t.Errorf("%q: no scenario matches %s", d.what, d.in)
+		}
+	}
 }
 
 // The comparison can fail: a difference that is not listed, and one that is listed but is none.
