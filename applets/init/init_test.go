@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	_ "util/applets" // so that a change of the product makes these tests run anew
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"

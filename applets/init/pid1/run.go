@@ -228,7 +228,7 @@ func (s *supervisor) handle(ev Event) {
 		s.forward(ev.Signal, a)
 	}
 	if a.Do&Wake != 0 && proc.Stopped(s.pid) != 0 {
-		sys.Kill(s.target(), sig.CONT)
+		s.send(sig.CONT)
 	}
 	if a.Do&StopSelf != 0 {
 		s.stopSelf(a.Signal)
@@ -253,12 +253,7 @@ func (s *supervisor) handle(ev Event) {
 // forward passes a signal on. ESRCH and EPERM, that there is nobody or nobody who may be signalled, are no reason to do
 // anything else.
 func (s *supervisor) forward(arrived sig.Signal, a Action) {
-	var e sys.Errno
-	if s.Single || s.phase < leaving {
-		e = sys.Kill(s.target(), a.Signal)
-	} else {
-		e = s.signalGroup(a.Signal)
-	}
+	e := s.send(a.Signal)
 	if a.Do&ForwardAll != 0 {
 		s.signalRest(a.Signal)
 	}

@@ -173,11 +173,3 @@ func (s *supervisor) stop(a *Action) {
 		a.Do |= Arm
 	}
 }
-
-// target is whom signals go to, as kill(2) takes it.
-func (s *supervisor) target() int32 {
-	if s.Single {
-		return s.pid
-	}
-	return -s.pid
-}

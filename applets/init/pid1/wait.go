@@ -12,6 +12,7 @@ import (
 // them. Where the kernel can do without init (Linux 6.15), the first orphan makes it quiet.
 type waiter struct {
 	quiet   bool // SIGCHLD is ignored: the kernel reaps, and the pidfd tells of the command's end
+	cannot  bool // the kernel does not tell the status of those it reaped
 	signals int  // quiet: a signalfd(2) of all signals
 	command int  // quiet, or the command has ended: its pidfd, else 0
 }
@@ -20,6 +21,12 @@ type waiter struct {
 func (s *supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	if s.wait.quiet {
 		return s.nextQuiet(info)
+	}
+	if s.wait.command != 0 && s.phase < leaving {
+		// Init was quiet before. Was the command reaped then, nothing announces its end.
+		if ev, ok := s.endedQuietly(); ok {
+			return ev, true
+		}
 	}
 	var timeout *unix.Timespec
 	var left unix.Timespec
@@ -74,6 +81,7 @@ func (s *supervisor) endedQuietly() (ev Event, ok bool) {
 func (s *supervisor) becomeQuiet(orphan int32) {
 	fd, e := sys.PidfdOpen(orphan)
 	proc.Reap(orphan, nil)
+	s.wait.cannot = true
 	if e != 0 {
 		return
 	}
@@ -105,7 +113,7 @@ func (s *supervisor) becomeQuiet(orphan int32) {
 
 // canBeQuiet reports whether nothing needs to know of orphans, of stops, or what the command has used.
 func (s *supervisor) canBeQuiet() bool {
-	return s.phase == running && !s.jobs && !s.WarnReaped && !s.explains()
+	return s.phase == running && !s.wait.cannot && !s.jobs && !s.WarnReaped && !s.explains()
 }
 
 // becomeAttentive makes init hear of every child again.
