@@ -125,6 +125,12 @@ func Namespace(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
+// ProcNamespace is Namespace for a command that begins with the probe and its word mountproc: it gets a mount namespace too.
+func ProcNamespace(cmd *exec.Cmd) *exec.Cmd {
+	Namespace(cmd).SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
+	return cmd
+}
+
 // Process is a process under test whose output is read line by line.
 type Process struct {
 	*exec.Cmd

@@ -62,6 +62,18 @@ func entry(stack unsafe.Pointer) {
 		case "killparent":
 			sys.Kill(getppid(), sig.Signal(arg))
 			i++
+		case "mountproc":
+			mountproc()
+		case "sleep":
+			ts := unix.NsecToTimespec(int64(arg) * 1e6)
+			sys.Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0, 0)
+			i++
+		case "runaway":
+			for {
+				if int(sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)) != 0 {
+					sys.Exit(0)
+				}
+			}
 		case "setsid":
 			sys.Setsid()
 		case "setpgid":
@@ -86,6 +98,17 @@ func entry(stack unsafe.Pointer) {
 		}
 	}
 	sys.Exit(0)
+}
+
+// mountproc mounts the /proc of this PID namespace, in a mount namespace of its own.
+func mountproc() {
+	root, name := unsafe.StringData("/\x00"), unsafe.StringData("proc\x00")
+	path := unsafe.StringData("/proc\x00")
+	sys.Call(unix.SYS_MOUNT, 0, uintptr(unsafe.Pointer(root)), 0, unix.MS_REC|unix.MS_PRIVATE, 0, 0)
+	if sys.Call(unix.SYS_MOUNT, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(name)), 0, 0, 0) != 0 {
+		say("cannot mount /proc")
+		sys.Exit(proc.ExitFailed)
+	}
 }
 
 // fork goes on in a new child. The parent exits with the child's status, at once if it does not wait for it.
