@@ -22,7 +22,7 @@ func (s *supervisor) send(what sig.Signal) sys.Errno {
 	switch {
 	case !s.Single:
 		return s.signalGroup(what)
-	case s.wait.command >= 0:
+	case s.wait.quiet:
 		return sys.PidfdSendSignal(s.wait.command, what, 0)
 	}
 	return sys.Kill(s.pid, what)
@@ -33,8 +33,9 @@ func (s *supervisor) send(what sig.Signal) sys.Errno {
 // pidfd stands for it.
 func (s *supervisor) signalGroup(what sig.Signal) sys.Errno {
 	if s.wait.command >= 0 {
-		e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		if e != unix.EINVAL && e != unix.ENOSYS { // EINVAL: before Linux 6.9
+		switch e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP); e {
+		case unix.EINVAL, unix.ENOSYS, unix.EPERM: // before Linux 6.9, before 5.1, a seccomp filter that does not know it
+		default:
 			return e
 		}
 	}

@@ -94,6 +94,11 @@ func (s *supervisor) becomeQuiet(orphan int32) {
 	if e != 0 {
 		return
 	}
+	// Once the kernel reaps, only the pidfd is sure to mean the command and its group.
+	if e := sys.PidfdSendSignal(command, 0, unix.PIDFD_SIGNAL_PROCESS_GROUP); e != 0 {
+		sys.Close(command)
+		return
+	}
 	signals, e := sys.Signalfd(sig.All)
 	if e != 0 {
 		sys.Close(command)

@@ -74,6 +74,9 @@ func entry(stack unsafe.Pointer) {
 					sys.Exit(0)
 				}
 			}
+		case "deny":
+			deny(arg, number(sys.String(argv[i+2])))
+			i += 2
 		case "setsid":
 			sys.Setsid()
 		case "setpgid":
@@ -98,6 +101,26 @@ func entry(stack unsafe.Pointer) {
 		}
 	}
 	sys.Exit(0)
+}
+
+// deny installs a seccomp filter (seccomp(2)) by which the system call nr fails with errno, as on a kernel or in a
+// container that does not know it.
+func deny(nr, errno int) {
+	program := [4]unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // seccomp_data.nr
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(nr), Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	filter := struct {
+		n       uint16
+		program uintptr
+	}{4, uintptr(unsafe.Pointer(&program))}
+	sys.Call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	if sys.Call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&filter)), 0, 0, 0) != 0 {
+		say("cannot install a seccomp filter")
+		sys.Exit(proc.ExitFailed)
+	}
 }
 
 // mountproc mounts the /proc of this PID namespace, in a mount namespace of its own.
