@@ -314,8 +314,15 @@ func TestWhyItEnded(t *testing.T) {
 
 	os.Remove(path)
 	before := time.Now().Add(-time.Second)
-	_, _, stderr := test.Run(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR1:none", "--termination-log="+path, probe, "say", `a "b" \`, "orphans", "2", "exit", "3"))
-	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	p := test.Start(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR2:none", "--termination-log="+path, probe, "orphans", "2", "catch", "echo", "10", "exit", "3"))
+	p.Expect("ready")
+	test.Eventually(t, "the orphans are reaped", func() bool { return len(children(t, p.Process.Pid)) == 1 })
+	p.Signal(unix.SIGUSR2)
+	p.Signal(unix.SIGUSR1)
+	if status := p.Status(); status != 3 {
+		t.Errorf("status %d", status)
+	}
+	lines := strings.Split(strings.TrimSpace(p.Stderr()), "\n")
 	var last map[string]any
 	for _, text := range lines {
 		last = nil
