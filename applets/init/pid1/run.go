@@ -287,9 +287,7 @@ func (s *supervisor) end() {
 	if s.Pause {
 		sys.Exit(proc.ExitOK)
 	}
-	if s.phase < leaving {
-		s.reapCommand()
-	}
+	proc.Reap(s.pid, &s.account.usage)
 	s.takeBack()
 	code := s.ExitCode(uint8(s.status.Code()))
 	if s.explains() {
