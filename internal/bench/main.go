@@ -1,0 +1,135 @@
+// Bench compares util init with the other inits of this machine, each as PID 1 of a PID namespace, and prints a table,
+// and the ratios that util has to reach, as Markdown.
+//
+//	go run ./internal/bench [-quick] [-only startup|memory|signals|orphans|idle]
+//
+// It runs in the root of the module and expects the binary of `make` there. On a noisy machine a number alone says
+// little: all inits take turns, round by round in changing order, so that what disturbs one disturbs all, and the
+// median of many rounds counts. Everything runs on one CPU, so that neither waking another one up nor moving between
+// them is measured. Each init runs from a fresh copy of its file, with PATH as its whole environment.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// measures are all kinds of measurement, in the order in which they are made.
+var measures = []struct {
+	name string
+	run  func(all []*contender, e effort) error
+}{
+	{"startup", measureStartup},
+	{"memory", measureMemory},
+	{"signals", measureSignals},
+	{"orphans", measureOrphans},
+	{"idle", measureIdle},
+}
+
+// effort is how many rounds there are of each measurement.
+type effort struct {
+	starts  int
+	copies  int
+	signals int
+	batches int
+	idle    time.Duration
+}
+
+var (
+	thorough = effort{starts: 3000, copies: 9, signals: 20000, batches: 40, idle: 10 * time.Second}
+	quick    = effort{starts: 100, copies: 1, signals: 500, batches: 2, idle: 2 * time.Second}
+)
+
+func main() {
+	isQuick := flag.Bool("quick", false, "few rounds: to see that it works, not what is faster")
+	only := flag.String("only", "", "make one kind of measurement: startup, memory, signals, orphans or idle")
+	flag.Parse()
+	effort := thorough
+	if *isQuick {
+		effort = quick
+	}
+	if err := bench(effort, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(e effort, only string) error {
+	debug.SetGCPercent(-1) // little is allocated, and a collection in the middle of a round is noise
+	if err := pin(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("bin", "bench-")
+	if err != nil {
+		return fmt.Errorf("%w (make builds bin/util)", err)
+	}
+	defer os.RemoveAll(dir)
+	all, missing, err := prepare(dir)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for _, m := range measures {
+		if only != "" && only != m.name {
+			continue
+		}
+		if err := m.run(all, e); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		done++
+	}
+	if done == 0 {
+		return fmt.Errorf("-only: %q: unknown", only)
+	}
+	report(os.Stdout, all[1:], missing, e)
+	return nil
+}
+
+// pin keeps the calling goroutine, and the processes that it starts, on the last CPU that this process may use: the
+// first one has most of the machine's interrupts.
+func pin() error {
+	runtime.LockOSThread()
+	var allowed, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	last := 0
+	for cpu := range len(allowed) * 64 {
+		if allowed.IsSet(cpu) {
+			last = cpu
+		}
+	}
+	one.Set(last)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("sched_setaffinity: %w", err)
+	}
+	return nil
+}
+
+// inTurns calls f for each of n contenders, in another order in each round. The order is the same in each run.
+func inTurns(rounds, n int, f func(i int) error) error {
+	random := rand.New(rand.NewPCG(1, 1))
+	for range rounds {
+		for _, i := range random.Perm(n) {
+			if err := f(i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// median returns the middle of values, which it sorts.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
+}
