@@ -12,6 +12,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -22,16 +23,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measures are all kinds of measurement, in the order in which they are made.
-var measures = []struct {
+// measurement is one kind of measurement. It takes all contenders, the command without an init first.
+type measurement struct {
 	name string
 	run  func(all []*contender, e effort) error
-}{
+}
+
+// measures are all kinds of measurement, in the order in which they are made.
+var measures = []measurement{
 	{"startup", measureStartup},
 	{"memory", measureMemory},
 	{"signals", measureSignals},
 	{"orphans", measureOrphans},
 	{"idle", measureIdle},
+}
+
+func known(name string) bool {
+	return slices.ContainsFunc(measures, func(m measurement) bool { return m.name == name })
 }
 
 // effort is how many rounds there are of each measurement.
@@ -44,58 +52,64 @@ type effort struct {
 }
 
 var (
-	thorough = effort{starts: 3000, copies: 9, signals: 20000, batches: 40, idle: 10 * time.Second}
-	quick    = effort{starts: 100, copies: 1, signals: 500, batches: 2, idle: 2 * time.Second}
+	thorough = effort{starts: 3000, copies: 9, signals: 20000, batches: 200, idle: 10 * time.Second}
+	quick    = effort{starts: 100, copies: 1, signals: 2000, batches: 10, idle: 2 * time.Second}
 )
 
 func main() {
 	isQuick := flag.Bool("quick", false, "few rounds: to see that it works, not what is faster")
 	only := flag.String("only", "", "make one kind of measurement: startup, memory, signals, orphans or idle")
 	flag.Parse()
+	if *only != "" && !known(*only) {
+		fmt.Fprintf(os.Stderr, "bench: -only: %q: unknown\n", *only)
+		os.Exit(2)
+	}
 	effort := thorough
 	if *isQuick {
 		effort = quick
 	}
-	if err := bench(effort, *only); err != nil {
+	text, err := bench(effort, *only)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	fmt.Print(text)
 }
 
-func bench(e effort, only string) error {
+// bench measures and returns the report.
+func bench(e effort, only string) (text string, err error) {
 	debug.SetGCPercent(-1) // little is allocated, and a collection in the middle of a round is noise
-	if err := pin(); err != nil {
-		return err
+	if err := settle(); err != nil {
+		return "", err
 	}
 	dir, err := os.MkdirTemp("bin", "bench-")
 	if err != nil {
-		return fmt.Errorf("%w (make builds bin/util)", err)
+		return "", fmt.Errorf("%w (make builds bin/util)", err)
 	}
 	defer os.RemoveAll(dir)
 	all, missing, err := prepare(dir)
 	if err != nil {
-		return err
+		return "", err
 	}
-	done := 0
 	for _, m := range measures {
 		if only != "" && only != m.name {
 			continue
 		}
+		fmt.Fprintf(os.Stderr, "bench: %s\n", m.name)
 		if err := m.run(all, e); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+			return "", fmt.Errorf("%s: %w", m.name, err)
 		}
-		done++
 	}
-	if done == 0 {
-		return fmt.Errorf("-only: %q: unknown", only)
-	}
-	report(os.Stdout, all[1:], missing, e)
-	return nil
+	r := report{all: all[1:], missing: missing, effort: e, only: only}
+	r.printTable()
+	r.printLimits()
+	r.printConditions()
+	return r.String(), nil
 }
 
-// pin keeps the calling goroutine, and the processes that it starts, on the last CPU that this process may use, since
-// the first one has most of the machine's interrupts, and puts them before all others there.
-func pin() error {
+// settle keeps the calling goroutine, and the processes that it starts, on the last CPU that this process may use,
+// since the first one has most of the machine's interrupts, and puts them before all others there.
+func settle() error {
 	runtime.LockOSThread()
 	var allowed, one unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
@@ -113,6 +127,11 @@ func pin() error {
 	}
 	// Whatever else wants this CPU is to wait. Only root may say so; others measure with more noise.
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20)
+
+	// Whoever started this program may have left files open, which some inits would have to close.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("close_range: %w", err)
+	}
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // batch is how many orphans the command makes at a time. The command has the same number.
-const batch = 500
+const batch = 100
 
 // measureOrphans measures the CPU time, user's and kernel's, that an init needs for an orphan: to wake up, to reap it,
 // to wait again. The orphans come one by one.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -10,84 +9,141 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit is a ratio that util has to reach.
-type limit struct {
-	what   string
-	of     func(m measured) float64
-	most   float64
-	names  []string // against whom
-	fewest bool     // instead, against the best of all others
+// report is what is printed at the end, as Markdown.
+type report struct {
+	strings.Builder
+	all     []*contender // util first
+	missing []string
+	effort  effort
+	only    string // the one measurement that was made, "" for all
 }
 
-var limits = []limit{
-	{what: "startup and exit", of: func(m measured) float64 { return m.startup }, most: 0.35, names: []string{"tini-static", "dumb-init"}},
-	{what: "signal latency", of: func(m measured) float64 { return m.latency }, most: 1, fewest: true},
-	{what: "CPU per orphan", of: func(m measured) float64 { return m.orphan }, most: 1, fewest: true},
-	{what: "PSS", of: func(m measured) float64 { return m.memory.pss }, most: 0.15, names: []string{"tini-static"}},
+// columns are those of the table.
+var columns = []struct {
+	of    string // the measurement
+	title string
+	cell  func(m measured) string
+}{
+	{"startup", "startup and exit, µs", func(m measured) string { return fmt.Sprintf("%.0f", m.startup) }},
+	{"memory", "RSS / PSS / anonymous, kB", func(m measured) string {
+		return fmt.Sprintf("%.0f / %.0f / %.0f", m.memory.rss, m.memory.pss, m.memory.anonymous)
+	}},
+	{"memory", fmt.Sprintf("mean PSS of %d, kB", instances), func(m measured) string { return fmt.Sprintf("%.1f", m.pss10) }},
+	{"memory", "threads", func(m measured) string { return fmt.Sprint(m.threads) }},
+	{"signals", "signal latency, µs", func(m measured) string { return fmt.Sprintf("%.2f", m.latency) }},
+	{"orphans", "CPU per orphan, µs", func(m measured) string { return fmt.Sprintf("%.2f", m.orphan) }},
+	{"orphans", "context switches per orphan", func(m measured) string { return fmt.Sprintf("%.2f", m.switches) }},
+	{"idle", "wakeups while idle", func(m measured) string { return fmt.Sprint(m.wakeups) }},
 }
 
-// report prints everything as Markdown. The first of all is util.
-func report(w io.Writer, all []*contender, missing []string, e effort) {
-	fmt.Fprintf(w, "| | startup and exit, µs | RSS / PSS / anonymous, kB | mean PSS of %d, kB | threads | signal latency, µs | CPU per orphan, µs | switches per orphan | wakeups in %v idle |\n", instances, e.idle)
-	fmt.Fprintf(w, "| --- | --: | --: | --: | --: | --: | --: | --: | --: |\n")
-	for _, c := range all {
-		m := c.measure
-		fmt.Fprintf(w, "| %s | %.0f | %.0f / %.0f / %.0f | %.1f | %d | %.2f | %.2f | %.2f | %d |\n",
-			c.name, m.startup, m.memory.rss, m.memory.pss, m.memory.anonymous, m.pss10, m.threads, m.latency, m.orphan, m.switches, m.wakeups)
-	}
-	fmt.Fprintf(w, "\n| limit | measured | |\n| --- | --: | --- |\n")
-	for _, l := range limits {
-		l.report(w, all)
-	}
-	util := all[0].measure
-	fmt.Fprintf(w, "| threads: 1 | %d | %s |\n", util.threads, verdict(util.threads == 1))
-	fmt.Fprintf(w, "| wakeups: 0 | %d | %s |\n", util.wakeups, verdict(util.wakeups == 0))
-
-	fmt.Fprintf(w, "\nMeasured on %s.\n", machine())
-	for _, c := range all {
-		fmt.Fprintf(w, "- %s: %s\n", c.name, c.about)
-	}
-	if len(missing) > 0 {
-		fmt.Fprintf(w, "\nNot installed, and so not measured: %s.\n", strings.Join(missing, ", "))
-	}
+// ratios are the limits that util has to keep in comparison.
+var ratios = []struct {
+	of    string // the measurement
+	what  string
+	value func(m measured) float64
+	most  float64
+	than  []string // against whom; nil is the best of the others
+}{
+	{"startup", "startup and exit", func(m measured) float64 { return m.startup }, 0.35, []string{"tini-static", "dumb-init"}},
+	{"signals", "signal latency", func(m measured) float64 { return m.latency }, 1, nil},
+	{"orphans", "CPU per orphan", func(m measured) float64 { return m.orphan }, 1, nil},
+	{"memory", "PSS", func(m measured) float64 { return m.memory.pss }, 0.15, []string{"tini-static"}},
 }
 
-// report prints a line for each contender that the limit is about.
-func (l limit) report(w io.Writer, all []*contender) {
-	util := l.of(all[0].measure)
-	line := func(whose string, value float64) {
-		if util == 0 || value == 0 {
-			return // not measured
-		}
-		ratio := util / value
-		fmt.Fprintf(w, "| %s: at most %.2f of %s | %.2f | %s |\n", l.what, l.most, whose, ratio, verdict(ratio <= l.most))
-	}
-	if l.fewest {
-		best := all[0]
-		for _, c := range all[1:] {
-			if v := l.of(c.measure); best == all[0] || v < l.of(best.measure) {
-				best = c
+// counts are the limits that util has to keep by itself.
+var counts = []struct {
+	of    string // the measurement
+	what  string
+	value func(m measured) int
+	most  int
+}{
+	{"memory", "threads", func(m measured) int { return m.threads }, 1},
+	{"idle", "wakeups while idle", func(m measured) int { return m.wakeups }, 0},
+}
+
+func (r *report) made(measurement string) bool {
+	return r.only == "" || r.only == measurement
+}
+
+func (r *report) printTable() {
+	row := func(first string, cell func(column int) string) {
+		fmt.Fprintf(r, "| %s |", first)
+		for i, c := range columns {
+			if r.made(c.of) {
+				fmt.Fprintf(r, " %s |", cell(i))
 			}
 		}
-		if best != all[0] {
-			line("the best other's ("+best.name+")", l.of(best.measure))
-		}
-		return
+		fmt.Fprintln(r)
 	}
-	for _, c := range all[1:] {
-		for _, name := range l.names {
+	row("", func(i int) string { return columns[i].title })
+	row("---", func(int) string { return "--:" })
+	for _, c := range r.all {
+		row(c.name, func(i int) string { return columns[i].cell(c.measure) })
+	}
+}
+
+func (r *report) printLimits() {
+	fmt.Fprintf(r, "\n| limit | measured | |\n| --- | --: | --- |\n")
+	row := func(limit, measured string, kept bool) {
+		verdict := "kept"
+		if !kept {
+			verdict = "**not kept**"
+		}
+		fmt.Fprintf(r, "| %s | %s | %s |\n", limit, measured, verdict)
+	}
+	util := r.all[0].measure
+	for _, l := range ratios {
+		if !r.made(l.of) {
+			continue
+		}
+		for _, other := range r.others(l.than, l.value) {
+			ratio := l.value(util) / l.value(other.measure)
+			row(fmt.Sprintf("%s at most %.2f of %s's", l.what, l.most, other.name), fmt.Sprintf("%.2f", ratio), ratio <= l.most)
+		}
+	}
+	for _, l := range counts {
+		if r.made(l.of) {
+			n := l.value(util)
+			row(fmt.Sprintf("%s: at most %d", l.what, l.most), fmt.Sprint(n), n <= l.most)
+		}
+	}
+}
+
+// others returns those of the given names, or the best one of all but util if names is nil.
+func (r *report) others(names []string, value func(m measured) float64) (found []*contender) {
+	for _, c := range r.all[1:] {
+		if names == nil {
+			if found == nil || value(c.measure) < value(found[0].measure) {
+				found = []*contender{c}
+			}
+			continue
+		}
+		for _, name := range names {
 			if c.name == name {
-				line(name+"'s", l.of(c.measure))
+				found = append(found, c)
 			}
 		}
 	}
+	return found
 }
 
-func verdict(ok bool) string {
-	if ok {
-		return "reached"
+// printConditions says where and how the numbers were made.
+func (r *report) printConditions() {
+	fmt.Fprintf(r, "\nMeasured on %s.\n", machine())
+	fmt.Fprintf(r, "Each init was PID 1 of a PID namespace, all took turns on one CPU. Medians: of %d starts, over the command without\n"+
+		"an init; of %d signals, from the kill of init until the command had the signal; of %d orphans, one by one, in batches\n"+
+		"of %d. Idle means %v. One instance, or %d, ran from a file that nothing else ran from.\n",
+		r.effort.starts, r.effort.signals, r.effort.batches*batch, batch, r.effort.idle, instances)
+	for i, c := range r.all {
+		separator := ";"
+		if i == len(r.all)-1 {
+			separator = "."
+		}
+		fmt.Fprintf(r, "%s: %s%s\n", c.name, c.about, separator)
 	}
-	return "**not reached**"
+	if len(r.missing) > 0 {
+		fmt.Fprintf(r, "\nNot installed here, and so not measured: %s.\n", strings.Join(r.missing, ", "))
+	}
 }
 
 // machine says what all this was measured on.

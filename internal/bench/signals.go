@@ -9,7 +9,7 @@ import (
 )
 
 // measureSignals measures the time from the kill(2) of an init until the command has the signal. All inits are there
-// the whole time and get a signal in turn.
+// the whole time and get a signal in turn: TERM, as it is the one that matters most.
 func measureSignals(all []*contender, e effort) error {
 	all = all[1:]
 	running, stop, err := startAll(all, "signals")

@@ -3,7 +3,7 @@
 //
 //	idle     write a byte to stdout when it runs; then do nothing until stdin ends
 //	signals  write a byte when it runs; then, for each signal that arrives, the time of that on CLOCK_MONOTONIC, in ns
-//	orphans  write a byte when it runs; then, for each byte on stdin, give init Batch orphans, and write a byte
+//	orphans  write a byte when it runs; then, for each byte on stdin, give init a batch of orphans, and write a byte
 //
 // Numbers are written as 8 bytes in the machine's order.
 package main
@@ -18,7 +18,7 @@ import (
 )
 
 // batch is how many orphans there are for a byte. The benchmark has the same number.
-const batch = 500
+const batch = 100
 
 func main() {
 	panic("the command must be linked with -E _rt0_command")
