@@ -28,7 +28,8 @@ type measured struct {
 	memory   memory  // of one instance
 	pss10    float64 // kB, the mean of 10 instances
 	threads  int
-	latency  float64 // µs
+	usr1     float64 // µs from kill(2) to the command
+	term     float64 // the same for TERM
 	orphan   float64 // µs of CPU
 	switches float64 // context switches for an orphan
 	wakeups  int

@@ -30,7 +30,7 @@ var columns = []struct {
 	}},
 	{"memory", fmt.Sprintf("mean PSS of %d, kB", instances), func(m measured) string { return fmt.Sprintf("%.1f", m.pss10) }},
 	{"memory", "threads", func(m measured) string { return fmt.Sprint(m.threads) }},
-	{"signals", "signal latency, µs", func(m measured) string { return fmt.Sprintf("%.2f", m.latency) }},
+	{"signals", "signal latency USR1 / TERM, µs", func(m measured) string { return fmt.Sprintf("%.2f / %.2f", m.usr1, m.term) }},
 	{"orphans", "CPU per orphan, µs", func(m measured) string { return fmt.Sprintf("%.2f", m.orphan) }},
 	{"orphans", "context switches per orphan", func(m measured) string { return fmt.Sprintf("%.2f", m.switches) }},
 	{"idle", "wakeups while idle", func(m measured) string { return fmt.Sprint(m.wakeups) }},
@@ -45,7 +45,8 @@ var ratios = []struct {
 	than  []string // against whom; nil is the best of the others
 }{
 	{"startup", "startup and exit", func(m measured) float64 { return m.startup }, 0.35, []string{"tini-static", "dumb-init"}},
-	{"signals", "signal latency", func(m measured) float64 { return m.latency }, 1, nil},
+	{"signals", "signal latency (USR1)", func(m measured) float64 { return m.usr1 }, 1, nil},
+	{"signals", "signal latency (TERM)", func(m measured) float64 { return m.term }, 1, nil},
 	{"orphans", "CPU per orphan", func(m measured) float64 { return m.orphan }, 1, nil},
 	{"memory", "PSS", func(m measured) float64 { return m.memory.pss }, 0.15, []string{"tini-static"}},
 }
@@ -131,7 +132,7 @@ func (r *report) others(names []string, value func(m measured) float64) (found [
 func (r *report) printConditions() {
 	fmt.Fprintf(r, "\nMeasured on %s.\n", machine())
 	fmt.Fprintf(r, "Each init was PID 1 of a PID namespace, all took turns on one CPU. Medians: of %d starts, over the command without\n"+
-		"an init; of %d signals, from the kill of init until the command had the signal; of %d orphans, one by one, in batches\n"+
+		"an init; of %d signals of each kind, from the kill of init until the command had the signal; of %d orphans, one by one, in batches\n"+
 		"of %d. Idle means %v. One instance, or %d, ran from a file that nothing else ran from.\n",
 		r.effort.starts, r.effort.signals, r.effort.batches*batch, batch, r.effort.idle, instances)
 	for i, c := range r.all {

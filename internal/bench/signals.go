@@ -9,7 +9,8 @@ import (
 )
 
 // measureSignals measures the time from the kill(2) of an init until the command has the signal. All inits are there
-// the whole time and get a signal in turn: TERM, as it is the one that matters most.
+// the whole time and get a signal in turn. Two signals are measured because an init may treat one that ends the
+// command in another way than others.
 func measureSignals(all []*contender, e effort) error {
 	all = all[1:]
 	running, stop, err := startAll(all, "signals")
@@ -17,11 +18,13 @@ func measureSignals(all []*contender, e effort) error {
 		return err
 	}
 	defer stop()
-	took := make([][]float64, len(all)) // µs
-	err = inTurns(e.signals, len(all), func(i int) error {
-		ns, err := running[i].signal(syscall.SIGTERM)
+	kinds := []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM}
+	took := make([][]float64, len(all)*len(kinds)) // µs
+	err = inTurns(e.signals, len(took), func(i int) error {
+		c, kind := i/len(kinds), kinds[i%len(kinds)]
+		ns, err := running[c].signal(kind)
 		if err != nil {
-			return fmt.Errorf("%s: %w", all[i].name, err)
+			return fmt.Errorf("%s: %w", all[c].name, err)
 		}
 		took[i] = append(took[i], float64(ns)/1000)
 		return nil
@@ -30,7 +33,8 @@ func measureSignals(all []*contender, e effort) error {
 		return err
 	}
 	for i, c := range all {
-		c.measure.latency = median(took[i])
+		c.measure.usr1 = median(took[i*len(kinds)])
+		c.measure.term = median(took[i*len(kinds)+1])
 	}
 	return nil
 }
