@@ -17,7 +17,8 @@ TEXT _rt0_command(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	SVC
 arguments:
 	MOVD	RSP, R0
-	SUB	$(16+GSIZE), RSP
+	SUB	$(16+GSIZE), R0, R1 // not from RSP: the linker would count it against the small stack of a goroutine
+	MOVD	R1, RSP
 	MOVD	R0, 8(RSP)
 	ADD	$16, RSP, R0
 	MOVD	R0, g
