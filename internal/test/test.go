@@ -87,9 +87,11 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that cleans up.
-func Main(m *testing.M) {
+// Main is a TestMain that cleans up. product is what the tests build and run as another program: only if it is linked
+// into the test program as well does go test see that it has changed, and not report an old result from its cache.
+func Main(m *testing.M, product func(argv []string) int) {
 	status := m.Run()
+	runtime.KeepAlive(product)
 	Clean()
 	os.Exit(status)
 }
@@ -120,6 +122,12 @@ func Namespace(cmd *exec.Cmd) *exec.Cmd {
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
+	return cmd
+}
+
+// ProcNamespace is Namespace for a command that begins with the probe and its word mountproc: it gets a mount namespace too.
+func ProcNamespace(cmd *exec.Cmd) *exec.Cmd {
+	Namespace(cmd).SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
 	return cmd
 }
 

@@ -12,9 +12,20 @@
 //	setsid     lead a new session
 //	setpgid    lead a new process group
 //	pause      wait for ever
+//	sleep N    wait for N milliseconds
+//	runaway    go on in a new child, whose parent exits, again and again
+//	deny N E   have the system call N fail with errno E from now on (seccomp(2))
+//	mountproc  mount the /proc of this PID namespace (in a mount namespace of its own: see test.ProcNamespace)
 //	raise N    send signal N to itself
 //	exit N     exit with status N
 //	say WORD   print WORD
+//	env NAME   print the entries of a variable
+//	block N    block signal N
+//	ignore N   ignore signal N
+//	close N    close a file
+//	setuid N   become another user for good
+//	killparent N  send signal N to the parent
+//	exec …     execute the path that follows, with the arguments that follow
 //	tty        open /dev/tty and print "tty" to it
 package main
 
