@@ -28,10 +28,9 @@ type measured struct {
 	memory   memory  // of one instance
 	pss10    float64 // kB, the mean of 10 instances
 	threads  int
-	usr1     float64 // µs from kill(2) to the command
-	term     float64 // the same for TERM
-	orphan   float64 // µs of CPU
-	switches float64 // context switches for an orphan
+	latency  [len(latencyOf)]float64 // µs from kill(2) to the command
+	orphan   float64                 // µs of CPU
+	switches float64                 // context switches for an orphan
 	wakeups  int
 }
 

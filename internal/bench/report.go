@@ -30,7 +30,9 @@ var columns = []struct {
 	}},
 	{"memory", fmt.Sprintf("mean PSS of %d, kB", instances), func(m measured) string { return fmt.Sprintf("%.1f", m.pss10) }},
 	{"memory", "threads", func(m measured) string { return fmt.Sprint(m.threads) }},
-	{"signals", "signal latency USR1 / TERM, µs", func(m measured) string { return fmt.Sprintf("%.2f / %.2f", m.usr1, m.term) }},
+	{"signals", "signal latency, µs: " + latencyOf[0].what, func(m measured) string { return fmt.Sprintf("%.2f", m.latency[0]) }},
+	{"signals", latencyOf[1].what, func(m measured) string { return fmt.Sprintf("%.2f", m.latency[1]) }},
+	{"signals", latencyOf[2].what, func(m measured) string { return fmt.Sprintf("%.2f", m.latency[2]) }},
 	{"orphans", "CPU per orphan, µs", func(m measured) string { return fmt.Sprintf("%.2f", m.orphan) }},
 	{"orphans", "context switches per orphan", func(m measured) string { return fmt.Sprintf("%.2f", m.switches) }},
 	{"idle", "wakeups while idle", func(m measured) string { return fmt.Sprint(m.wakeups) }},
@@ -45,8 +47,9 @@ var ratios = []struct {
 	than  []string // against whom; nil is the best of the others
 }{
 	{"startup", "startup and exit", func(m measured) float64 { return m.startup }, 0.35, []string{"tini-static", "dumb-init"}},
-	{"signals", "signal latency (USR1)", func(m measured) float64 { return m.usr1 }, 1, nil},
-	{"signals", "signal latency (TERM)", func(m measured) float64 { return m.term }, 1, nil},
+	{"signals", "signal latency, " + latencyOf[0].what + ",", func(m measured) float64 { return m.latency[0] }, 1, nil},
+	{"signals", "signal latency, " + latencyOf[1].what + ",", func(m measured) float64 { return m.latency[1] }, 1, nil},
+	{"signals", "signal latency, " + latencyOf[2].what + ",", func(m measured) float64 { return m.latency[2] }, 1, nil},
 	{"orphans", "CPU per orphan", func(m measured) float64 { return m.orphan }, 1, nil},
 	{"memory", "PSS", func(m measured) float64 { return m.memory.pss }, 0.15, []string{"tini-static"}},
 }

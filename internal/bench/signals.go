@@ -8,21 +8,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// latencyOf are the cases of the signal latency. An init may treat a signal that ends the command in another way than
+// others, and it may wait in another way once it knows that there are orphans.
+var latencyOf = [...]struct {
+	what   string
+	mode   string // the command's
+	signal syscall.Signal
+}{
+	{"USR1", "signals", syscall.SIGUSR1},
+	{"TERM", "signals", syscall.SIGTERM},
+	{"USR1 after an orphan", "orphan-signals", syscall.SIGUSR1},
+}
+
 // measureSignals measures the time from the kill(2) of an init until the command has the signal. All inits are there
-// the whole time and get a signal in turn. Two signals are measured because an init may treat one that ends the
-// command in another way than others.
+// the whole time and get a signal in turn.
 func measureSignals(all []*contender, e effort) error {
 	all = all[1:]
-	running, stop, err := startAll(all, "signals")
-	if err != nil {
-		return err
+	running := map[string][]*process{}
+	for _, l := range latencyOf {
+		if running[l.mode] != nil {
+			continue
+		}
+		processes, stop, err := startAll(all, l.mode)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		running[l.mode] = processes
 	}
-	defer stop()
-	kinds := []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM}
-	took := make([][]float64, len(all)*len(kinds)) // µs
-	err = inTurns(e.signals, len(took), func(i int) error {
-		c, kind := i/len(kinds), kinds[i%len(kinds)]
-		ns, err := running[c].signal(kind)
+	const kinds = len(latencyOf)
+	took := make([][]float64, len(all)*kinds) // µs
+	err := inTurns(e.signals, len(took), func(i int) error {
+		c, l := i/kinds, latencyOf[i%kinds]
+		ns, err := running[l.mode][c].signal(l.signal)
 		if err != nil {
 			return fmt.Errorf("%s: %w", all[c].name, err)
 		}
@@ -32,9 +50,8 @@ func measureSignals(all []*contender, e effort) error {
 	if err != nil {
 		return err
 	}
-	for i, c := range all {
-		c.measure.usr1 = median(took[i*len(kinds)])
-		c.measure.term = median(took[i*len(kinds)+1])
+	for i := range took {
+		all[i/kinds].measure.latency[i%kinds] = median(took[i])
 	}
 	return nil
 }

@@ -3,6 +3,8 @@
 //
 //	idle     write a byte to stdout when it runs; then do nothing until stdin ends
 //	signals  write a byte when it runs; then, for each signal that arrives, the time of that on CLOCK_MONOTONIC, in ns
+//	orphan-signals
+//	         the same after an orphan
 //	orphans  write a byte when it runs; then, for each byte on stdin, give init a batch of orphans, and write a byte
 //
 // Numbers are written as 8 bytes in the machine's order.
@@ -29,12 +31,16 @@ func main() {
 //lint:ignore U1000 the assembly of _rt0_command calls it
 func entry(stack unsafe.Pointer) {
 	const word = unsafe.Sizeof(uintptr(0))
-	switch argv := sys.Vector((**byte)(unsafe.Add(stack, word))); sys.String(argv[1]) {
+	argv := sys.Vector((**byte)(unsafe.Add(stack, word)))
+	switch mode := sys.String(argv[1]); mode {
 	case "idle":
 		tell()
 		asked()
-	case "signals":
+	case "signals", "orphan-signals":
 		sys.Sigprocmask(sig.All)
+		if mode == "orphan-signals" {
+			orphan()
+		}
 		tell()
 		for {
 			tellSignal()
