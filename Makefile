@@ -28,6 +28,9 @@ check:
 	GOARCH=arm64 go vet ./...
 	$(STATICCHECK) ./...
 
+bench: build
+	go run ./internal/bench
+
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
 
