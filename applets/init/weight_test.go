@@ -25,7 +25,7 @@ func TestWeight(t *testing.T) {
 			util, probe := link.util(t), test.Probe(t)
 			t.Parallel() // it mostly waits
 			cmd := test.Namespace(exec.Command(util, "init", "--", probe, "say", "ready", "pause"))
-			cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/"}
+			cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root"}
 			p := test.Start(t, cmd)
 			p.Expect("ready")
 			dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
@@ -104,7 +104,7 @@ func TestPageFaults(t *testing.T) {
 	const most = 3
 	util, probe := test.Util(t), test.Probe(t)
 	cmd := test.Namespace(exec.Command(util, "init", "--", probe, "pause"))
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root"}
 	pid, child := startTraced(t, cmd), 0
 	defer func() {
 		_ = cmd.Process.Kill()

@@ -82,19 +82,21 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 func (o *Options) parseEnv(envp []*byte) (p Problem) {
 	o.path, o.listenPid = -1, -1
 	for i, entry := range envp {
-		// Most entries are told apart by their first letter, without reading the rest.
+		// Most entries are told apart by their first letters. The short prefixes, up to eight letters, are compared in
+		// code; a longer one is a string constant in memory that a plain run does not touch otherwise.
 		switch *entry {
 		case 'P':
 			if o.path < 0 && hasPrefix(sys.String(entry), pathVar) {
 				o.path = i
 			}
 		case 'L':
-			if o.listenPid < 0 && hasPrefix(sys.String(entry), listenPidVar) {
+			text := sys.String(entry)
+			if o.listenPid < 0 && hasPrefix(text, "LISTEN_") && hasPrefix(text, listenPidVar) {
 				o.listenPid = i
 			}
 		case 'U':
 			text := sys.String(entry)
-			if hasPrefix(text, EnvPrefix) {
+			if hasPrefix(text, "UTIL_") && hasPrefix(text, EnvPrefix) {
 				if p = o.parseVariable(text); p.Reason != None {
 					return p
 				}
