@@ -28,6 +28,17 @@ check:
 	GOARCH=arm64 go vet ./...
 	$(STATICCHECK) ./...
 
+# The demo needs nothing but Go; demo-docker a Docker Engine.
+demo: build bin/demo-app
+	go run ./internal/demo bin/util bin/demo-app
+
+demo-docker: build bin/demo-app
+	go run ./internal/demo -docker bin/util bin/demo-app
+
+.PHONY: bin/demo-app
+bin/demo-app:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w' -o $@ ./internal/demo/app
+
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
 

@@ -85,6 +85,7 @@ func dockerStatus(t *testing.T, image string) {
 func dockerMessages(t *testing.T, image string) {
 	c := dockerRun(t, image, []string{"--env", "UTIL_INIT_VERBOSE=2"}, "/probe", "orphans", "2", "catch", "echo", "10", "raise", "15", "exit", "3")
 	c.Expect("ready")
+	c.waitProcesses(2)
 	c.docker("kill", "--signal", "USR1")
 	c.Expect("10")
 	if got := c.Status(); got != 3 {
@@ -276,7 +277,7 @@ func dockerNoRoom(t *testing.T, image string) {
 // dockerPidsLimit has the command fill the container up to its pids limit. Init goes on as ever.
 func dockerPidsLimit(t *testing.T, image string) {
 	c := dockerRun(t, image, []string{"--pids-limit", "30"}, "/bin/busybox", "sh", "-c",
-		`trap 'echo got it' USR1; for i in $(/bin/busybox seq 28); do /bin/busybox sleep 1000 & done; echo full; while :; do wait; done`)
+		`trap 'echo got it' USR1; for i in $(/bin/busybox seq 28); do /bin/busybox sleep 1000 & done; echo full; wait; exec /bin/busybox sleep 1000`)
 	c.Expect("full")
 	c.waitProcesses(30)
 	c.docker("kill", "--signal", "USR1") // ends the sleepers

@@ -90,7 +90,7 @@ func TestARM64(t *testing.T) {
 
 	t.Run("Reap", func(t *testing.T) {
 		const orphans = 10
-		p := test.Start(t, underInit("catch", "orphans", fmt.Sprint(orphans), "echo", "15"))
+		p := test.Start(t, underInit("orphans", fmt.Sprint(orphans), "catch", "echo", "15"))
 		p.Expect("ready")
 		test.Eventually(t, "all orphans are reaped", func() bool { return len(childrenOf(t, p.Process.Pid)) == 1 })
 		p.Signal(syscall.SIGTERM)
