@@ -11,6 +11,7 @@ import (
 	initcmd "util/applets/init"
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/version"
 
 	"github.com/spf13/cobra"
 )
@@ -120,7 +121,7 @@ func newRoot() *cobra.Command {
 				fmt.Fprintln(out, name)
 			}
 		case showVersion:
-			fmt.Fprint(out, Version())
+			fmt.Fprint(out, version.Text(initcmd.LinkedEarly()))
 		default:
 			help(out, c)
 		}

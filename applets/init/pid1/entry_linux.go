@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
 )
@@ -16,26 +17,24 @@ const (
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked. stack is what the
 // kernel put on the stack, mask the signal mask that was in force. If this is a plain run of init, it becomes init
-// and does not return; else it returns and has changed nothing.
+// and does not return; else it returns, and has changed nothing but proc.Inherited.
 //
 //lint:ignore U1000 the assembly of _rt0_util calls it
 func entry(stack unsafe.Pointer, mask sig.Set) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*int)(stack)
 	argv := (**byte)(unsafe.Add(stack, word))
-	first := nameEnd(unsafe.Slice(argv, argc))
-	if first == 0 {
-		return
+	if first := nameEnd(unsafe.Slice(argv, argc)); first != 0 {
+		envp := (**byte)(unsafe.Add(stack, (argc+2)*int(word)))
+		var s supervisor
+		if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason == None {
+			s.argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (first+s.Command)*int(word)))
+			s.envp = envp
+			s.mask = mask
+			s.run()
+		}
 	}
-	envp := (**byte)(unsafe.Add(stack, (argc+2)*int(word)))
-	var s supervisor
-	if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason != None {
-		return
-	}
-	s.argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (first+s.Command)*int(word)))
-	s.envp = envp
-	s.mask = mask
-	s.run()
+	proc.Inherited.Note(mask)
 }
 
 // nameEnd returns how many words of argv name init: 1 for "init", 2 for "util init", 0 if they name something else.

@@ -16,6 +16,7 @@ import (
 func entry(stack unsafe.Pointer) {
 	argc := *(*int)(stack)
 	argv := unsafe.Slice((**byte)(unsafe.Add(stack, unsafe.Sizeof(argc))), argc)
+	envp := (**byte)(unsafe.Add(stack, (argc+2)*int(unsafe.Sizeof(argc))))
 	for i := 1; i < argc; i++ {
 		arg := 0
 		if i+1 < argc {
@@ -38,6 +39,28 @@ func entry(stack unsafe.Pointer) {
 			fork(false)
 		case "orphans":
 			orphans(arg)
+			i++
+		case "block":
+			sys.Sigprocmask(mask() | sig.Of(sig.Signal(arg)))
+			i++
+		case "ignore":
+			sys.RtSigaction(sig.Signal(arg), &sys.Sigaction{Handler: sys.SigIgn}, nil)
+			i++
+		case "exec":
+			sys.Execve(argv[i+1], &argv[i+1], envp)
+			say("exec went wrong")
+			sys.Exit(proc.ExitNotFound)
+		case "env":
+			i++
+			env(sys.Vector(envp), sys.String(argv[i]))
+		case "close":
+			sys.Close(arg)
+			i++
+		case "setuid":
+			sys.Call(unix.SYS_SETRESUID, uintptr(arg), uintptr(arg), uintptr(arg), 0, 0, 0)
+			i++
+		case "killparent":
+			sys.Kill(getppid(), sig.Signal(arg))
 			i++
 		case "setsid":
 			sys.Setsid()
@@ -92,7 +115,7 @@ func orphans(n int) {
 		}
 		parent := sys.Getpid()
 		if int(sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)) == 0 {
-			for int32(sys.Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)) == parent {
+			for getppid() == parent {
 				sys.Call(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
 			}
 		}
@@ -122,15 +145,14 @@ func state() {
 	l.str("pid=")
 	l.num(int(sys.Getpid()))
 	l.str(" ppid=")
-	l.num(int(sys.Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)))
+	l.num(int(getppid()))
 	l.str(" pgid=")
 	l.num(int(sys.Getpgid()))
 	l.str(" sid=")
 	l.num(int(sys.Getsid()))
 	l.str(" foreground=")
 	l.num(int(foreground()))
-	var mask, ignored sig.Set
-	sys.Call(unix.SYS_RT_SIGPROCMASK, 0, 0, uintptr(unsafe.Pointer(&mask)), 8, 0, 0)
+	var ignored sig.Set
 	for s := sig.HUP; s <= sig.Max; s++ {
 		var old sys.Sigaction
 		if sys.RtSigaction(s, nil, &old) == 0 && old.Handler == sys.SigIgn {
@@ -138,10 +160,26 @@ func state() {
 		}
 	}
 	l.str(" mask=")
-	l.hex(uint64(mask))
+	l.hex(uint64(mask()))
 	l.str(" ignored=")
 	l.hex(uint64(ignored))
 	l.end()
+}
+
+func mask() (set sig.Set) {
+	sys.Call(unix.SYS_RT_SIGPROCMASK, 0, 0, uintptr(unsafe.Pointer(&set)), 8, 0, 0)
+	return set
+}
+
+func getppid() int32 { return int32(sys.Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)) }
+
+// env prints the entries of a variable.
+func env(envp []*byte, name string) {
+	for _, entry := range envp {
+		if text := sys.String(entry); len(text) > len(name) && text[:len(name)] == name && text[len(name)] == '=' {
+			say(text)
+		}
+	}
 }
 
 // foreground returns the foreground process group of the controlling terminal, or -1.
