@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"util/internal/sig"
+	"util/internal/sys"
 )
 
 // Deadline is how long a test waits for anything before it gives up. It says how patient a test is, not how fast the
@@ -87,8 +90,15 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that cleans up.
+// Main is a TestMain that begins with the dispositions that a shell gives and cleans up.
 func Main(m *testing.M) {
+	// glibc's posix_spawn(3), and so GNU make, starts programs with 32 and 33 ignored, which the tests would inherit.
+	for _, s := range []sig.Signal{32, 33} {
+		var now sys.Sigaction
+		if sys.RtSigaction(s, nil, &now) == 0 && now.Handler == sys.SigIgn {
+			sys.RtSigaction(s, &sys.Sigaction{}, nil)
+		}
+	}
 	status := m.Run()
 	Clean()
 	os.Exit(status)
