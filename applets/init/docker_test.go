@@ -279,7 +279,6 @@ func dockerPidsLimit(t *testing.T, image string) {
 	c := dockerRun(t, image, []string{"--pids-limit", "30"}, "/bin/busybox", "sh", "-c",
 		`trap 'echo got it' USR1; for i in $(/bin/busybox seq 28); do /bin/busybox sleep 1000 & done; echo full; wait; exec /bin/busybox sleep 1000`)
 	c.Expect("full")
-	c.waitProcesses(30)
 	c.docker("kill", "--signal", "USR1") // ends the sleepers
 	c.Expect("got it")
 	c.docker("stop")
@@ -522,50 +521,42 @@ func dockerRun(t *testing.T, image string, options []string, command ...string) 
 }
 
 // docker runs a docker command about the container.
-func (c *container) docker(args ...string) string {
+func (c *container) docker(command string, options ...string) string {
 	c.t.Helper()
-	return docker(c.t, append(args, c.name)...)
+	return docker(c.t, slices.Concat([]string{command}, options, []string{c.name})...)
 }
 
-// processes returns the state (ps(1), "PROCESS STATE CODES") and the command line of each process of the container.
-func (c *container) processes() (all []string) {
-	c.t.Helper()
-	out := docker(c.t, "top", c.name, "-eo", "pid,stat,args")
-	for _, line := range strings.Split(out, "\n")[1:] {
-		fields := strings.Fields(line)
-		all = append(all, strings.Join(fields[1:], " "))
-	}
-	return all
-}
-
-// waitProcesses waits until the container has n processes, zombies included.
+// waitProcesses waits until the container has n processes, zombies included: docker top would not show those.
 func (c *container) waitProcesses(n int) {
 	c.t.Helper()
-	var all []string
+	var all string
 	defer func() {
 		if c.t.Failed() {
-			c.t.Logf("processes: %q", all)
+			c.t.Logf("processes:\n%s", all)
 		}
 	}()
 	test.Eventually(c.t, fmt.Sprintf("the container has %d processes", n), func() bool {
-		all = c.processes()
-		return len(all) == n
+		all = docker(c.t, "exec", c.name, "/bin/busybox", "ps", "-o", "pid,stat,args")
+		return strings.Count(all, "\n") == n+1 // without the heading, but with ps
 	})
 }
 
-// waitState waits until the process whose command line begins with args is in a state: its first letter and, for a
-// process in the foreground of a terminal, "+".
+// waitState waits until the process whose command line begins with args is in a state (ps(1), "PROCESS STATE CODES"):
+// its first letter and, for a process in the foreground of a terminal, "+".
 func (c *container) waitState(args, state string) {
 	c.t.Helper()
 	test.Eventually(c.t, args+" in state "+state, func() bool {
-		return slices.ContainsFunc(c.processes(), func(process string) bool {
-			flags, command, _ := strings.Cut(process, " ")
-			got := flags[:1]
-			if strings.Contains(flags, "+") {
+		for line := range strings.Lines(docker(c.t, "top", c.name, "-eo", "pid,stat,args")) {
+			words := strings.Fields(line)
+			got := words[1][:1]
+			if strings.Contains(words[1], "+") {
 				got += "+"
 			}
-			return got == state && strings.HasPrefix(command, args)
-		})
+			if got == state && strings.HasPrefix(strings.Join(words[2:], " "), args) {
+				return true
+			}
+		}
+		return false
 	})
 }
 

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"util/internal/demo/tree"
 )
 
 // dockerfile is all that a user needs for an image of one's own.
@@ -78,29 +80,14 @@ func (c *container) stop() (string, error) {
 	return "docker stop " + c.name, err
 }
 
-// processes lists the container's processes, as they are numbered outside.
-func (c *container) processes() ([]process, error) {
-	out, err := docker("top", c.name, "-eo", "pid,ppid,nlwp,rss,stat,args")
+// processes asks the application. docker top would show no zombies.
+func (c *container) processes() ([]tree.Process, error) {
+	out, err := docker("exec", c.name, "/app", "tree")
 	if err != nil {
 		return nil, err
 	}
-	var all []process
-	for _, line := range strings.Split(strings.TrimSpace(out), "\n")[1:] {
-		words := strings.Fields(line)
-		if len(words) < 6 {
-			return nil, fmt.Errorf("docker top: line %q: too short", line)
-		}
-		pid, err := strconv.Atoi(words[0])
-		if err != nil {
-			return nil, err
-		}
-		parent, err := strconv.Atoi(words[1])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, process{pid, parent, words[2], words[3], words[4][:1], strings.Join(words[5:], " ")})
-	}
-	return all, nil
+	var all []tree.Process
+	return all, json.Unmarshal([]byte(out), &all)
 }
 
 // docker runs a docker command to its end and returns its stdout.

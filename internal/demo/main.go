@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"util/internal/demo/tree"
 )
 
 // patience is how long the demo waits for anything that should happen at once.
@@ -25,20 +27,11 @@ const patience = 20 * time.Second
 
 // stage is where init runs as process 1.
 type stage interface {
-	command() *exec.Cmd            // runs init and the application in the foreground
-	title() string                 // the same as a person would type it
-	kill(signal string) error      // sends a signal to init
-	stop() (how string, err error) // asks for the end
-	processes() ([]process, error) // lists init first
-}
-
-// process is a line of the process tree.
-type process struct {
-	pid, parent int
-	threads     string
-	rss         string // kB
-	state       string // its first letter: ps(1), "PROCESS STATE CODES"
-	command     string
+	command() *exec.Cmd                 // runs init and the application in the foreground
+	title() string                      // the same as a person would type it
+	kill(signal string) error           // sends a signal to init
+	stop() (how string, err error)      // asks for the end
+	processes() ([]tree.Process, error) // lists init first, zombies included
 }
 
 func main() {
@@ -139,7 +132,7 @@ func heading(text string) {
 
 // showTree waits until the processes are init and the application alone, and prints them as they are then.
 func showTree(s stage) error {
-	var all []process
+	var all []tree.Process
 	wrong := errors.New("unknown")
 	for end := time.Now().Add(patience); wrong != nil && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var err error
@@ -152,7 +145,7 @@ func showTree(s stage) error {
 	fmt.Printf("%8s %8s %8s  %s\n", "PID", "THREADS", "RSS", "COMMAND")
 	branch := ""
 	for _, p := range all {
-		fmt.Printf("%8d %8s %5s kB  %s%s\n", p.pid, p.threads, p.rss, branch, p.command)
+		fmt.Printf("%8d %8s %5s kB  %s%s\n", p.Pid, p.Threads, p.RSS, branch, p.Command)
 		branch = "└─ "
 	}
 	if wrong != nil {
@@ -162,17 +155,17 @@ func showTree(s stage) error {
 }
 
 // check says what is wrong with the processes, if anything is.
-func check(all []process) error {
+func check(all []tree.Process) error {
 	for _, p := range all {
-		if p.state == "Z" {
-			return fmt.Errorf("process %d is a zombie, should be reaped", p.pid)
+		if p.State == "Z" {
+			return fmt.Errorf("process %d is a zombie, should be reaped", p.Pid)
 		}
 	}
 	switch {
-	case len(all) != 2 || all[1].parent != all[0].pid:
+	case len(all) != 2 || all[1].Parent != all[0].Pid:
 		return errors.New("should be init and the application as its child")
-	case all[0].threads != "1":
-		return fmt.Errorf("init has %s threads, should have 1", all[0].threads)
+	case all[0].Threads != "1":
+		return fmt.Errorf("init has %s threads, should have 1", all[0].Threads)
 	}
 	return nil
 }

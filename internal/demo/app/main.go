@@ -3,15 +3,20 @@
 //	USR1  is said
 //	USR2  makes an orphan: a process whose parent ends before it
 //	TERM  ends it with status 7
+//
+// "app tree" prints the processes beneath process 1: a scratch container has no ps.
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"util/internal/demo/tree"
 )
 
 func main() {
@@ -27,6 +32,15 @@ func main() {
 			time.Sleep(time.Millisecond)
 		}
 		say("an orphan, pid %d: my parent has ended, now it is process 1", os.Getpid())
+	case "tree":
+		all, err := tree.Read(1)
+		if err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(all)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "app:", err)
+			os.Exit(1)
+		}
 	default:
 		serve()
 	}
