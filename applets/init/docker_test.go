@@ -300,8 +300,10 @@ func dockerMemoryLimit(t *testing.T, image string) {
 	if got := c.Status(); got != 137 {
 		t.Errorf("status %d, want 137", got)
 	}
-	if !strings.Contains(c.Stderr(), ", was ended by signal KILL\n") {
-		t.Errorf("init did not live to say what happened: %q", c.Stderr())
+	const why = ", was ended by signal KILL after "
+	const oom = "; out of memory: the kernel killed 1 in the memory cgroup, limit 33554432 bytes, peak 33554432 bytes\n"
+	if !strings.Contains(c.Stderr(), why) || !strings.HasSuffix(c.Stderr(), oom) {
+		t.Errorf("init does not say what happened: %q", c.Stderr())
 	}
 }
 
@@ -473,11 +475,14 @@ func buildImage(t *testing.T, dockerfile string, files map[string]string) string
 	return image
 }
 
+// dockerCommand is a call of the docker command.
+func dockerCommand(args ...string) *exec.Cmd { return exec.Command("docker", args...) }
+
 // docker runs the docker command and returns its stdout. If it fails, so does the test.
 func docker(t *testing.T, args ...string) string {
 	t.Helper()
 	var stderr strings.Builder
-	cmd := exec.Command("docker", args...)
+	cmd := dockerCommand(args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
