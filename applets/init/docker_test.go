@@ -95,7 +95,7 @@ func dockerMessages(t *testing.T, image string) {
 		`util init: started "/probe" as pid `,
 		"util init: reaped orphan ",
 		"util init: forwarded USR1 to process group ",
-		", exited with status 3\n",
+		", exited with status 3 after ",
 	} {
 		if !strings.Contains(c.Stderr(), want) {
 			t.Errorf("stderr has no %q:\n%s", want, c.Stderr())
