@@ -80,7 +80,12 @@ func (s *supervisor) endedQuietly() (ev Event, ok bool) {
 // one that has ended; it is reaped in any case, and shows whether the kernel tells the status of the reaped.
 func (s *supervisor) becomeQuiet(orphan int32) {
 	fd, e := sys.PidfdOpen(orphan)
-	proc.Reap(orphan, nil)
+	if !proc.Reap(orphan, nil) {
+		if e == 0 {
+			sys.Close(fd)
+		}
+		return
+	}
 	s.wait.cannot = true
 	if e != 0 {
 		return
