@@ -90,8 +90,9 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that begins with the dispositions that a shell gives and cleans up.
-func Main(m *testing.M) {
+// Main is a TestMain that cleans up. product is what the tests build and run as another program: only if it is linked
+// into the test program as well does go test see that it has changed, and not report an old result from its cache.
+func Main(m *testing.M, product func(argv []string) int) {
 	// glibc's posix_spawn(3), and so GNU make, starts programs with 32 and 33 ignored, which the tests would inherit.
 	for _, s := range []sig.Signal{32, 33} {
 		var now sys.Sigaction
@@ -100,6 +101,7 @@ func Main(m *testing.M) {
 		}
 	}
 	status := m.Run()
+	runtime.KeepAlive(product)
 	Clean()
 	os.Exit(status)
 }
@@ -130,6 +132,12 @@ func Namespace(cmd *exec.Cmd) *exec.Cmd {
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
+	return cmd
+}
+
+// ProcNamespace is Namespace for a command that begins with the probe and its word mountproc: it gets a mount namespace too.
+func ProcNamespace(cmd *exec.Cmd) *exec.Cmd {
+	Namespace(cmd).SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
 	return cmd
 }
 
