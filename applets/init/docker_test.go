@@ -95,7 +95,7 @@ func dockerMessages(t *testing.T, image string) {
 		`util init: started "/probe" as pid `,
 		"util init: reaped orphan ",
 		"util init: forwarded USR1 to process group ",
-		", exited with status 3\n",
+		", exited with status 3 after ",
 	} {
 		if !strings.Contains(c.Stderr(), want) {
 			t.Errorf("stderr has no %q:\n%s", want, c.Stderr())
@@ -176,7 +176,7 @@ func dockerHardened(t *testing.T, image string) {
 		t.Errorf("status %d, want 5", got)
 	}
 	// stderr is a pipe that another user has made.
-	if !strings.Contains(c.Stderr(), ", exited with status 5\n") {
+	if !strings.Contains(c.Stderr(), ", exited with status 5 after ") {
 		t.Errorf("messages are missing: %q", c.Stderr())
 	}
 	c = dockerRun(t, image, hardened, "/probe", "orphans", "5", "catch", "echo", "10", "exit", "6")
@@ -300,8 +300,10 @@ func dockerMemoryLimit(t *testing.T, image string) {
 	if got := c.Status(); got != 137 {
 		t.Errorf("status %d, want 137", got)
 	}
-	if !strings.Contains(c.Stderr(), ", was ended by signal KILL\n") {
-		t.Errorf("init did not live to say what happened: %q", c.Stderr())
+	for _, want := range []string{", was ended by signal KILL after ", "out of memory: the kernel killed 1 in the memory cgroup, limit 33554432 bytes"} {
+		if !strings.Contains(c.Stderr(), want) {
+			t.Errorf("stderr has no %q: %q", want, c.Stderr())
+		}
 	}
 }
 
