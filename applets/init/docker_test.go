@@ -176,7 +176,7 @@ func dockerHardened(t *testing.T, image string) {
 		t.Errorf("status %d, want 5", got)
 	}
 	// stderr is a pipe that another user has made.
-	if !strings.Contains(c.Stderr(), ", exited with status 5 after ") {
+	if !strings.Contains(c.Stderr(), ", exited with status 5\n") {
 		t.Errorf("messages are missing: %q", c.Stderr())
 	}
 	c = dockerRun(t, image, hardened, "/probe", "orphans", "5", "catch", "echo", "10", "exit", "6")
@@ -300,10 +300,10 @@ func dockerMemoryLimit(t *testing.T, image string) {
 	if got := c.Status(); got != 137 {
 		t.Errorf("status %d, want 137", got)
 	}
-	for _, want := range []string{", was ended by signal KILL after ", "out of memory: the kernel killed 1 in the memory cgroup, limit 33554432 bytes"} {
-		if !strings.Contains(c.Stderr(), want) {
-			t.Errorf("stderr has no %q: %q", want, c.Stderr())
-		}
+	const why = ", was ended by signal KILL after "
+	const oom = "; out of memory: the kernel killed 1 in the memory cgroup, limit 33554432 bytes, peak 33554432 bytes\n"
+	if !strings.Contains(c.Stderr(), why) || !strings.HasSuffix(c.Stderr(), oom) {
+		t.Errorf("init does not say what happened: %q", c.Stderr())
 	}
 }
 
@@ -475,11 +475,14 @@ func buildImage(t *testing.T, dockerfile string, files map[string]string) string
 	return image
 }
 
+// dockerCommand is a call of the docker command.
+func dockerCommand(args ...string) *exec.Cmd { return exec.Command("docker", args...) }
+
 // docker runs the docker command and returns its stdout. If it fails, so does the test.
 func docker(t *testing.T, args ...string) string {
 	t.Helper()
 	var stderr strings.Builder
-	cmd := exec.Command("docker", args...)
+	cmd := dockerCommand(args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {

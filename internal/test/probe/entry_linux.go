@@ -77,6 +77,10 @@ func entry(stack unsafe.Pointer) {
 		case "deny":
 			deny(arg, number(sys.String(argv[i+2])))
 			i += 2
+		case "bomb":
+			for {
+				sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+			}
 		case "setsid":
 			sys.Setsid()
 		case "setpgid":
