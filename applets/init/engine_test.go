@@ -76,8 +76,8 @@ func engineUtil(t *testing.T) string {
 	return test.Build(t, "util", "-s -w "+test.Early+" -X util/internal/version.commit="+engineCommit, runtime.GOARCH)
 }
 
-// docker starts a Docker Engine of the test's own, apart from the machine's in all its files.
-func docker(t *testing.T) *engine {
+// dockerEngine starts a Docker Engine of the test's own, apart from the machine's in all its files.
+func dockerEngine(t *testing.T) *engine {
 	if os.Geteuid() != 0 {
 		test.Missing(t, "root", "only root can start a Docker Engine")
 	}
@@ -129,8 +129,8 @@ func docker(t *testing.T) *engine {
 	return e
 }
 
-// podman is Podman with storage of the test's own.
-func podman(t *testing.T) *engine {
+// podmanEngine is Podman with storage of the test's own.
+func podmanEngine(t *testing.T) *engine {
 	if os.Geteuid() != 0 {
 		test.Missing(t, "root", "the test's Podman runs as root")
 	}
@@ -155,15 +155,15 @@ func podman(t *testing.T) *engine {
 	return e
 }
 
-func TestDocker(t *testing.T) {
-	e := docker(t)
+func TestInjectedByDocker(t *testing.T) {
+	e := dockerEngine(t)
 	if got := e.must("info", "--format", "{{.InitCommit.ID}}"); got != engineCommit {
 		t.Errorf("docker info: init version %q", got)
 	}
 	injected(t, e)
 }
 
-func TestPodman(t *testing.T) { injected(t, podman(t)) }
+func TestInjectedByPodman(t *testing.T) { injected(t, podmanEngine(t)) }
 
 // injected runs containers whose init the engine injects.
 func injected(t *testing.T, e *engine) {

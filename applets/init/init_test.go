@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	_ "util/applets" // so that a change of the product makes these tests run anew
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"
@@ -733,4 +732,21 @@ func TestManySignals(t *testing.T) {
 		}
 	}
 	p.Expect("64")
+}
+
+// Each orphan is reaped, reported and counted once, also where one SIGCHLD stands for several and others come late.
+func TestOrphansOnce(t *testing.T) {
+	probe := test.Probe(t)
+	const n = 500
+	p := test.Start(t, initOf(test.Util(t), "-vv", probe, "orphans", strconv.Itoa(n), "catch", "echo", "10"))
+	p.Expect("ready")
+	test.Eventually(t, "all orphans are reaped", func() bool { return len(children(t, p.Process.Pid)) == 1 })
+	p.Signal(unix.SIGUSR1)
+	_ = p.Status()
+	if !strings.HasSuffix(p.Stderr(), fmt.Sprintf("; orphans reaped: %d\n", n)) {
+		t.Errorf("not %d: %q", n, p.Stderr()[strings.LastIndex(p.Stderr(), "util init: "):])
+	}
+	if got := strings.Count(p.Stderr(), "reaped orphan "); got != n {
+		t.Errorf("%d lines about orphans", got)
+	}
 }

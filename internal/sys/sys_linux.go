@@ -168,6 +168,11 @@ func Write(fd int, p []byte) (int, Errno) {
 	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
 }
 
+// WriteString is write(2) for a string.
+func WriteString(fd int, text string) (int, Errno) {
+	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text)), 0, 0, 0))
+}
+
 // Send is sendto(2) on a connected socket.
 func Send(fd int, p []byte, flags int) (int, Errno) {
 	return result(Call(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))

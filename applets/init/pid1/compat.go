@@ -140,7 +140,7 @@ func (i *imitator) show(fd int, text string, status int) {
 // printTo writes a text as a program does that has nothing else to do.
 func printTo(fd int, text string) {
 	for text != "" {
-		n, e := sys.Write(fd, unsafe.Slice(unsafe.StringData(text), len(text)))
+		n, e := sys.WriteString(fd, text)
 		if e != 0 || n <= 0 {
 			return
 		}
@@ -162,11 +162,11 @@ func (i *imitator) complain(g *getopt, p Problem) {
 		t.raw("'")
 	case p.Reason == UnknownOption:
 		t.raw("unrecognized option '")
-		t.raw(p.Value)
+		t.raw(g.wrong)
 		t.raw("'")
 	case p.Reason == Ambiguous:
 		t.raw("option '")
-		t.raw(p.Value)
+		t.raw(g.wrong)
 		t.raw("' is ambiguous; possibilities:")
 		for n := range g.table {
 			if long := g.table[n].Long; hasPrefix(long, p.Option[2:]) {
@@ -181,11 +181,11 @@ func (i *imitator) complain(g *getopt, p Problem) {
 		t.raw("'")
 	case p.Reason == MissingValue:
 		t.raw("option '--")
-		t.raw(p.Bad)
+		t.raw(g.wrong)
 		t.raw("' requires an argument")
 	case p.Reason == UnwantedValue:
 		t.raw("option '--")
-		t.raw(p.Bad)
+		t.raw(g.wrong)
 		t.raw("' doesn't allow an argument")
 	}
 	t.finish()

@@ -20,6 +20,10 @@ type getopt struct {
 	name     string // "--long" as written, without "=value"; "" for a short option
 	letter   byte   // the letter of a short option, else 0
 	hasValue bool
+
+	// What is wrong, beside a Problem: the whole argument that stands for no option or for several, or the full name of
+	// the option that lacks a value or takes none.
+	wrong string
 }
 
 // mode is a set of habits of GNU's getopt_long.
@@ -65,17 +69,19 @@ func (g *getopt) next(p *Problem) (opt *Option, value string) {
 func (g *getopt) word() string {
 	if g.i > g.first {
 		// As numbers: a store of a pointer makes what holds it escape to the heap, as far as the compiler knows.
-		words := unsafe.Slice((*uintptr)(unsafe.Pointer(unsafe.SliceData(g.argv))), len(g.argv))
-		taken := words[g.i]
+		taken := *g.number(g.i)
 		for k := g.i; k > g.first; k-- {
-			words[k] = words[k-1]
+			*g.number(k) = *g.number(k - 1)
 		}
-		words[g.first] = taken
+		*g.number(g.first) = taken
 	}
 	g.first++
 	g.i++
 	return sys.String(g.argv[g.first-1])
 }
+
+// number is the address of argv[k], as that of a number.
+func (g *getopt) number(k int) *uintptr { return (*uintptr)(unsafe.Pointer(&g.argv[k])) }
 
 // nextShort reads one letter.
 func (g *getopt) nextShort(p *Problem) (opt *Option, value string) {
@@ -110,11 +116,13 @@ func (g *getopt) nextLong(arg string, p *Problem) (opt *Option, value string) {
 	}
 	switch n {
 	case 0:
-		*p = Problem{Reason: UnknownOption, Option: name, Value: arg}
+		g.wrong = arg
+		*p = Problem{Reason: UnknownOption, Option: name}
 	case 1:
 		return g.take(found, value, p)
 	default:
-		*p = Problem{Reason: Ambiguous, Option: name, Value: arg}
+		g.wrong = arg
+		*p = Problem{Reason: Ambiguous, Option: name}
 	}
 	return nil, ""
 }
@@ -123,11 +131,13 @@ func (g *getopt) nextLong(arg string, p *Problem) (opt *Option, value string) {
 func (g *getopt) take(opt *Option, value string, p *Problem) (*Option, string) {
 	switch {
 	case opt.Arg == NoArg && g.hasValue:
-		*p = Problem{Reason: UnwantedValue, Option: g.name, Value: value, Bad: opt.Long}
+		g.wrong = opt.Long
+		*p = Problem{Reason: UnwantedValue, Option: g.name, Value: value}
 		return nil, ""
 	case opt.Arg == MustArg && !g.hasValue:
 		if g.i == len(g.argv) {
-			*p = Problem{Reason: MissingValue, Option: g.name, Short: g.letter, Bad: opt.Long}
+			g.wrong = opt.Long
+			*p = Problem{Reason: MissingValue, Option: g.name, Short: g.letter}
 			return nil, ""
 		}
 		value, g.hasValue = g.word(), true

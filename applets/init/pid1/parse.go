@@ -9,12 +9,11 @@ import (
 // Reason says why a command line is not a plain run of a command.
 type Reason uint8
 
-// The reasons. Those behind Impersonates are usage errors.
+// The reasons. Those behind WantsVersion, but Impersonates, are usage errors.
 const (
 	None            Reason = iota // it is a plain run
 	WantsHelp                     // --help
 	WantsVersion                  // --version
-	Impersonates                  // Options.As says whose command line begins at Options.Command
 	UnknownOption                 // Problem.Option is not in the table
 	MissingValue                  // the option takes a value and there is none
 	UnwantedValue                 // the option takes no value
@@ -29,6 +28,7 @@ const (
 	BadScope                      // Problem.Bad is neither group nor container
 	BadLogFormat                  // Problem.Bad is neither text nor json
 	UnwantedCommand               // a command together with --pause; Problem.Value is it
+	Impersonates                  // no error: Options.As says whose command line begins at Options.Command
 	Ambiguous                     // Problem.Option stands for several options
 	UnknownInit                   // Problem.Bad is no init that init can be
 	NotFirst                      // the option stands behind others
@@ -39,8 +39,8 @@ type Problem struct {
 	Reason Reason
 	Option string // the option as the user wrote it, or the name of the variable
 	Short  byte   // instead of Option, the letter of a short option
-	Value  string // the value given to it; of an unknown or ambiguous one, the whole argument
-	Bad    string // the part of the value that is wrong; where a value is missing or unwanted, the full name of the option
+	Value  string // the value given to it
+	Bad    string // the part of the value that is wrong
 }
 
 // Parse reads the arguments behind init's own name, and the variables of init in envp, into o. A flag beats its
@@ -49,7 +49,7 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	if p = o.ParseEnv(envp); p.Reason != None {
 		return p
 	}
-	if o.As != Util && !(len(argv) > 0 && hasPrefix(sys.String(argv[0]), "--compat")) {
+	if o.As != Util && !(len(argv) > 0 && isCompat(sys.String(argv[0]))) {
 		return Problem{Reason: Impersonates}
 	}
 	g := getopt{argv: argv, table: Table[:]}
@@ -92,23 +92,32 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	return p
 }
 
-// ParseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID.
+// isCompat reports whether an argument is --compat, which beats its variable.
+func isCompat(arg string) bool {
+	name, _, _ := cut(arg, '=')
+	return name == "--compat"
+}
+
+// ParseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID. Where one of these two is
+// there twice, the first counts, as for getenv(3).
 func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 	o.path, o.listenPid = -1, -1
 	for i, entry := range envp {
-		// Most entries are told apart by their first letter, without reading the rest.
+		// Most entries are told apart by their first letters. The short prefixes, up to eight letters, are compared in
+		// code; a longer one is a string constant in memory that a plain run does not touch otherwise.
 		switch *entry {
 		case 'P':
-			if hasPrefix(sys.String(entry), pathVar) {
+			if o.path < 0 && hasPrefix(sys.String(entry), pathVar) {
 				o.path = i
 			}
 		case 'L':
-			if hasPrefix(sys.String(entry), listenPidVar) {
+			text := sys.String(entry)
+			if o.listenPid < 0 && hasPrefix(text, "LISTEN_") && hasPrefix(text, listenPidVar) {
 				o.listenPid = i
 			}
 		case 'U':
 			text := sys.String(entry)
-			if hasPrefix(text, EnvPrefix) {
+			if hasPrefix(text, "UTIL_") && hasPrefix(text, EnvPrefix) {
 				if p = o.parseVariable(text); p.Reason != None {
 					return p
 				}
@@ -145,7 +154,7 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 		return setBool(&o.WarnReaped, value, given)
 	case Verbose:
 		if !given {
-			o.Verbose++
+			o.Verbose = min(o.Verbose+1, mostVerbose)
 			return None, ""
 		}
 		if len(value) != 1 || value[0] < '0' || value[0] > '9' {
@@ -327,6 +336,9 @@ func setSignal(s *sig.Signal, value string) (r Reason, bad string) {
 	*s = parsed
 	return None, ""
 }
+
+// mostVerbose is as high as the level of messages goes, so that no number of -v brings it back to 0.
+const mostVerbose = 9
 
 // setBool sets *b: to true without a value, else to what the value says.
 func setBool(b *bool, value string, given bool) (r Reason, bad string) {

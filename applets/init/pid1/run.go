@@ -33,7 +33,7 @@ func (s *supervisor) run() {
 // start prepares init and starts the command. If that fails, it ends init. The errno says why the command did not get
 // the terminal, if there is one.
 func (s *supervisor) start() (termErr sys.Errno) {
-	s.console = -1
+	s.console, s.wait.command = -1, -1
 	s.self = sys.Getpid()
 	s.noStop = s.self == 1
 	if s.self != 1 && !s.noReaper {
@@ -214,23 +214,26 @@ func (s *supervisor) children(info *sys.Siginfo) {
 	}
 }
 
-// reapOrphan reaps a child that is not the command.
+// reapOrphan reaps a child that is not the command. It may have been reaped before: its SIGCHLD can still be pending when
+// the look for more children finds it.
 func (s *supervisor) reapOrphan(child proc.Child) {
 	if s.canBeQuiet() && !s.Pause {
 		s.becomeQuiet(child.Pid)
 		return
 	}
+	if !proc.Reap(child.Pid, nil) {
+		return
+	}
+	s.account.reaped++
 	if s.WarnReaped || s.Verbose >= 2 {
 		s.sayReaped(child)
 	}
-	proc.Reap(child.Pid, nil)
-	s.account.reaped++
 }
 
 // reapCommand reaps the command. A pidfd goes on to stand for its process group, whose number is free from now on as
 // soon as the group is empty.
 func (s *supervisor) reapCommand() {
-	if s.wait.command == 0 {
+	if s.wait.command < 0 {
 		if fd, e := sys.PidfdOpen(s.pid); e == 0 {
 			s.wait.command = fd
 		}
@@ -248,7 +251,7 @@ func (s *supervisor) handle(ev Event) {
 		s.forward(ev.Signal, a)
 	}
 	if a.Do&Wake != 0 && proc.Stopped(s.pid) != 0 {
-		sys.Kill(s.target(), sig.CONT)
+		s.send(sig.CONT)
 	}
 	if a.Do&StopSelf != 0 {
 		s.stopSelf(a.Signal)
@@ -273,12 +276,7 @@ func (s *supervisor) handle(ev Event) {
 // forward passes a signal on. ESRCH and EPERM, that there is nobody or nobody who may be signalled, are no reason to do
 // anything else.
 func (s *supervisor) forward(arrived sig.Signal, a Action) {
-	var e sys.Errno
-	if s.Single || s.phase < leaving {
-		e = sys.Kill(s.target(), a.Signal)
-	} else {
-		e = s.signalGroup(a.Signal)
-	}
+	e := s.send(a.Signal)
 	if a.Do&ForwardAll != 0 {
 		s.signalRest(a.Signal)
 	}
@@ -312,9 +310,7 @@ func (s *supervisor) end() {
 	if s.Pause {
 		sys.Exit(proc.ExitOK)
 	}
-	if s.phase < leaving {
-		s.reapCommand()
-	}
+	proc.Reap(s.pid, &s.account.usage)
 	s.takeBack()
 	code := s.ExitCode(uint8(s.status.Code()))
 	if s.explains() {

@@ -17,12 +17,25 @@ import (
 // again is the time between two looks for processes that were forked while KILL was sent, in nanoseconds.
 const again = 50e6
 
-// signalGroup sends a signal, or with 0 none, to the command's process group when the command may have been reaped.
-// ESRCH says that the group is empty.
+// send sends a signal to the command's group, or with --single-child to the command.
+func (s *supervisor) send(what sig.Signal) sys.Errno {
+	switch {
+	case !s.Single:
+		return s.signalGroup(what)
+	case s.wait.quiet:
+		return sys.PidfdSendSignal(s.wait.command, what, 0)
+	}
+	return sys.Kill(s.pid, what)
+}
+
+// signalGroup sends a signal, or with 0 none, to the command's process group. ESRCH says that the group is empty. As long
+// as the command has not been reaped, its pid cannot be another's; later, and when the kernel may reap it at any time, a
+// pidfd stands for it.
 func (s *supervisor) signalGroup(what sig.Signal) sys.Errno {
-	if s.wait.command != 0 {
-		e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		if e != unix.EINVAL && e != unix.ENOSYS { // EINVAL: before Linux 6.9
+	if s.wait.command >= 0 {
+		switch e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP); e {
+		case unix.EINVAL, unix.ENOSYS, unix.EPERM: // before Linux 6.9, before 5.1, a seccomp filter that does not know it
+		default:
 			return e
 		}
 	}

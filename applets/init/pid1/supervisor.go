@@ -135,9 +135,10 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 		a.Signal = sig.Signal(rewriting)
 	}
 
-	switch signal {
-	case sig.TERM, sig.INT, sig.HUP, sig.QUIT:
+	if asksToEnd(signal) || asksToEnd(a.Signal) {
 		a.Do |= Wake // a stopped process cannot act on it
+	}
+	switch signal {
 	case sig.TSTP, sig.TTIN, sig.TTOU:
 		if rewriting != Unchanged || s.jobs {
 			break // of a job: if it stops the command, that is an event of its own
@@ -148,7 +149,7 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 			a.Do |= StopSelf
 		}
 	case sig.CONT:
-		if s.jobs {
+		if s.jobs && rewriting == Unchanged {
 			a.Do |= HandOver
 		}
 	}
@@ -156,6 +157,15 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 		s.stop(&a)
 	}
 	return a
+}
+
+// asksToEnd reports whether a signal is one of those by which people and terminals ask a program to end.
+func asksToEnd(signal sig.Signal) bool {
+	switch signal {
+	case sig.TERM, sig.INT, sig.HUP, sig.QUIT:
+		return true
+	}
+	return false
 }
 
 // isStop reports whether a signal asks the command to end.
@@ -187,12 +197,4 @@ func (s *supervisor) stop(a *Action) {
 		s.phase = stopping
 		a.Do |= Arm
 	}
-}
-
-// target is whom signals go to, as kill(2) takes it.
-func (s *supervisor) target() int32 {
-	if s.Single {
-		return s.pid
-	}
-	return -s.pid
 }

@@ -12,14 +12,21 @@ import (
 // them. Where the kernel can do without init (Linux 6.15), the first orphan makes it quiet.
 type waiter struct {
 	quiet   bool // SIGCHLD is ignored: the kernel reaps, and the pidfd tells of the command's end
+	cannot  bool // the kernel does not tell the status of those it reaped
 	signals int  // quiet: a signalfd(2) of all signals
-	command int  // quiet, or the command has ended: its pidfd, else 0
+	command int  // quiet, or the command has ended: its pidfd, else -1
 }
 
 // next waits for a signal, the end of the command if the waiter is quiet, or the deadline.
 func (s *supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	if s.wait.quiet {
 		return s.nextQuiet(info)
+	}
+	if s.wait.command >= 0 && s.phase < leaving {
+		// Init was quiet before. Was the command reaped then, nothing announces its end.
+		if ev, ok := s.endedQuietly(); ok {
+			return ev, true
+		}
 	}
 	var timeout *unix.Timespec
 	var left unix.Timespec
@@ -73,7 +80,13 @@ func (s *supervisor) endedQuietly() (ev Event, ok bool) {
 // one that has ended; it is reaped in any case, and shows whether the kernel tells the status of the reaped.
 func (s *supervisor) becomeQuiet(orphan int32) {
 	fd, e := sys.PidfdOpen(orphan)
-	proc.Reap(orphan, nil)
+	if !proc.Reap(orphan, nil) {
+		if e == 0 {
+			sys.Close(fd)
+		}
+		return
+	}
+	s.wait.cannot = true
 	if e != 0 {
 		return
 	}
@@ -84,6 +97,11 @@ func (s *supervisor) becomeQuiet(orphan int32) {
 	}
 	command, e := sys.PidfdOpen(s.pid)
 	if e != 0 {
+		return
+	}
+	// Once the kernel reaps, only the pidfd is sure to mean the command and its group.
+	if e := sys.PidfdSendSignal(command, 0, unix.PIDFD_SIGNAL_PROCESS_GROUP); e != 0 {
+		sys.Close(command)
 		return
 	}
 	signals, e := sys.Signalfd(sig.All)
@@ -105,7 +123,7 @@ func (s *supervisor) becomeQuiet(orphan int32) {
 
 // canBeQuiet reports whether nothing needs to know of orphans, of stops, or what the command has used.
 func (s *supervisor) canBeQuiet() bool {
-	return s.phase == running && !s.jobs && !s.WarnReaped && !s.explains()
+	return s.phase == running && !s.wait.cannot && !s.jobs && !s.WarnReaped && !s.explains()
 }
 
 // becomeAttentive makes init hear of every child again.
