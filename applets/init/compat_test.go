@@ -190,7 +190,7 @@ func (r *rerun) ready(t *testing.T) {
 	r.settle(t)
 }
 
-// send sends init a signal and waits until init has taken it, and sleeps or is stopped again, or is gone.
+// send sends init a signal and waits until init and the command have done with it.
 func (r *rerun) send(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(r.init, s); err != nil && err != unix.ESRCH {
@@ -201,12 +201,22 @@ func (r *rerun) send(t *testing.T, s syscall.Signal) {
 
 func (r *rerun) settle(t *testing.T) {
 	t.Helper()
-	test.Eventually(t, "init takes its signals", func() bool {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.init))
-		return err != nil || strings.Contains(string(text), "State:\tZ") ||
-			strings.Contains(string(text), "State:\tT") ||
-			strings.Contains(string(text), "State:\tS") && strings.Contains(string(text), "\nShdPnd:\t0000000000000000")
-	})
+	test.Eventually(t, "init takes its signals", func() bool { return settled(r.init) })
+	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", r.init, r.init))
+	for _, child := range strings.Fields(string(list)) {
+		test.Eventually(t, "the command takes its signals", func() bool {
+			pid, err := strconv.Atoi(child)
+			return err == nil && settled(pid)
+		})
+	}
+}
+
+// settled reports whether a process has nothing to do: it sleeps without a signal pending, is stopped, or is gone.
+func settled(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err != nil || strings.Contains(string(text), "State:\tZ") ||
+		strings.Contains(string(text), "State:\tT") ||
+		strings.Contains(string(text), "State:\tS") && strings.Contains(string(text), "\nShdPnd:\t0000000000000000")
 }
 
 // play runs a scenario with the init at path.
@@ -231,13 +241,7 @@ func (sc *scenario) play(t *testing.T, path string, limit time.Duration) outcome
 	timer := time.AfterFunc(limit, func() { hung.Store(true); _ = r.Process.Process.Kill() })
 	r.init = cmd.Process.Pid
 	if sc.child && sc.drive != nil {
-		test.Eventually(t, "init is there", func() bool {
-			pids := children(t, cmd.Process.Pid)
-			if len(pids) == 1 {
-				r.init, _ = strconv.Atoi(pids[0])
-			}
-			return len(pids) == 1
-		})
+		r.init = childOf(t, cmd.Process.Pid)
 	}
 	if sc.drive != nil {
 		sc.drive(t, r)
@@ -249,6 +253,7 @@ func (sc *scenario) play(t *testing.T, path string, limit time.Duration) outcome
 		status = "none: it hangs"
 	}
 	if sc.bare {
+		slices.Sort(out)
 		return outcome{status, out, nil}
 	}
 	return outcome{status, normalize(path, out, sc.drive != nil), normalize(path, strings.Split(strings.TrimSuffix(r.Stderr(), "\n"), "\n"), sc.drive != nil)}
@@ -489,10 +494,23 @@ func noReader(t *testing.T, cmd *exec.Cmd) {
 	cmd.Stderr = w
 }
 
+// childOf waits for a process to have one child, and returns its pid.
+func childOf(t *testing.T, parent int) (child int) {
+	t.Helper()
+	test.Eventually(t, "there is a child", func() bool {
+		pids := children(t, parent)
+		if len(pids) == 1 {
+			child, _ = strconv.Atoi(pids[0])
+		}
+		return len(pids) == 1
+	})
+	return child
+}
+
 // stop stops the command.
 func stop(t *testing.T, r *rerun) {
 	t.Helper()
-	pid, _ := strconv.Atoi(children(t, r.init)[0])
+	pid := childOf(t, r.init)
 	if err := syscall.Kill(pid, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -518,9 +536,7 @@ func groupScenario(name string, flags []string, probe string) scenario {
 	sc := scenario{name: name, bare: true, args: append(append(flags, "--"), probe, "fork", "catch", "echo", "64")}
 	sc.drive = func(t *testing.T, r *rerun) {
 		r.ready(t)
-		command := children(t, r.init)[0]
-		pid, _ := strconv.Atoi(command)
-		child, _ := strconv.Atoi(children(t, pid)[0])
+		child := childOf(t, childOf(t, r.init))
 		r.send(t, unix.SIGURG)
 		r.send(t, unix.SIGUSR2)
 		test.Eventually(t, "init ends", func() bool { state := procState(r.init); return state == 0 || state == 'Z' })
@@ -547,8 +563,7 @@ func terminalScenario(name string, flags []string, probe string, child, nullStdi
 	}
 	sc.drive = func(t *testing.T, r *rerun) {
 		r.ready(t)
-		foreground, _ := strconv.Atoi(children(t, r.init)[0])
-		if name == "terminal, stdin is another" && term.foreground() != foreground {
+		if name == "terminal, stdin is another" && term.foreground() != childOf(t, r.init) {
 			r.note("not in the foreground")
 			r.send(t, unix.SIGTERM)
 			return
@@ -582,7 +597,10 @@ func privileged(t *testing.T, probe string) []scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
-	setuid := filepath.Join(filepath.Dir(probe), "setuid-peer-probe")
+	setuid := namesake(t, probe, "setuid-probe")
+	if err := os.Remove(setuid); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(setuid, text, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -596,7 +614,7 @@ func privileged(t *testing.T, probe string) []scenario {
 		},
 		drive: func(t *testing.T, r *rerun) {
 			r.ready(t)
-			pid, _ := strconv.Atoi(children(t, r.init)[0])
+			pid := childOf(t, r.init)
 			r.send(t, unix.SIGTERM)
 			_ = syscall.Kill(pid, unix.SIGUSR1)
 		},
