@@ -176,7 +176,7 @@ func dockerHardened(t *testing.T, image string) {
 		t.Errorf("status %d, want 5", got)
 	}
 	// stderr is a pipe that another user has made.
-	if !strings.Contains(c.Stderr(), ", exited with status 5\n") {
+	if !strings.Contains(c.Stderr(), ", exited with status 5 after ") {
 		t.Errorf("messages are missing: %q", c.Stderr())
 	}
 	c = dockerRun(t, image, hardened, "/probe", "orphans", "5", "catch", "echo", "10", "exit", "6")
