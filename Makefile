@@ -6,7 +6,7 @@ GOARCH  ?= $(shell go env GOHOSTARCH)
 PREFIX  ?= /usr/local
 
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
-LDFLAGS  = -E _rt0_util -X util/applets.version=$(VERSION) -X util/applets.commit=$(COMMIT)
+LDFLAGS  = -E _rt0_util -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT)
 
 GOFUMPT     = go run mvdan.cc/gofumpt@v0.9.2
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0

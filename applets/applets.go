@@ -12,6 +12,7 @@ import (
 	"util/applets/waitfor"
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/version"
 
 	"github.com/spf13/cobra"
 )
@@ -122,7 +123,7 @@ func newRoot() *cobra.Command {
 				fmt.Fprintln(out, name)
 			}
 		case showVersion:
-			fmt.Fprint(out, Version())
+			fmt.Fprint(out, version.Text(initcmd.LinkedEarly()))
 		default:
 			help(out, c)
 		}

@@ -12,6 +12,7 @@ import (
 	"util/applets/init/pid1"
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/version"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -30,10 +31,12 @@ func run(c *cobra.Command, args []string) error {
 	var o pid1.Options
 	switch p := pid1.Parse(&o, argv, envp); p.Reason {
 	case pid1.None:
-		err := throughEarlyEntry(args)
-		return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("%w (link util with -ldflags '-E _rt0_util', and init will not need it)", err)}
+		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(args)}
 	case pid1.WantsHelp:
 		return c.Help()
+	case pid1.WantsVersion:
+		fmt.Fprint(c.OutOrStdout(), version.Text(LinkedEarly()))
+		return nil
 	default:
 		return usageError(p)
 	}
@@ -70,9 +73,9 @@ func LinkedEarly() bool {
 // throughEarlyEntry executes this program anew, through the early entry and as init. It returns only with an error.
 //
 // A program linked with -E needs no more than the right name. Any other is copied into memory, with the entry point
-// in the copy's ELF header changed. The process then is as it was before the Go runtime booted, with two exceptions: a
-// signal in the first milliseconds has its default effect; and signals that were ignored, other than HUP and INT, are
-// not any more, because the runtime has set handlers for them and keeps to itself what was there before.
+// in the copy's ELF header changed. The process then is as it was before the Go runtime booted, but for the first
+// milliseconds, in which a signal has its default effect; and, in the second case, but for signals that were ignored,
+// other than HUP and INT: the runtime has set handlers for them and keeps to itself what was there before.
 func throughEarlyEntry(args []string) error {
 	path := "/proc/self/exe"
 	if LinkedEarly() {
@@ -82,11 +85,13 @@ func throughEarlyEntry(args []string) error {
 	} else {
 		fd, err := earlyCopy(path)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w (a util that was linked with -ldflags '-E _rt0_util' does not need this)", err)
 		}
 		path = fmt.Sprintf("/proc/self/fd/%d", fd)
 	}
 
+	runtime.LockOSThread() // the mask is the thread's
+	proc.Inherited.Restore()
 	return fmt.Errorf("exec %s: %w", path, syscall.Exec(path, append([]string{pid1.Name}, args...), os.Environ()))
 }
 

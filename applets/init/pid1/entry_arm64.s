@@ -23,8 +23,10 @@
 // Go code needs g, in R28: its prologue compares the stack pointer with g.stackguard0, 0 in the stand-in, so that
 // every check passes.
 TEXT _rt0_util(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	// Through registers, because the linker adds up what it sees subtracted from RSP as if this were a goroutine's stack.
 	MOVD	RSP, R19
-	SUB	$FRAME, RSP
+	SUB	$FRAME, R19, R0
+	MOVD	R0, RSP
 	MOVD	R19, STACK(RSP)
 
 	// Before anything else: from here on no signal is lost.

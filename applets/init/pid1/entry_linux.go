@@ -3,38 +3,38 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
 )
 
-// Names that make a process an init, as the base name of argv[0]; or behind Multicall as the first argument.
+// Name makes a process an init, as the base name of argv[0], or as the first argument of a program whose name begins
+// with multicall ("util", "util-0.1", "util.arm64"). Under any other name init goes by way of the Go runtime.
 const (
 	Name      = "init"
-	Multicall = "util"
+	multicall = "util"
 )
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked. stack is what the
 // kernel put on the stack, mask the signal mask that was in force. If this is a plain run of init, it becomes init
-// and does not return; else it returns and has changed nothing.
+// and does not return; else it returns, and has changed nothing but proc.Inherited.
 //
 //lint:ignore U1000 the assembly of _rt0_util calls it
 func entry(stack unsafe.Pointer, mask sig.Set) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*int)(stack)
 	argv := (**byte)(unsafe.Add(stack, word))
-	first := nameEnd(unsafe.Slice(argv, argc))
-	if first == 0 {
-		return
+	if first := nameEnd(unsafe.Slice(argv, argc)); first != 0 {
+		envp := (**byte)(unsafe.Add(stack, (argc+2)*int(word)))
+		var s supervisor
+		if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason == None {
+			s.argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (first+s.Command)*int(word)))
+			s.envp = envp
+			s.mask = mask
+			s.run()
+		}
 	}
-	envp := (**byte)(unsafe.Add(stack, (argc+2)*int(word)))
-	var s supervisor
-	if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason != None {
-		return
-	}
-	s.argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (first+s.Command)*int(word)))
-	s.envp = envp
-	s.mask = mask
-	s.run()
+	proc.Inherited.Note(mask)
 }
 
 // nameEnd returns how many words of argv name init: 1 for "init", 2 for "util init", 0 if they name something else.
@@ -42,13 +42,12 @@ func nameEnd(argv []*byte) int {
 	if len(argv) == 0 {
 		return 0
 	}
-	switch base(sys.String(argv[0])) {
-	case Name:
+	name := base(sys.String(argv[0]))
+	if name == Name {
 		return 1
-	case Multicall:
-		if len(argv) > 1 && sys.String(argv[1]) == Name {
-			return 2
-		}
+	}
+	if hasPrefix(name, multicall) && len(argv) > 1 && sys.String(argv[1]) == Name {
+		return 2
 	}
 	return 0
 }

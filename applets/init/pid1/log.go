@@ -85,7 +85,7 @@ func (l *logger) write(p []byte) {
 // line is a message under construction. What does not fit is cut off.
 type line struct {
 	n   int
-	buf [480]byte // within PIPE_BUF, so that lines of several writers do not mix (pipe(7))
+	buf [800]byte // within PIPE_BUF, so that lines of several writers do not mix (pipe(7))
 }
 
 // begin starts a message.
@@ -115,16 +115,21 @@ func (t *line) str(text string) {
 	}
 }
 
-// quoted appends text that comes from outside, in quotes, with what could disturb a terminal or a log replaced by "?".
+// quoted appends text that comes from outside, in quotes, with what could disturb a terminal or a log replaced by "?",
+// and cut off where it gets so long that the rest of the message would not fit.
 func (t *line) quoted(text string) {
+	const most = 256
 	t.str(`"`)
-	for i := 0; i < len(text) && t.n < len(t.buf); i++ {
+	for i := 0; i < len(text) && i < most && t.n < len(t.buf); i++ {
 		c := text[i]
 		if c < ' ' || c == 0x7f || c == '"' {
 			c = '?'
 		}
 		t.buf[t.n] = c
 		t.n++
+	}
+	if len(text) > most {
+		t.str("…")
 	}
 	t.str(`"`)
 }
@@ -165,11 +170,11 @@ func (t *line) status(st proc.Status) {
 // The messages. None is inlined: their buffers are not to grow the stack of those who call them.
 
 //go:noinline
-func (s *supervisor) sayStarted(name string) {
+func (s *supervisor) sayStarted() {
 	var t line
 	t.begin(&s.log)
 	t.str("started ")
-	t.quoted(name)
+	t.quoted(sys.String(s.name))
 	t.str(" as pid ")
 	t.num(int(s.pid))
 	if s.jobs {
@@ -260,7 +265,8 @@ func (s *supervisor) sayNoTerminal(e sys.Errno) {
 }
 
 //go:noinline
-func (s *supervisor) sayCannotExec(name string, cmd *proc.Start) {
+func (s *supervisor) sayCannotExec(cmd *proc.Start) {
+	name := sys.String(s.name)
 	var t line
 	t.begin(&s.log)
 	t.str("command ")

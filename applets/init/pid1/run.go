@@ -12,15 +12,22 @@ import (
 
 // run starts the command and is init until the command ends. It does not return.
 func (s *supervisor) run() {
-	s.start()
+	termErr := s.start()
 	// From here on the command is running: if init ends, the kernel ends every process of the container. Nothing below
 	// may end init but the command's own end.
 	s.letGo()
+	if termErr != 0 {
+		s.sayNoTerminal(termErr)
+	}
+	if s.Verbose > 0 {
+		s.sayStarted()
+	}
 	s.loop()
 }
 
-// start prepares init and starts the command. If that fails, it ends init.
-func (s *supervisor) start() {
+// start prepares init and starts the command. If that fails, it ends init. The errno says why the command did not get
+// the terminal, if there is one.
+func (s *supervisor) start() (termErr sys.Errno) {
 	s.self = sys.Getpid()
 	s.noStop = s.self == 1
 	if s.self != 1 {
@@ -48,7 +55,7 @@ func (s *supervisor) start() {
 		}
 	}
 	cmd.Place, cmd.Terminal = s.terminal()
-	name := *s.argv // the child may move it
+	s.name = *s.argv // the child may move it
 	pid, e := cmd.Run()
 	if e != 0 {
 		s.sayCannotFork(e)
@@ -56,14 +63,9 @@ func (s *supervisor) start() {
 	}
 	s.pid = pid
 	if cmd.Errno != 0 {
-		s.endUnstarted(sys.String(name), &cmd)
+		s.endUnstarted(&cmd)
 	}
-	if cmd.TermErr != 0 {
-		s.sayNoTerminal(cmd.TermErr)
-	}
-	if s.Verbose > 0 {
-		s.sayStarted(sys.String(name))
-	}
+	return cmd.TermErr
 }
 
 // env returns the address of the environment's entry i.
@@ -80,8 +82,8 @@ func (s *supervisor) searchPath() string {
 }
 
 // endUnstarted says why the command could not be executed and ends init.
-func (s *supervisor) endUnstarted(name string, cmd *proc.Start) {
-	s.sayCannotExec(name, cmd)
+func (s *supervisor) endUnstarted(cmd *proc.Start) {
+	s.sayCannotExec(cmd)
 	s.takeBack()
 	if cmd.Found {
 		sys.Exit(proc.ExitCannot)

@@ -10,6 +10,7 @@ type supervisor struct {
 	Options
 	argv    **byte  // the command and its arguments
 	envp    **byte  // the environment
+	name    *byte   // the command as it was called
 	mask    sig.Set // the mask that init was started with
 	self    int32   // init's pid
 	pid     int32   // the command's pid, and the number of its process group

@@ -15,6 +15,13 @@
 //	raise N    send signal N to itself
 //	exit N     exit with status N
 //	say WORD   print WORD
+//	env NAME   print the entries of a variable
+//	block N    block signal N
+//	ignore N   ignore signal N
+//	close N    close a file
+//	setuid N   become another user for good
+//	killparent N  send signal N to the parent
+//	exec …     execute the path that follows, with the arguments that follow
 //	tty        open /dev/tty and print "tty" to it
 package main
 

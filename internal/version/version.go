@@ -1,0 +1,22 @@
+// Package version says which util this is.
+package version
+
+import (
+	"fmt"
+	"runtime"
+)
+
+// Set by the Makefile with -ldflags -X.
+var (
+	number = "0.1.0-dev"
+	commit = "unknown"
+)
+
+// Text is what --version prints. early tells whether the program entered through the early entry.
+func Text(early bool) string {
+	linked := "with the early entry"
+	if !early {
+		linked = "without the early entry: init re-executes itself through it (link with -ldflags '-E _rt0_util')"
+	}
+	return fmt.Sprintf("util %s\ncommit %s\n%s %s/%s\nlinked %s\n", number, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, linked)
+}
