@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -167,14 +166,13 @@ func dnsText(err error) string {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		why, server = dns.Err, dns.Server
-		var errno syscall.Errno
 		switch {
 		case dns.IsNotFound:
 			why = "no such host"
 		case dns.IsTimeout:
 			why = "no answer"
-		case errors.As(err, &errno):
-			why = errno.Error()
+		case strings.Contains(why, "->"): // "read udp HERE->THERE: read: connection refused"
+			why = why[strings.LastIndex(why, ": ")+len(": "):]
 		}
 	}
 	if server != "" {

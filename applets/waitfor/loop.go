@@ -49,6 +49,7 @@ type waiter struct {
 	probes   map[int32]*probe
 	lastID   int32
 	source   portRange
+	jitter   float64 // see [progress.failed]; one for all targets, so that they stay in step
 	watch    *watch
 	lookups  map[string][]*target // who waits for the addresses of a name
 	found    chan lookup
@@ -100,6 +101,7 @@ func newWaiter(o Options) (*waiter, error) {
 		probes:  map[int32]*probe{},
 		lookups: map[string][]*target{},
 		found:   make(chan lookup, len(o.Targets)),
+		jitter:  rand.Float64(),
 	}
 	if o.Timeout > 0 {
 		w.deadline = w.began.Add(o.Timeout)
@@ -410,7 +412,7 @@ func (w *waiter) conclude(t *target, now time.Time) {
 	if ok {
 		t.succeeded(now, t.first, w.Stable)
 	} else {
-		t.failed(now, why, t.first, rand.Float64())
+		t.failed(now, why, t.first, w.jitter)
 	}
 	t.busy, t.results = false, nil
 	if t.done || t.why != before {

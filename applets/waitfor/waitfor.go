@@ -16,9 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"util/internal/cli"
@@ -110,8 +108,7 @@ func run(ctx context.Context, o Options) error {
 }
 
 // untilSignal returns a context that ends with TERM or INT; its cause is the *cli.Exit for that. Where INT is ignored,
-// as in a background job of a shell, it stays ignored, for the command too. (The Go runtime tells only of HUP and INT
-// that they were ignored.)
+// as in a background job of a shell, it stays ignored.
 func untilSignal() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -233,60 +230,4 @@ func (d duration) Set(text string) error {
 	}
 	*d.value = v
 	return nil
-}
-
-// execute replaces the program by the command, looked up as a shell does, so that its status, its signals, its files
-// and its terminal are its own. It returns only if that fails, with status 126 or 127.
-//
-// What the Go runtime changed is back as it was, as far as it can know: the limit on open files, and the signals that
-// it caught. A signal other than HUP and INT that was ignored, or SIGCHLD that was blocked, before the start is not.
-func execute(argv []string) error {
-	found := false
-	var err error
-	for _, path := range candidates(argv[0]) {
-		err = syscall.Exec(path, argv, os.Environ())
-		if err == unix.ENOEXEC { // a script without "#!"
-			err = syscall.Exec("/bin/sh", append([]string{"/bin/sh", path}, argv[1:]...), os.Environ())
-			return cannot(argv[0], fmt.Errorf("a script without \"#!\", and /bin/sh: %w", err))
-		}
-		switch err {
-		case unix.ENOENT, unix.ENOTDIR:
-			if unix.Access(path, unix.F_OK) == nil {
-				return cannot(argv[0], errors.New("the interpreter that it names in its first line, or its ELF interpreter, is missing"))
-			}
-		case unix.EACCES: // another directory may have one that may be executed
-			found = true
-		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // a directory that cannot be reached
-		default:
-			return cannot(argv[0], err)
-		}
-	}
-	if found {
-		return cannot(argv[0], unix.EACCES)
-	}
-	return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %s: not found", strconv.Quote(argv[0]))}
-}
-
-func cannot(name string, err error) error {
-	return &cli.Exit{Status: proc.ExitCannot, Err: fmt.Errorf("command %q: cannot be run: %w", name, err)}
-}
-
-// candidates returns the files that a command of that name may be: itself if it has a slash, else one per directory of
-// PATH, an empty entry being the working directory (execvp(3)).
-func candidates(name string) []string {
-	if name == "" || strings.Contains(name, "/") {
-		return []string{name}
-	}
-	path, ok := os.LookupEnv("PATH")
-	if !ok {
-		path = proc.DefaultPath
-	}
-	var all []string
-	for _, dir := range strings.Split(path, ":") {
-		if dir != "" {
-			dir += "/"
-		}
-		all = append(all, dir+name)
-	}
-	return all
 }

@@ -25,7 +25,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{"target: missing", nil},
 		{`command: missing behind "--"`, []string{good, "--"}},
-		{`target "app": has no port`, []string{good, "app", "-x"}},
+		{`target "app": has no port`, []string{good, "app", "arg"}},
 		{`--timeout: "soon"`, []string{"--timeout", "soon", good}},
 		{`--timeout: "-1s": is negative`, []string{"--timeout=-1s", good}},
 		{`--interval: "0": is less than 1ms`, []string{"--interval", "0", good}},
@@ -305,12 +305,12 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestCommandSignals: the mask, and of the ignored signals HUP and INT, are as before.
+// TestCommandSignals: the mask and the ignored signals are as before.
 func TestCommandSignals(t *testing.T) {
 	l := listen(t, "tcp", "127.0.0.1:0")
 	env := test.Tool(t, "env")
 	state := func(args ...string) string {
-		_, stdout, stderr := test.Run(t, exec.Command(env, append([]string{"--block-signal=USR1,TERM", "--ignore-signal=HUP,INT"}, args...)...))
+		_, stdout, stderr := test.Run(t, exec.Command(env, append([]string{"--block-signal=USR1,TERM,CHLD", "--ignore-signal=HUP,INT,PIPE,USR2,34"}, args...)...))
 		fields := strings.Fields(stdout)
 		if len(fields) < 2 {
 			t.Fatalf("%q: %q %s", args, stdout, stderr)
