@@ -19,7 +19,7 @@ func TestReadmeOptions(t *testing.T) {
 	for _, o := range pid1.Table {
 		name := "`--" + o.Long + "`"
 		if o.Value != "" {
-			name = "`--" + o.Long + " " + o.Value + "`"
+			name = "`--" + o.Long + " " + strings.ReplaceAll(o.Value, "|", `\|`) + "`"
 		}
 		if o.Short != 0 {
 			name = fmt.Sprintf("`-%c`, %s", o.Short, name)

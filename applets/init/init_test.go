@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	_ "util/applets" // so that a change of the product makes these tests run anew
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"
@@ -533,7 +532,7 @@ func TestMessages(t *testing.T) {
 	}{
 		{"quiet", "", nil, nil, []string{"util"}},
 		{"-w", "", []string{"-w"}, []string{"util init: reaped orphan ", ": exited with status 0\n"}, []string{"started"}},
-		{"-v", "", []string{"-v"}, []string{`util init: started "` + probe + `" as pid `, "util init: forwarded USR1 to process group ", "util init: dropped USR2\n", "util init: forwarded HUP for INT to process group ", "util init: the command, pid 2, exited with status 3\n"}, []string{"reaped"}},
+		{"-v", "", []string{"-v"}, []string{`util init: started "` + probe + `" as pid `, "util init: forwarded USR1 to process group ", "util init: dropped USR2\n", "util init: forwarded HUP for INT to process group ", ", pid 2, exited with status 3 after ", "s (user ", ", peak memory ", " kB); orphans reaped: 1\n"}, []string{"reaped orphan"}},
 		{"-vv", "", []string{"-vv"}, []string{"started", "reaped"}, nil},
 		{"variables", "UTIL_INIT_VERBOSE=1 UTIL_INIT_WARN_REAPED=yes", nil, []string{"started", "reaped"}, nil},
 		{"flag beats variable", "UTIL_INIT_VERBOSE=1 UTIL_INIT_WARN_REAPED=yes", []string{"--verbose=0", "--warn-reaped=false"}, nil, []string{"util"}},

@@ -3,7 +3,8 @@ package initcmd_test
 import (
 	"testing"
 
+	"util/applets"
 	"util/internal/test"
 )
 
-func TestMain(m *testing.M) { test.Main(m) }
+func TestMain(m *testing.M) { test.Main(m, applets.Main) }

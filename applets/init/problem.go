@@ -20,6 +20,8 @@ func usageError(p pid1.Problem) error {
 	switch p.Reason {
 	case pid1.NoCommand:
 		return cli.Usagef("command: missing: init needs a command to run")
+	case pid1.UnwantedCommand:
+		return cli.Usagef("command %q: --pause runs none", p.Value)
 	case pid1.UnknownOption:
 		return cli.Usagef("option %q: unknown%s", name, cli.DidYouMean(name, optionNames()))
 	case pid1.MissingValue:
@@ -37,6 +39,14 @@ func usageError(p pid1.Problem) error {
 		why = fmt.Sprintf("signal %q: unknown%s", p.Bad, cli.DidYouMean(p.Bad, sig.Names()))
 	case pid1.CannotCatch:
 		why = fmt.Sprintf("signal %q: cannot be caught, so init never sees it", p.Bad)
+	case pid1.BadDuration:
+		why = "is no duration such as 8s, 500ms or plain seconds"
+	case pid1.BadStatus:
+		why = fmt.Sprintf("%q: not a status from 0 to 255, nor (before the colon) a signal or any", p.Bad)
+	case pid1.BadScope:
+		why = "is neither group nor container"
+	case pid1.BadLogFormat:
+		why = "is neither text nor json"
 	case pid1.NotFromTo:
 		why = fmt.Sprintf("%q is not of the form FROM:TO", p.Bad)
 	default:

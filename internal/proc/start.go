@@ -49,7 +49,11 @@ const DefaultPath = "/usr/local/bin:/bin:/usr/bin"
 // caller sleeps, and nothing is copied. All signals must be blocked. It is for code that runs before the runtime only:
 // the child calls Go code on the caller's stack.
 func (s *Start) Run() (pid int32, e sys.Errno) {
-	r := vfork(s, uintptr(len(s.Path)+len(sys.String(*s.Argv))+listenPidSize+2))
+	name := *s.Argv
+	r := vfork(s, uintptr(len(s.Path)+len(sys.String(name))+listenPidSize+2))
+	if *s.Argv != name { // the command is a script, and the child made an argv for the shell
+		*s.Argv = name
+	}
 	if r > ^uintptr(4095) {
 		return -1, sys.Errno(-r)
 	}

@@ -73,9 +73,24 @@ func Ended() Child {
 	return Child{info.Pid, statusOf(&info)}
 }
 
-// Reap removes the zombie of a child that has ended. Nothing happens if pid is no such child.
-func Reap(pid int32) {
-	_, _ = sys.Wait4(pid, unix.WNOHANG, nil) // ECHILD: reaped before
+// Reap removes the zombie of a child that has ended, and stores in usage, unless it is nil, what it and the children it
+// waited for have used. Nothing happens if pid is no such child.
+func Reap(pid int32, usage *unix.Rusage) {
+	_, _ = sys.Wait4(pid, unix.WNOHANG, usage) // ECHILD: reaped before
+}
+
+// Childless reports whether the caller has no child, neither a live one nor a zombie.
+func Childless() bool {
+	var info sys.Siginfo
+	return sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+}
+
+// FromWait reads a status in the format of wait(2).
+func FromWait(status int32) Status {
+	if n := status & 0x7f; n != 0 {
+		return Status{Signal: sig.Signal(n), Core: status&0x80 != 0}
+	}
+	return Status{Exit: uint8(status >> 8)}
 }
 
 // Stopped returns the signal that keeps the child pid stopped, or 0 if it is not stopped.

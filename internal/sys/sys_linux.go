@@ -130,6 +130,21 @@ func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
 	return result(Call(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(flags), uintptr(mode), 0, 0))
 }
 
+// Openat is openat(2) for a path that ends with a NUL byte and is relative to the directory dir.
+func Openat(dir int, path *byte, flags int) (fd int, e Errno) {
+	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(flags), 0, 0, 0))
+}
+
+// Readlinkat is readlinkat(2) for a path that ends with a NUL byte.
+func Readlinkat(dir int, path *byte, p []byte) (int, Errno) {
+	return result(Call(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0))
+}
+
+// Seek is lseek(2) with SEEK_SET.
+func Seek(fd int, offset int64) Errno {
+	return errno(Call(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), 0, 0, 0, 0))
+}
+
 // Access is faccessat(2) with F_OK for a path that ends with a NUL byte: does it exist?
 func Access(path *byte) Errno {
 	at := unix.AT_FDCWD
@@ -216,4 +231,49 @@ func IoctlGetInt(fd int, request uint) (value int32, e Errno) {
 // IoctlSetInt is ioctl(2) for the requests that read an int, such as TIOCSPGRP (ioctl_tty(2)).
 func IoctlSetInt(fd int, request uint, value int32) Errno {
 	return errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value)), 0, 0, 0))
+}
+
+// PidfdOpen is pidfd_open(2), Linux 5.3. The file is closed on exec.
+func PidfdOpen(pid int32) (fd int, e Errno) {
+	return result(Call(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0, 0, 0, 0))
+}
+
+// PidfdSendSignal is pidfd_send_signal(2), Linux 5.1. The flag PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9, means the process
+// group that the process led, also when it has been reaped: a number that was given anew is never mistaken for it.
+func PidfdSendSignal(fd int, s sig.Signal, flags int) Errno {
+	return errno(Call(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), uintptr(s), 0, uintptr(flags), 0, 0))
+}
+
+// PidfdExit is the ioctl PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15: the status of a process that has been reaped,
+// in the format of wait(2). ok is false as long as it has not, and on an older kernel.
+func PidfdExit(fd int) (status int32, ok bool) {
+	var info struct { // struct pidfd_info of <linux/pidfd.h>, first version
+		mask     uint64
+		_        [52]byte
+		exitCode int32
+	}
+	const getInfo = 0xc040ff0b // _IOWR(0xff, 11, 64 bytes)
+	info.mask = unix.PIDFD_INFO_EXIT
+	e := errno(Call(unix.SYS_IOCTL, uintptr(fd), getInfo, uintptr(unsafe.Pointer(&info)), 0, 0, 0))
+	return info.exitCode, e == 0 && info.mask&unix.PIDFD_INFO_EXIT != 0
+}
+
+// Signalfd is signalfd4(2) for a new, non-blocking file that is closed on exec.
+func Signalfd(set sig.Set) (fd int, e Errno) {
+	none := -1
+	return result(Call(unix.SYS_SIGNALFD4, uintptr(none), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0))
+}
+
+// Poll2 waits without limit until a or b can be read, by ppoll(2). Errors: EINTR.
+func Poll2(a, b int) (aReady, bReady bool, e Errno) {
+	p := [2]unix.PollFd{{Fd: int32(a), Events: unix.POLLIN}, {Fd: int32(b), Events: unix.POLLIN}}
+	e = errno(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 2, 0, 0, 0, 0))
+	return p[0].Revents != 0, p[1].Revents != 0, e
+}
+
+// ClockGettime is clock_gettime(2), in nanoseconds.
+func ClockGettime(clock int) int64 {
+	var ts unix.Timespec
+	Call(unix.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
+	return ts.Sec*1e9 + ts.Nsec
 }

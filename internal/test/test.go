@@ -87,9 +87,11 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that cleans up.
-func Main(m *testing.M) {
+// Main is a TestMain that cleans up. product is what the tests build and run as another program: only if it is linked
+// into the test program as well does go test see that it has changed, and not report an old result from its cache.
+func Main(m *testing.M, product func(argv []string) int) {
 	status := m.Run()
+	runtime.KeepAlive(product)
 	Clean()
 	os.Exit(status)
 }

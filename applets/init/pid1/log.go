@@ -82,54 +82,98 @@ func (l *logger) write(p []byte) {
 	}
 }
 
-// line is a message under construction. What does not fit is cut off.
+// line is a message under construction: a sentence, and, for the format json, fields that hold its facts once more. What
+// does not fit is cut off.
 type line struct {
-	n   int
-	buf [800]byte // within PIPE_BUF, so that lines of several writers do not mix (pipe(7))
+	n      int
+	json   bool
+	fields bool       // json: the sentence is finished, fields follow
+	buf    [2048]byte // within PIPE_BUF, so that lines of several writers do not mix (pipe(7))
 }
+
+// reserve is what stays free of a line until its end.
+const reserve = 8
 
 // begin starts a message.
-func (t *line) begin(l *logger) {
-	if l.lost > 0 {
-		t.str("util init: ")
-		t.num(l.lost)
-		t.str(" messages lost: stderr was full\n")
-		l.lost = 0
+func (t *line) begin(s *supervisor) {
+	if lost := s.log.lost; lost > 0 {
+		s.log.lost = 0
+		s.sayLost(lost)
 	}
-	t.str("util init: ")
+	t.json = s.LogFormat == LogJSON
+	if !t.json {
+		t.raw("util init: ")
+		return
+	}
+	t.raw(`{"time":"`)
+	t.time(sys.ClockGettime(unix.CLOCK_REALTIME))
+	t.raw(`","source":"util init","message":"`)
 }
 
-// end writes the message.
-func (t *line) end(l *logger) {
-	if t.n == len(t.buf) {
-		t.n--
-	}
-	t.buf[t.n] = '\n'
-	l.write(t.buf[:t.n+1])
-}
-
-func (t *line) str(text string) {
-	for i := 0; i < len(text) && t.n < len(t.buf); i++ {
-		t.buf[t.n] = text[i]
+// finish completes the line.
+func (t *line) finish() {
+	if t.json {
+		if !t.fields {
+			t.buf[t.n] = '"'
+			t.n++
+		}
+		t.buf[t.n] = '}'
 		t.n++
 	}
+	t.buf[t.n] = '\n'
+	t.n++
 }
 
-// quoted appends text that comes from outside, in quotes, with what could disturb a terminal or a log replaced by "?",
-// and cut off where it gets so long that the rest of the message would not fit.
-func (t *line) quoted(text string) {
-	const most = 256
-	t.str(`"`)
-	for i := 0; i < len(text) && i < most && t.n < len(t.buf); i++ {
-		c := text[i]
-		if c < ' ' || c == 0x7f || c == '"' {
-			c = '?'
-		}
+// end completes the line and writes it.
+func (t *line) end(s *supervisor) {
+	t.finish()
+	s.log.write(t.buf[:t.n])
+}
+
+// raw appends text as it is.
+func (t *line) raw(text string) {
+	for i := 0; i < len(text); i++ {
+		t.put(text[i])
+	}
+}
+
+func (t *line) put(c byte) {
+	if t.n < len(t.buf)-reserve {
 		t.buf[t.n] = c
 		t.n++
 	}
+}
+
+// str appends text of our own to the sentence, whose only special character is the quotation mark.
+func (t *line) str(text string) {
+	for i := 0; i < len(text); i++ {
+		if t.json && text[i] == '"' {
+			t.put('\\')
+		}
+		t.put(text[i])
+	}
+}
+
+// plain appends text that comes from outside, with what could disturb a terminal, a log or JSON replaced by "?".
+func (t *line) plain(text string) {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c < ' ' || c == 0x7f || c == '"' || t.json && (c == '\\' || c > 0x7f) {
+			c = '?'
+		}
+		t.put(c)
+	}
+}
+
+// quoted is plain in quotes, cut off where it gets so long that the rest of the message would not fit.
+func (t *line) quoted(text string) {
+	const most = 256
+	t.str(`"`)
 	if len(text) > most {
-		t.str("…")
+		t.plain(text[:most])
+		t.str("...")
+	} else {
+		t.plain(text)
 	}
 	t.str(`"`)
 }
@@ -138,9 +182,104 @@ func (t *line) num(n int) {
 	if n >= 10 {
 		t.num(n / 10)
 	}
-	if t.n < len(t.buf) {
-		t.buf[t.n] = byte('0' + n%10)
-		t.n++
+	t.put(byte('0' + n%10))
+}
+
+// digits appends the last width digits of n.
+func (t *line) digits(n, width int) {
+	if width > 1 {
+		t.digits(n/10, width-1)
+	}
+	t.put(byte('0' + n%10))
+}
+
+// seconds appends a time given in nanoseconds, as in "1.234s".
+func (t *line) seconds(ns int64) {
+	t.decimal(ns)
+	t.put('s')
+}
+
+func (t *line) decimal(ns int64) {
+	t.num(int(ns / 1e9))
+	t.put('.')
+	t.digits(int(ns%1e9/1e6), 3)
+}
+
+// time appends a time given in nanoseconds since 1970, in UTC, as RFC 3339 has it.
+func (t *line) time(ns int64) {
+	seconds := int(ns / 1e9)
+	days, second := seconds/86400, seconds%86400
+	// Count the years from the 1st of March of the year 0, so that a leap day is the last day of its year; 146097 days
+	// are 400 years.
+	z := days + 719468
+	era, day := z/146097, z%146097
+	year := (day - day/1460 + day/36524 - day/146096) / 365
+	day -= 365*year + year/4 - year/100
+	month := (5*day + 2) / 153
+	day -= (153*month + 2) / 5
+	year += 400 * era
+	if month += 3; month > 12 {
+		month -= 12
+		year++
+	}
+	t.digits(year, 4)
+	t.put('-')
+	t.digits(month, 2)
+	t.put('-')
+	t.digits(day+1, 2)
+	t.put('T')
+	t.digits(second/3600, 2)
+	t.put(':')
+	t.digits(second/60%60, 2)
+	t.put(':')
+	t.digits(second%60, 2)
+	t.put('.')
+	t.digits(int(ns%1e9/1e6), 3)
+	t.put('Z')
+}
+
+// key begins a field. It returns false for the format text, which has none.
+func (t *line) key(name string) bool {
+	if !t.json {
+		return false
+	}
+	if !t.fields {
+		t.fields = true
+		t.put('"')
+	}
+	t.raw(`,"`)
+	t.raw(name)
+	t.raw(`":`)
+	return true
+}
+
+func (t *line) field(name, value string) {
+	if t.key(name) {
+		t.put('"')
+		t.plain(value)
+		t.put('"')
+	}
+}
+
+func (t *line) fieldNum(name string, value int) {
+	if t.key(name) {
+		t.num(value)
+	}
+}
+
+func (t *line) fieldSeconds(name string, ns int64) {
+	if t.key(name) {
+		t.decimal(ns)
+	}
+}
+
+func (t *line) fieldBool(name string, value bool) {
+	switch {
+	case !t.key(name):
+	case value:
+		t.raw("true")
+	default:
+		t.raw("false")
 	}
 }
 
@@ -172,9 +311,9 @@ func (t *line) status(st proc.Status) {
 //go:noinline
 func (s *supervisor) sayStarted() {
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	t.str("started ")
-	t.quoted(sys.String(s.name))
+	t.quoted(s.name())
 	t.str(" as pid ")
 	t.num(int(s.pid))
 	if s.jobs {
@@ -182,13 +321,16 @@ func (s *supervisor) sayStarted() {
 	} else {
 		t.str(" in a session of its own")
 	}
-	t.end(&s.log)
+	t.field("event", "started")
+	t.field("command", s.name())
+	t.fieldNum("pid", int(s.pid))
+	t.end(s)
 }
 
 //go:noinline
 func (s *supervisor) sayForwarded(arrived, sent sig.Signal, e sys.Errno) {
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	if e == 0 {
 		t.str("forwarded ")
 	} else {
@@ -209,66 +351,81 @@ func (s *supervisor) sayForwarded(arrived, sent sig.Signal, e sys.Errno) {
 		t.str(": ")
 		t.errno(e)
 	}
-	t.end(&s.log)
+	t.field("event", "forwarded")
+	t.field("signal", sent.Name())
+	t.field("arrived", arrived.Name())
+	t.fieldNum("pid", int(s.pid))
+	t.fieldBool("ok", e == 0)
+	t.end(s)
 }
 
 //go:noinline
 func (s *supervisor) sayIgnored(arrived sig.Signal) {
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	t.str("dropped ")
 	t.str(arrived.Name())
-	t.end(&s.log)
+	t.field("event", "dropped")
+	t.field("arrived", arrived.Name())
+	t.end(s)
 }
 
 //go:noinline
 func (s *supervisor) sayReaped(child proc.Child) {
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	t.str("reaped orphan ")
 	t.num(int(child.Pid))
 	t.str(": ")
 	t.status(child.Status)
-	t.end(&s.log)
+	t.field("event", "reaped")
+	t.fieldNum("pid", int(child.Pid))
+	if child.Status.Signal != 0 {
+		t.field("signal", child.Status.Signal.Name())
+	} else {
+		t.fieldNum("status", int(child.Status.Exit))
+	}
+	t.end(s)
 }
 
+// sayLost tells of messages that could not be written.
+//
 //go:noinline
-func (s *supervisor) sayEnded(status proc.Status) {
+func (s *supervisor) sayLost(lost int) {
 	var t line
-	t.begin(&s.log)
-	t.str("the command, pid ")
-	t.num(int(s.pid))
-	t.str(", ")
-	t.status(status)
-	t.end(&s.log)
+	t.begin(s)
+	t.num(lost)
+	t.str(" messages lost: stderr was full")
+	t.end(s)
 }
 
 //go:noinline
 func (s *supervisor) sayCannotFork(e sys.Errno) {
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	t.str("cannot make a process: ")
 	t.errno(e)
 	if e == unix.EAGAIN {
 		t.str(" (a pids limit of the container or RLIMIT_NPROC is reached)")
 	}
-	t.end(&s.log)
+	t.field("event", "not started")
+	t.last(s)
 }
 
 //go:noinline
 func (s *supervisor) sayNoTerminal(e sys.Errno) {
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	t.str("the command has no controlling terminal: ")
 	t.errno(e)
-	t.end(&s.log)
+	t.end(s)
 }
 
 //go:noinline
 func (s *supervisor) sayCannotExec(cmd *proc.Start) {
-	name := sys.String(s.name)
+	name := s.name()
 	var t line
-	t.begin(&s.log)
+	t.begin(s)
 	t.str("command ")
 	t.quoted(name)
 	t.str(": ")
@@ -283,5 +440,7 @@ func (s *supervisor) sayCannotExec(cmd *proc.Start) {
 	default:
 		t.errno(cmd.Errno)
 	}
-	t.end(&s.log)
+	t.field("event", "not started")
+	t.field("command", name)
+	t.last(s)
 }

@@ -7,17 +7,75 @@ const EnvPrefix = "UTIL_INIT_"
 
 // Options is what a command line and an environment ask of init. The zero value is the default.
 type Options struct {
-	Single      bool                   // signals go to the command alone, not to its group
-	WarnReaped  bool                   // a line for each orphan reaped
-	Verbose     uint8                  // 1: what happens to the command; 2: orphans and terminals as well
-	ParentDeath sig.Signal             // sent to init when its parent ends; 0 none
-	Rewrite     [sig.Max + 1]Rewriting // by the signal that arrives
+	Single         bool                   // signals go to the command alone, not to its group
+	WarnReaped     bool                   // a line for each orphan reaped
+	Verbose        uint8                  // 1: what happens to the command; 2: orphans and terminals as well
+	ParentDeath    sig.Signal             // sent to init when its parent ends; 0 none
+	Rewrite        [sig.Max + 1]Rewriting // by the signal that arrives
+	Grace          int64                  // nanoseconds between being asked to end and KILL; 0 no grace period
+	StopSignal     sig.Signal             // asks the command to end, beside TERM, INT and QUIT; 0 none
+	Scope          Scope                  // which processes a stop is about
+	ExitTo         [256]uint8             // init's exit status, by the command's, where ExitMapped has it
+	ExitMapped     [4]uint64              // bit n: status n is mapped
+	LogFormat      LogFormat              // of init's lines
+	Pause          bool                   // there is no command; reap until TERM or INT
+	TerminationLog string                 // a file for the last line, or ""
+	anyMapped      bool                   // other statuses than 0 that are not mapped become anyTo
+	anyTo          uint8
 
 	// Where in argv and envp something stands. Numbers, not pointers: a pointer stored through a pointer makes the
 	// compiler ask whether the garbage collector is running, which costs a page fault.
 	Command   int // the command's name, in the argv given to Parse
 	path      int // the PATH entry, in envp; -1 if there is none
 	listenPid int // the LISTEN_PID entry, in envp; -1 if there is none
+}
+
+// Scope says which processes a stop is about: the ones that get TERM when the command has ended, and KILL in the end.
+type Scope uint8
+
+const (
+	ScopeDefault   Scope = iota // ScopeContainer if there is a grace period, else ScopeGroup
+	ScopeGroup                  // the command's process group
+	ScopeContainer              // every descendant of init; as PID 1, all that were started in its container
+)
+
+// LogFormat is the format of init's lines.
+type LogFormat uint8
+
+const (
+	LogDefault LogFormat = iota // text, and only what --verbose and --warn-reaped ask for
+	LogText
+	LogJSON
+)
+
+// mapped reports whether --exit-code maps a status.
+func (o *Options) mapped(status uint8) bool { return o.ExitMapped[status/64]&(1<<(status%64)) != 0 }
+
+// mapExit makes init end with status to when the command's is from.
+func (o *Options) mapExit(from, to uint8) {
+	o.ExitTo[from] = to
+	o.ExitMapped[from/64] |= 1 << (from % 64)
+}
+
+// ExitCode is the status that init ends with when the command's is status.
+func (o *Options) ExitCode(status uint8) uint8 {
+	if o.mapped(status) {
+		return o.ExitTo[status]
+	}
+	if status != 0 && o.anyMapped {
+		return o.anyTo
+	}
+	return status
+}
+
+// explains reports whether init is to say, when it ends, why.
+func (o *Options) explains() bool {
+	return o.Verbose > 0 || o.LogFormat != LogDefault || o.TerminationLog != ""
+}
+
+// container reports whether a stop is about more than the command's group.
+func (o *Options) container() bool {
+	return o.Scope == ScopeContainer || o.Scope == ScopeDefault && o.Grace > 0
 }
 
 // Rewriting says what is forwarded in place of a signal.
@@ -39,6 +97,13 @@ const (
 	ParentDeath
 	Verbose
 	WarnReaped
+	Grace
+	StopSignal
+	ScopeOf
+	ExitCode
+	LogFormatOf
+	TerminationLog
+	Pause
 	Help
 	Version
 )
@@ -69,6 +134,13 @@ var Table = [...]Option{
 	{SingleChild, 'c', "single-child", MayArg, "SINGLE_CHILD", "", "send signals to the command alone, not to its process group"},
 	{RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO", "forward signal TO when FROM arrives, nothing if TO is none; repeatable, or a list with commas"},
 	{ParentDeath, 'p', "parent-death", MustArg, "PARENT_DEATH", "SIGNAL", "have the kernel send SIGNAL to init, which forwards it, when init's parent ends"},
+	{Grace, 'g', "grace", MustArg, "GRACE", "DURATION", "time between being asked to end and KILL, such as 8s, 500ms or plain seconds; 0, the default: no KILL, and no waiting for others once the command has ended"},
+	{StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL", "a signal that starts the grace period, beside TERM, INT and QUIT"},
+	{ScopeOf, 0, "scope", MustArg, "SCOPE", "group|container", "whom a stop is about: the command's process group, or every process that came from it; container is the default with --grace"},
+	{ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO", "end with status TO when the command's is FROM: a number, a signal that ended it, or any (but 0); repeatable, or a list with commas"},
+	{Pause, 0, "pause", MayArg, "PAUSE", "", "run no command; reap orphans until TERM or INT, then end with status 0"},
+	{LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "text|json", "format of init's lines; given, the last one says why the command ended"},
+	{TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH", "write that last line to PATH as well, such as /dev/termination-log"},
 	{Verbose, 'v', "verbose", MayArg, "VERBOSE", "", "say on stderr what happens; twice: orphans and terminals as well"},
 	{WarnReaped, 'w', "warn-reaped", MayArg, "WARN_REAPED", "", "say on stderr which orphans were reaped"},
 	{Help, 'h', "help", NoArg, "", "", "show this help"},

@@ -1,6 +1,7 @@
 package pid1
 
 import (
+	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
 )
@@ -10,18 +11,23 @@ type Reason uint8
 
 // The reasons. Those behind WantsVersion are usage errors.
 const (
-	None          Reason = iota // it is a plain run
-	WantsHelp                   // --help
-	WantsVersion                // --version
-	UnknownOption               // Problem.Option is not in the table
-	MissingValue                // the option takes a value and there is none
-	UnwantedValue               // the option takes no value
-	NoCommand                   // there is no command
-	BadBool                     // Problem.Bad is neither true nor false
-	BadCount                    // Problem.Bad is not a number from 0 to 9
-	UnknownSignal               // Problem.Bad is no signal
-	CannotCatch                 // Problem.Bad is KILL or STOP, which never reach init
-	NotFromTo                   // Problem.Bad is not of the form FROM:TO
+	None            Reason = iota // it is a plain run
+	WantsHelp                     // --help
+	WantsVersion                  // --version
+	UnknownOption                 // Problem.Option is not in the table
+	MissingValue                  // the option takes a value and there is none
+	UnwantedValue                 // the option takes no value
+	NoCommand                     // there is no command
+	BadBool                       // Problem.Bad is neither true nor false
+	BadCount                      // Problem.Bad is not a number from 0 to 9
+	UnknownSignal                 // Problem.Bad is no signal
+	CannotCatch                   // Problem.Bad is KILL or STOP, which never reach init
+	NotFromTo                     // Problem.Bad is not of the form FROM:TO
+	BadDuration                   // Problem.Bad is no duration
+	BadStatus                     // Problem.Bad is neither a status nor, where that is possible, a signal or "any"
+	BadScope                      // Problem.Bad is neither group nor container
+	BadLogFormat                  // Problem.Bad is neither text nor json
+	UnwantedCommand               // a command together with --pause; Problem.Value is it
 )
 
 // Problem is what [Parse] found instead of a plain run. Its strings lie within argv and envp, or are static.
@@ -57,6 +63,12 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 			p.Option, p.Short, p.Value = g.name, g.letter, value
 			return p
 		}
+	}
+	if o.Pause {
+		if g.i < len(argv) {
+			return Problem{Reason: UnwantedCommand, Value: sys.String(argv[g.i])}
+		}
+		return p
 	}
 	if g.i == len(argv) {
 		return Problem{Reason: NoCommand}
@@ -125,19 +137,49 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 			return BadCount, value
 		}
 		o.Verbose = value[0] - '0'
+	case Pause:
+		return setBool(&o.Pause, value, given)
 	case ParentDeath:
-		s, ok := sig.Parse(value)
-		if !ok {
-			return UnknownSignal, value
-		}
-		o.ParentDeath = s
-	case RewriteSignal:
+		return setSignal(&o.ParentDeath, value)
+	case StopSignal:
+		return setSignal(&o.StopSignal, value)
+	case RewriteSignal, ExitCode:
 		for more := true; more && r == None; {
 			var pair string
 			pair, value, more = cut(value, ',')
-			r, bad = o.rewrite(pair)
+			if id == ExitCode {
+				r, bad = o.exitCode(pair)
+			} else {
+				r, bad = o.rewrite(pair)
+			}
 		}
 		return r, bad
+	case Grace:
+		d, ok := parseDuration(value)
+		if !ok {
+			return BadDuration, value
+		}
+		o.Grace = d
+	case ScopeOf:
+		switch {
+		case equalFold(value, "group"):
+			o.Scope = ScopeGroup
+		case equalFold(value, "container"):
+			o.Scope = ScopeContainer
+		default:
+			return BadScope, value
+		}
+	case LogFormatOf:
+		switch {
+		case equalFold(value, "text"):
+			o.LogFormat = LogText
+		case equalFold(value, "json"):
+			o.LogFormat = LogJSON
+		default:
+			return BadLogFormat, value
+		}
+	case TerminationLog:
+		o.TerminationLog = value
 	case Help:
 		return WantsHelp, ""
 	case Version:
@@ -168,6 +210,101 @@ func (o *Options) rewrite(pair string) (r Reason, bad string) {
 		return UnknownSignal, toText
 	}
 	o.Rewrite[from] = Rewriting(to)
+	return None, ""
+}
+
+// exitCode takes one FROM:TO of exit statuses into o. What is said of one status beats "any".
+func (o *Options) exitCode(pair string) (r Reason, bad string) {
+	fromText, toText, ok := cut(pair, ':')
+	if !ok {
+		return NotFromTo, pair
+	}
+	to, ok := parseStatus(toText)
+	if !ok {
+		return BadStatus, toText
+	}
+	if equalFold(fromText, "any") {
+		o.anyMapped, o.anyTo = true, to
+		return None, ""
+	}
+	from, ok := parseStatus(fromText)
+	if !ok {
+		s, ok := sig.Parse(fromText)
+		if !ok || fromText[0] >= '0' && fromText[0] <= '9' {
+			return BadStatus, fromText
+		}
+		from = proc.ExitSignal + uint8(s)
+	}
+	o.mapExit(from, to)
+	return None, ""
+}
+
+// parseStatus reads an exit status, 0 to 255.
+func parseStatus(text string) (status uint8, ok bool) {
+	n := number(text)
+	return uint8(n), n >= 0 && n <= 255
+}
+
+// parseDuration reads a time as time.ParseDuration does, without a sign and without fractions of nanoseconds, or a plain
+// number of seconds.
+func parseDuration(text string) (ns int64, ok bool) {
+	const most = int64(100 * 365 * 24 * 3600 * 1e9) // a hundred years; also what keeps the sums within an int64
+	for text != "" {
+		var whole, fraction, scale int64 = 0, 0, 1
+		digits := 0
+		for ; text != "" && text[0] >= '0' && text[0] <= '9'; text = text[1:] {
+			if whole = whole*10 + int64(text[0]-'0'); whole > most {
+				return 0, false
+			}
+			digits++
+		}
+		if text != "" && text[0] == '.' {
+			for text = text[1:]; text != "" && text[0] >= '0' && text[0] <= '9'; text = text[1:] {
+				if scale < 1e9 {
+					fraction, scale = fraction*10+int64(text[0]-'0'), scale*10
+				}
+				digits++
+			}
+		}
+		var unit int64
+		switch {
+		case digits == 0:
+			return 0, false
+		case text == "" && !ok:
+			unit = 1e9
+		case hasPrefix(text, "ns"):
+			unit, text = 1, text[2:]
+		case hasPrefix(text, "us"):
+			unit, text = 1e3, text[2:]
+		case hasPrefix(text, "ms"):
+			unit, text = 1e6, text[2:]
+		case hasPrefix(text, "s"):
+			unit, text = 1e9, text[1:]
+		case hasPrefix(text, "m"):
+			unit, text = 60e9, text[1:]
+		case hasPrefix(text, "h"):
+			unit, text = 3600e9, text[1:]
+		default:
+			return 0, false
+		}
+		if whole > most/unit {
+			return 0, false
+		}
+		if ns += whole*unit + fraction*(unit/scale) + fraction*(unit%scale)/scale; ns > most {
+			return 0, false
+		}
+		ok = true
+	}
+	return ns, ok
+}
+
+// setSignal sets *s to the signal that the value names.
+func setSignal(s *sig.Signal, value string) (r Reason, bad string) {
+	parsed, ok := sig.Parse(value)
+	if !ok {
+		return UnknownSignal, value
+	}
+	*s = parsed
 	return None, ""
 }
 

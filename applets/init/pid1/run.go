@@ -28,6 +28,7 @@ func (s *supervisor) run() {
 // start prepares init and starts the command. If that fails, it ends init. The errno says why the command did not get
 // the terminal, if there is one.
 func (s *supervisor) start() (termErr sys.Errno) {
+	s.console = -1
 	s.self = sys.Getpid()
 	s.noStop = s.self == 1
 	if s.self != 1 {
@@ -39,9 +40,18 @@ func (s *supervisor) start() (termErr sys.Errno) {
 
 	// Where the parent ignores SIGCHLD, init would inherit that, and never hear of a child. All other dispositions stay
 	// as they are: what is blocked is queued even if it is ignored, so init gets it and the command inherits the rest.
-	var dfl, chld sys.Sigaction
-	sys.RtSigaction(sig.CHLD, &dfl, &chld)
+	var act, chld sys.Sigaction
+	if s.Pause && s.canBeQuiet() {
+		act.Handler = sys.SigIgn // the kernel reaps by itself
+	}
+	sys.RtSigaction(sig.CHLD, &act, &chld)
+	if s.Pause {
+		return 0
+	}
 
+	if s.explains() {
+		s.account.begin()
+	}
 	cmd := proc.Start{
 		Argv: s.argv,
 		Envp: s.envp,
@@ -55,7 +65,6 @@ func (s *supervisor) start() (termErr sys.Errno) {
 		}
 	}
 	cmd.Place, cmd.Terminal = s.terminal()
-	s.name = *s.argv // the child may move it
 	pid, e := cmd.Run()
 	if e != 0 {
 		s.sayCannotFork(e)
@@ -73,6 +82,9 @@ func (s *supervisor) env(i int) **byte {
 	return (**byte)(unsafe.Add(unsafe.Pointer(s.envp), i*int(unsafe.Sizeof(s.envp))))
 }
 
+// name is the command as it was called.
+func (s *supervisor) name() string { return sys.String(*s.argv) }
+
 // searchPath returns where the command is searched.
 func (s *supervisor) searchPath() string {
 	if s.path < 0 {
@@ -85,10 +97,11 @@ func (s *supervisor) searchPath() string {
 func (s *supervisor) endUnstarted(cmd *proc.Start) {
 	s.sayCannotExec(cmd)
 	s.takeBack()
+	status := uint8(proc.ExitNotFound)
 	if cmd.Found {
-		sys.Exit(proc.ExitCannot)
+		status = proc.ExitCannot
 	}
-	sys.Exit(proc.ExitNotFound)
+	sys.Exit(int(s.ExitCode(status)))
 }
 
 // letGo makes init hold nothing that is the command's: a file system can be unmounted, and the other end of a pipe sees
@@ -124,55 +137,34 @@ func closeEach(keepStdin bool) {
 		}
 		return
 	}
-	var buf [1024]byte
-	for {
-		n, e := sys.Getdents(dir, buf[:])
-		if e != 0 || n == 0 {
-			break
-		}
-		for entry := buf[:n]; len(entry) > 19; {
-			// struct linux_dirent64 (getdents(2)): 16 bytes, the record's length, the type, the name.
-			size := int(entry[16]) | int(entry[17])<<8
-			if fd := number(sys.String(&entry[19])); fd >= 3 && fd != dir {
-				sys.Close(fd)
-			}
-			entry = entry[size:]
+	var entries directory
+	for name := entries.next(dir); name != ""; name = entries.next(dir) {
+		if fd := number(name); fd >= 3 && fd != dir {
+			sys.Close(fd)
 		}
 	}
 	sys.Close(dir)
 }
 
-// number reads a decimal number, or returns -1.
-func number(text string) int {
-	if len(text) == 0 || len(text) > 10 {
-		return -1
-	}
-	n := 0
-	for i := 0; i < len(text); i++ {
-		if text[i] < '0' || text[i] > '9' {
-			return -1
-		}
-		n = n*10 + int(text[i]-'0')
-	}
-	return n
-}
-
-// loop waits for signals, one at a time, and does what step says. It does not return.
+// loop waits for events, one at a time, and does what step says. It does not return.
 func (s *supervisor) loop() {
 	var info sys.Siginfo
 	for {
-		n, e := sys.Sigtimedwait(sig.All, &info, nil)
-		if e != 0 {
-			continue // EINTR: init was stopped and continued
+		ev, ok := s.next(&info)
+		if !ok {
+			continue
 		}
-		arrived := sig.Signal(n)
-		if arrived == sig.CHLD {
+		if ev.Kind == Arrived && ev.Signal == sig.CHLD {
 			s.children(&info)
-			if info.Code > 0 {
-				continue // from the kernel. One that a process sent is forwarded like any signal
-			}
+			// One that a process sent is forwarded like any signal.
+			ok = info.Code <= 0
 		}
-		s.handle(Event{Kind: Arrived, Signal: arrived})
+		if ok {
+			s.handle(ev)
+		}
+		if s.phase >= leaving && s.alone() {
+			s.handle(Event{Kind: Alone})
+		}
 	}
 }
 
@@ -184,25 +176,46 @@ func (s *supervisor) children(info *sys.Siginfo) {
 	}
 	for child.Pid != 0 {
 		if child.Pid == s.pid {
-			s.handle(Event{Kind: Ended, Status: child.Status})
+			s.status = child.Status
+			s.handle(Event{Kind: Ended})
+			s.reapCommand()
+		} else {
+			s.reapOrphan(child)
 		}
-		s.reapOrphan(child)
+		if s.wait.quiet {
+			return
+		}
 		child = proc.Ended()
 	}
 	if s.jobs && !s.noStop {
 		if by := proc.Stopped(s.pid); by != 0 {
-			s.handle(Event{Kind: Stopped, Signal: by})
+			s.handle(Event{Stopped, by})
 		}
 	}
 }
 
 // reapOrphan reaps a child that is not the command.
 func (s *supervisor) reapOrphan(child proc.Child) {
+	if s.canBeQuiet() && !s.Pause {
+		s.becomeQuiet(child.Pid)
+		return
+	}
 	if s.WarnReaped || s.Verbose >= 2 {
 		s.sayReaped(child)
 	}
-	proc.Reap(child.Pid)
-	s.reaped++
+	proc.Reap(child.Pid, nil)
+	s.account.reaped++
+}
+
+// reapCommand reaps the command. A pidfd goes on to stand for its process group, whose number is free from now on as
+// soon as the group is empty.
+func (s *supervisor) reapCommand() {
+	if s.wait.command == 0 {
+		if fd, e := sys.PidfdOpen(s.pid); e == 0 {
+			s.wait.command = fd
+		}
+	}
+	proc.Reap(s.pid, &s.account.usage)
 }
 
 // handle does what step says about an event.
@@ -211,24 +224,49 @@ func (s *supervisor) handle(ev Event) {
 	if a.Do&HandOver != 0 {
 		s.handOver()
 	}
-	if a.Do&Forward != 0 {
-		// ESRCH, EPERM: there is nobody, or nobody who may be signalled; neither is a reason to do anything else.
-		e := sys.Kill(s.target(), a.Signal)
-		if s.Verbose > 0 {
-			s.sayForwarded(ev.Signal, a.Signal, e)
-		}
+	if a.Do&(Forward|ForwardAll) != 0 {
+		s.forward(ev.Signal, a)
 	}
 	if a.Do&Wake != 0 && proc.Stopped(s.pid) != 0 {
-		sys.Kill(s.target(), sig.CONT)
+		s.send(sig.CONT)
 	}
 	if a.Do&StopSelf != 0 {
 		s.stopSelf(a.Signal)
 	}
-	if a.Do&SweepAndEnd != 0 {
-		s.end(ev.Status)
+	if a.Do&Sweep != 0 {
+		s.sweep()
+	}
+	if a.Do&Arm != 0 {
+		s.arm()
+	}
+	if a.Do&Kill != 0 {
+		s.kill(ev)
+	}
+	if a.Do&End != 0 {
+		s.end()
 	}
 	if a.Do&Ignore != 0 && s.Verbose > 0 {
 		s.sayIgnored(a.Signal)
+	}
+}
+
+// forward passes a signal on. ESRCH and EPERM, that there is nobody or nobody who may be signalled, are no reason to do
+// anything else.
+func (s *supervisor) forward(arrived sig.Signal, a Action) {
+	e := s.send(a.Signal)
+	if a.Do&ForwardAll != 0 {
+		s.signalRest(a.Signal)
+	}
+	if s.Verbose > 0 {
+		s.sayForwarded(arrived, a.Signal, e)
+	}
+}
+
+// arm starts the grace period.
+func (s *supervisor) arm() {
+	if s.deadline == 0 {
+		s.deadline = sys.ClockGettime(unix.CLOCK_MONOTONIC) + s.Grace
+		s.becomeAttentive()
 	}
 }
 
@@ -244,15 +282,18 @@ func (s *supervisor) stopSelf(by sig.Signal) {
 	sys.Sigprocmask(sig.All)
 }
 
-// end ends init with the command's status. The command's zombie is still there, so the number of its group is still
-// its own.
-func (s *supervisor) end(status proc.Status) {
-	sys.Kill(-s.pid, sig.TERM)
-	sys.Kill(-s.pid, sig.CONT) // a stopped process cannot act on it
-	proc.Reap(s.pid)
-	s.takeBack()
-	if s.Verbose > 0 {
-		s.sayEnded(status)
+// end ends init with the command's status.
+func (s *supervisor) end() {
+	if s.Pause {
+		sys.Exit(proc.ExitOK)
 	}
-	sys.Exit(status.Code())
+	if s.phase < leaving {
+		s.reapCommand()
+	}
+	s.takeBack()
+	code := s.ExitCode(uint8(s.status.Code()))
+	if s.explains() {
+		s.sayEnded(code)
+	}
+	sys.Exit(int(code))
 }
