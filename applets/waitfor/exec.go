@@ -23,52 +23,54 @@ import (
 func execute(argv []string) error {
 	runtime.LockOSThread() // the mask is the thread's
 	proc.Inherited.Restore()
-	found := false
-	var err error
-	for _, path := range candidates(argv[0]) {
-		err = syscall.Exec(path, argv, os.Environ())
+	denied := false
+	path, names := candidates(argv[0])
+	for _, file := range names {
+		err := syscall.Exec(file, argv, os.Environ())
 		if err == unix.ENOEXEC { // a script without "#!"
-			err = syscall.Exec("/bin/sh", append([]string{"/bin/sh", path}, argv[1:]...), os.Environ())
-			return cannot(argv[0], fmt.Errorf("a script without \"#!\", and /bin/sh: %w", err))
+			err = syscall.Exec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), os.Environ())
+			return cannot(argv[0], fmt.Errorf("is no program, and as a script for /bin/sh: %w", err))
 		}
 		switch err {
 		case unix.ENOENT, unix.ENOTDIR:
-			if unix.Access(path, unix.F_OK) == nil {
-				return cannot(argv[0], errors.New("the interpreter that it names in its first line, or its ELF interpreter, is missing"))
+			if unix.Access(file, unix.F_OK) == nil {
+				return cannot(argv[0], errors.New("the interpreter that it names is missing"))
 			}
 		case unix.EACCES: // another directory may have one that may be executed
-			found = true
+			denied = true
 		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // a directory that cannot be reached
 		default:
 			return cannot(argv[0], err)
 		}
 	}
-	if found {
+	if denied {
 		return cannot(argv[0], unix.EACCES)
 	}
-	return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: not found", argv[0])}
+	if path == "" {
+		return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: %w", argv[0], unix.ENOENT)}
+	}
+	return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: not found in PATH %q", argv[0], path)}
 }
 
 func cannot(name string, err error) error {
-	return &cli.Exit{Status: proc.ExitCannot, Err: fmt.Errorf("command %q: cannot be run: %w", name, err)}
+	return &cli.Exit{Status: proc.ExitCannot, Err: fmt.Errorf("command %q: %w", name, err)}
 }
 
-// candidates returns the files that a command of that name may be: itself if it has a slash, else one per directory of
-// PATH, an empty entry being the working directory (execvp(3)).
-func candidates(name string) []string {
+// candidates returns the files that a command of that name may be: itself if it has a slash, else one for each directory
+// of PATH, an empty entry being the working directory (execvp(3)).
+func candidates(name string) (path string, files []string) {
 	if name == "" || strings.Contains(name, "/") {
-		return []string{name}
+		return "", []string{name}
 	}
-	path, ok := os.LookupEnv("PATH")
-	if !ok {
+	path, set := os.LookupEnv("PATH")
+	if !set {
 		path = proc.DefaultPath
 	}
-	var all []string
 	for _, dir := range strings.Split(path, ":") {
 		if dir != "" {
 			dir += "/"
 		}
-		all = append(all, dir+name)
+		files = append(files, dir+name)
 	}
-	return all
+	return path, files
 }

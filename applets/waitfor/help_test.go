@@ -1,4 +1,4 @@
-package waitfor
+package waitfor_test
 
 import (
 	"net"
@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"util/applets"
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"
 )
 
-func TestMain(m *testing.M) { test.Main(m) }
+func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
 // util makes a run of wait-for-port.
 func util(t testing.TB, args ...string) *exec.Cmd {

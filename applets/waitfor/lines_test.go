@@ -1,4 +1,4 @@
-package waitfor
+package waitfor_test
 
 import (
 	"bufio"

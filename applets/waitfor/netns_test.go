@@ -1,4 +1,4 @@
-package waitfor
+package waitfor_test
 
 import (
 	"errors"
@@ -55,9 +55,12 @@ func TestNeverConnectsToItself(t *testing.T) {
 
 // hasLocalPortRange reports whether the kernel has IP_LOCAL_PORT_RANGE (Linux 6.3).
 func hasLocalPortRange() bool {
-	return succeeds(unix.AF_INET, unix.SOCK_STREAM, func(fd int) error {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, 0)
-	})
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, 0) == nil
 }
 
 // TestSelfConnectionIsSeen is about kernels without IP_LOCAL_PORT_RANGE, and about the case in which all ephemeral

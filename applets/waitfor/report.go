@@ -75,15 +75,15 @@ func (r *report) start(now time.Time) {
 		o.list("targets", w.Targets)
 		o.number("timeout_ms", w.Timeout.Milliseconds())
 		o.write()
-	} else {
-		which := "all"
-		if w.Any {
-			which = "any"
+	} else if !r.live {
+		which := "all are"
+		switch {
+		case len(w.Targets) == 1:
+			which = "it is"
+		case w.Any:
+			which = "one is"
 		}
-		if len(w.Targets) == 1 {
-			which = "it"
-		}
-		r.line("waiting for %s until %s is %s, %s", quoteAll(w.Targets), which, w.state(), limit)
+		r.line("waiting for %s until %s %s, %s", quoteAll(w.Targets), which, w.state(), limit)
 	}
 	if r.live {
 		return

@@ -1,4 +1,4 @@
-package waitfor
+package waitfor_test
 
 import (
 	"encoding/json"
@@ -343,13 +343,13 @@ func TestCommandNotRun(t *testing.T) {
 		says    string
 		command string
 	}{
-		{127, `command "no-such-command": not found`, "no-such-command"},
-		{127, `command "/no/such": not found`, "/no/such"},
-		{127, `command "": not found`, ""},
+		{127, `command "no-such-command": not found in PATH "`, "no-such-command"},
+		{127, `command "/no/such": no such file or directory`, "/no/such"},
+		{127, `command "": no such file`, ""},
 		{126, "permission denied", write("plain", "echo ran", 0o644)},
 		{126, "permission denied", dir},
 		{126, "interpreter", write("lost", "#!/no/such/interpreter\n", 0o755)},
-		{127, "not found", write("file", "", 0o755) + "/x"},
+		{127, "no such file", write("file", "", 0o755) + "/x"},
 	} {
 		expect(t, c.status, []string{c.says}, up, "--", c.command)
 	}
@@ -420,7 +420,7 @@ func TestWords(t *testing.T) {
 	p := test.Start(t, cmd)
 	w.Close()
 	lines := readLines(t, r)
-	lines.expect(`util wait-for-port: waiting for "unix:` + path + `", "` + port + `" until all is up, without a time limit`)
+	lines.expect(`util wait-for-port: waiting for "unix:` + path + `", "` + port + `" until all are up, without a time limit`)
 	lines.expect(`util wait-for-port: target "unix:` + path + `": no such file`)
 	lines.expect(`util wait-for-port: target "` + port + `": connection refused`)
 	if err := os.WriteFile(path, nil, 0o600); err != nil { // a file, but nobody listens
