@@ -178,7 +178,7 @@ func (r *report) draw(now time.Time) {
 	}
 	longest := 0
 	for _, t := range r.w.targets {
-		longest = max(longest, len(t.Name))
+		longest = min(max(longest, len(t.Name)), width/2)
 	}
 	var lines []string
 	for _, t := range r.w.targets {
@@ -188,7 +188,7 @@ func (r *report) draw(now time.Time) {
 		} else if what == "" {
 			what = r.w.pending(t)
 		}
-		lines = append(lines, fmt.Sprintf("  %-*s  %s", longest, t.Name, what))
+		lines = append(lines, fmt.Sprintf("  %-*s  %s", longest, cut(t.Name, longest), what))
 	}
 	if room := max(1, height-2); len(lines) > room {
 		lines = append(lines[:room-1], fmt.Sprintf("  and %d more", len(lines)-room+1))
