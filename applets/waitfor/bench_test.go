@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -46,43 +47,40 @@ func poll(address string, pause time.Duration, stop <-chan struct{}) {
 	}
 }
 
-// openLater opens a port after a time, and returns when it was opened. The listener is closed at the end of the test.
-func openLater(t testing.TB, address string, after time.Duration) time.Time {
-	time.Sleep(after)
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Error(err)
-		return time.Now()
-	}
-	opened := time.Now()
-	go serve(l)
-	t.Cleanup(func() { l.Close() })
-	return opened
-}
-
 // latencies measures n times how long after the opening of a port on the loopback the wait ends. together waits run at
 // a time, and each port opens after a time between least and twice that.
 func latencies(t testing.TB, n, together int, least time.Duration, wait func(address string) time.Time) []time.Duration {
 	t.Helper()
+	port := 10000 + os.Getpid()%50*200 // below the ephemeral ports
 	var all []time.Duration
 	for len(all) < n {
 		var mutex sync.Mutex
 		var group sync.WaitGroup
 		for i := range together {
-			// Below the ephemeral ports.
-			address := "127.0.0.1:" + strconv.Itoa(10000+len(all)+i)
-			opened := make(chan time.Time, 1)
+			address := "127.0.0.1:" + strconv.Itoa(port+len(all)+i)
+			ended := make(chan time.Time, 1)
+			go func() { ended <- wait(address) }()
+			after := least + rand.N(least)
 			group.Go(func() {
-				ended := wait(address)
-				took := ended.Sub(<-opened)
+				time.Sleep(after)
+				l, err := net.Listen("tcp", address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer l.Close()
+				opened := time.Now()
+				go serve(l)
+				took := (<-ended).Sub(opened)
 				mutex.Lock()
 				defer mutex.Unlock()
 				all = append(all, took)
 			})
-			after := least + rand.N(least)
-			group.Go(func() { opened <- openLater(t, address, after) })
 		}
 		group.Wait()
+		if t.Failed() {
+			t.FailNow()
+		}
 	}
 	slices.Sort(all)
 	return all

@@ -1,7 +1,6 @@
 package waitfor
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -233,8 +232,18 @@ func sourcePorts(ephemeral portRange, targets []uint16) portRange {
 // ephemeralPorts returns net.ipv4.ip_local_port_range, which serves IPv6 too, or the kernel's default without /proc.
 func ephemeralPorts() portRange {
 	r := portRange{32768, 60999}
-	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	if fields := strings.Fields(string(text)); err == nil && len(fields) == 2 {
+	// Not by package os, which would set the runtime's own poller to work.
+	fd, err := unix.Open("/proc/sys/net/ipv4/ip_local_port_range", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return r
+	}
+	defer unix.Close(fd)
+	var text [64]byte
+	n, err := unix.Read(fd, text[:])
+	if err != nil {
+		return r
+	}
+	if fields := strings.Fields(string(text[:n])); len(fields) == 2 {
 		low, high := parsePort(fields[0]), parsePort(fields[1])
 		if low > 0 && low <= high {
 			r = portRange{low, high}

@@ -61,7 +61,9 @@ func TestTerminal(t *testing.T) {
 	listen(t, "tcp", "127.0.0.1:"+port)
 	p.Expect("ran")
 	p.Status()
-	test.Eventually(t, "the lines are gone", func() bool { return strings.Contains(s.String(), "\x1b[3F\x1b[Jutil wait-for-port: the wait is over after ") })
+	test.Eventually(t, "the lines are gone", func() bool {
+		return strings.Contains(s.String(), "\x1b[3F\x1b[Jutil wait-for-port: the wait is over after ")
+	})
 }
 
 // TestManyTargetsOnATerminal: there are never more lines than the terminal has.
