@@ -19,14 +19,33 @@ build: bin/util
 bin/util:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ .
 
+# The cache of go test does not know that tests run programs that they build: -count=1. What to run can be said, as in
+# make test TESTS='-run TestDocker ./applets/init'.
+TESTS = ./...
 test:
-	go run ./internal/test/runner ./...
+	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
 
 check:
 	@out=$$($(GOFUMPT) -l . 2>&1); test -z "$$out" || { echo "not in gofumpt's format: $$out"; exit 1; }
 	GOARCH=amd64 go vet ./...
 	GOARCH=arm64 go vet ./...
 	$(STATICCHECK) ./...
+	go mod tidy -diff
+	bash -n .ci/run
+
+# The demo needs nothing but Go; demo-docker a Docker Engine.
+demo: build bin/demo-app
+	go run ./internal/demo bin/util bin/demo-app
+
+demo-docker: build bin/demo-app
+	go run ./internal/demo -docker bin/util bin/demo-app
+
+.PHONY: bin/demo-app
+bin/demo-app:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w' -o $@ ./internal/demo/app
+
+bench: build
+	go run ./internal/bench
 
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util

@@ -5,6 +5,7 @@ package test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
 )
 
 // Deadline is how long a test waits for anything before it gives up. It says how patient a test is, not how fast the
@@ -87,9 +93,17 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that cleans up. product is what the tests build and run as another program: only if it is linked
-// into the test program as well does go test see that it has changed, and not report an old result from its cache.
+// Main is a TestMain that begins with the dispositions that a shell gives, and cleans up. product is what the tests build
+// and run as another program: only if it is linked into the test program as well does go test see that it has changed,
+// and not report an old result from its cache.
 func Main(m *testing.M, product func(argv []string) int) {
+	// glibc's posix_spawn(3), and so GNU make, starts programs with 32 and 33 ignored, which the tests would inherit.
+	for _, s := range []sig.Signal{32, 33} {
+		var now sys.Sigaction
+		if sys.RtSigaction(s, nil, &now) == 0 && now.Handler == sys.SigIgn {
+			sys.RtSigaction(s, &sys.Sigaction{}, nil)
+		}
+	}
 	status := m.Run()
 	runtime.KeepAlive(product)
 	Clean()
@@ -125,6 +139,12 @@ func Namespace(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
+// ProcNamespace is Namespace for a command that begins with the probe and its word mountproc: it gets a mount namespace too.
+func ProcNamespace(cmd *exec.Cmd) *exec.Cmd {
+	Namespace(cmd).SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
+	return cmd
+}
+
 // Process is a process under test whose output is read line by line.
 type Process struct {
 	*exec.Cmd
@@ -149,7 +169,11 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	}
 	cmd.Stdout = w
 	cmd.WaitDelay = Deadline
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	if errors.Is(err, unix.EPERM) && cmd.SysProcAttr != nil && cmd.SysProcAttr.Cloneflags != 0 {
+		Missing(t, "namespaces", "the kernel does not let this user make any: "+err.Error())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.Close()

@@ -12,7 +12,7 @@
 #define SLOT 24          // what Go code finds at FS:-8: the address of g
 #define FS 32            // where FS points to
 #define G 32             // the stand-in g: zero bytes, at least as many as a runtime.g has
-#define GSIZE 1024
+#define GSIZE 640
 #define FRAME (G+GSIZE)
 
 // _rt0_util is the entry point of the ELF file (linker flag -E): the first instructions of the process. It calls

@@ -9,7 +9,7 @@
 #define MASK 16          // the signal mask that the process was started with
 #define ALL 24           // the mask that blocks everything
 #define G 32             // the stand-in g: zero bytes, at least as many as a runtime.g has
-#define GSIZE 1024
+#define GSIZE 640
 #define FRAME (G+GSIZE)
 
 // _rt0_util is the entry point of the ELF file (linker flag -E): the first instructions of the process. It calls

@@ -77,23 +77,26 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	return p
 }
 
-// parseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID.
+// parseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID. Where one of these two is
+// there twice, the first counts, as for getenv(3).
 func (o *Options) parseEnv(envp []*byte) (p Problem) {
 	o.path, o.listenPid = -1, -1
 	for i, entry := range envp {
-		// Most entries are told apart by their first letter, without reading the rest.
+		// Most entries are told apart by their first letters. The short prefixes, up to eight letters, are compared in
+		// code; a longer one is a string constant in memory that a plain run does not touch otherwise.
 		switch *entry {
 		case 'P':
-			if hasPrefix(sys.String(entry), pathVar) {
+			if o.path < 0 && hasPrefix(sys.String(entry), pathVar) {
 				o.path = i
 			}
 		case 'L':
-			if hasPrefix(sys.String(entry), listenPidVar) {
+			text := sys.String(entry)
+			if o.listenPid < 0 && hasPrefix(text, "LISTEN_") && hasPrefix(text, listenPidVar) {
 				o.listenPid = i
 			}
 		case 'U':
 			text := sys.String(entry)
-			if hasPrefix(text, EnvPrefix) {
+			if hasPrefix(text, "UTIL_") && hasPrefix(text, EnvPrefix) {
 				if p = o.parseVariable(text); p.Reason != None {
 					return p
 				}
@@ -130,7 +133,7 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 		return setBool(&o.WarnReaped, value, given)
 	case Verbose:
 		if !given {
-			o.Verbose++
+			o.Verbose = min(o.Verbose+1, mostVerbose)
 			return None, ""
 		}
 		if len(value) != 1 || value[0] < '0' || value[0] > '9' {
@@ -307,6 +310,9 @@ func setSignal(s *sig.Signal, value string) (r Reason, bad string) {
 	*s = parsed
 	return None, ""
 }
+
+// mostVerbose is as high as the level of messages goes, so that no number of -v brings it back to 0.
+const mostVerbose = 9
 
 // setBool sets *b: to true without a value, else to what the value says.
 func setBool(b *bool, value string, given bool) (r Reason, bad string) {

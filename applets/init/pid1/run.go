@@ -28,7 +28,7 @@ func (s *supervisor) run() {
 // start prepares init and starts the command. If that fails, it ends init. The errno says why the command did not get
 // the terminal, if there is one.
 func (s *supervisor) start() (termErr sys.Errno) {
-	s.console = -1
+	s.console, s.wait.command = -1, -1
 	s.self = sys.Getpid()
 	s.noStop = s.self == 1
 	if s.self != 1 {
@@ -210,7 +210,7 @@ func (s *supervisor) reapOrphan(child proc.Child) {
 // reapCommand reaps the command. A pidfd goes on to stand for its process group, whose number is free from now on as
 // soon as the group is empty.
 func (s *supervisor) reapCommand() {
-	if s.wait.command == 0 {
+	if s.wait.command < 0 {
 		if fd, e := sys.PidfdOpen(s.pid); e == 0 {
 			s.wait.command = fd
 		}
@@ -287,9 +287,7 @@ func (s *supervisor) end() {
 	if s.Pause {
 		sys.Exit(proc.ExitOK)
 	}
-	if s.phase < leaving {
-		s.reapCommand()
-	}
+	proc.Reap(s.pid, &s.account.usage)
 	s.takeBack()
 	code := s.ExitCode(uint8(s.status.Code()))
 	if s.explains() {

@@ -22,7 +22,7 @@ func (s *supervisor) send(what sig.Signal) sys.Errno {
 	switch {
 	case !s.Single:
 		return s.signalGroup(what)
-	case s.wait.command != 0:
+	case s.wait.quiet:
 		return sys.PidfdSendSignal(s.wait.command, what, 0)
 	}
 	return sys.Kill(s.pid, what)
@@ -32,9 +32,10 @@ func (s *supervisor) send(what sig.Signal) sys.Errno {
 // as the command has not been reaped, its pid cannot be another's; later, and when the kernel may reap it at any time, a
 // pidfd stands for it.
 func (s *supervisor) signalGroup(what sig.Signal) sys.Errno {
-	if s.wait.command != 0 {
-		e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		if e != unix.EINVAL && e != unix.ENOSYS { // EINVAL: before Linux 6.9
+	if s.wait.command >= 0 {
+		switch e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP); e {
+		case unix.EINVAL, unix.ENOSYS, unix.EPERM: // before Linux 6.9, before 5.1, a seccomp filter that does not know it
+		default:
 			return e
 		}
 	}

@@ -120,9 +120,10 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 		a.Signal = sig.Signal(rewriting)
 	}
 
-	switch signal {
-	case sig.TERM, sig.INT, sig.HUP, sig.QUIT:
+	if asksToEnd(signal) || asksToEnd(a.Signal) {
 		a.Do |= Wake // a stopped process cannot act on it
+	}
+	switch signal {
 	case sig.TSTP, sig.TTIN, sig.TTOU:
 		if rewriting != Unchanged || s.jobs {
 			break // of a job: if it stops the command, that is an event of its own
@@ -133,7 +134,7 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 			a.Do |= StopSelf
 		}
 	case sig.CONT:
-		if s.jobs {
+		if s.jobs && rewriting == Unchanged {
 			a.Do |= HandOver
 		}
 	}
@@ -141,6 +142,15 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 		s.stop(&a)
 	}
 	return a
+}
+
+// asksToEnd reports whether a signal is one of those by which people and terminals ask a program to end.
+func asksToEnd(signal sig.Signal) bool {
+	switch signal {
+	case sig.TERM, sig.INT, sig.HUP, sig.QUIT:
+		return true
+	}
+	return false
 }
 
 // isStop reports whether a signal asks the command to end.

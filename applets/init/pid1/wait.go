@@ -14,7 +14,7 @@ type waiter struct {
 	quiet   bool // SIGCHLD is ignored: the kernel reaps, and the pidfd tells of the command's end
 	cannot  bool // the kernel does not tell the status of those it reaped
 	signals int  // quiet: a signalfd(2) of all signals
-	command int  // quiet, or the command has ended: its pidfd, else 0
+	command int  // quiet, or the command has ended: its pidfd, else -1
 }
 
 // next waits for a signal, the end of the command if the waiter is quiet, or the deadline.
@@ -22,7 +22,7 @@ func (s *supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	if s.wait.quiet {
 		return s.nextQuiet(info)
 	}
-	if s.wait.command != 0 && s.phase < leaving {
+	if s.wait.command >= 0 && s.phase < leaving {
 		// Init was quiet before. Was the command reaped then, nothing announces its end.
 		if ev, ok := s.endedQuietly(); ok {
 			return ev, true
@@ -92,6 +92,11 @@ func (s *supervisor) becomeQuiet(orphan int32) {
 	}
 	command, e := sys.PidfdOpen(s.pid)
 	if e != 0 {
+		return
+	}
+	// Once the kernel reaps, only the pidfd is sure to mean the command and its group.
+	if e := sys.PidfdSendSignal(command, 0, unix.PIDFD_SIGNAL_PROCESS_GROUP); e != 0 {
+		sys.Close(command)
 		return
 	}
 	signals, e := sys.Signalfd(sig.All)

@@ -62,6 +62,25 @@ func entry(stack unsafe.Pointer) {
 		case "killparent":
 			sys.Kill(getppid(), sig.Signal(arg))
 			i++
+		case "mountproc":
+			mountproc()
+		case "sleep":
+			ts := unix.NsecToTimespec(int64(arg) * 1e6)
+			sys.Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0, 0)
+			i++
+		case "runaway":
+			for {
+				if int(sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)) != 0 {
+					sys.Exit(0)
+				}
+			}
+		case "deny":
+			deny(arg, number(sys.String(argv[i+2])))
+			i += 2
+		case "bomb":
+			for {
+				sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+			}
 		case "setsid":
 			sys.Setsid()
 		case "setpgid":
@@ -86,6 +105,37 @@ func entry(stack unsafe.Pointer) {
 		}
 	}
 	sys.Exit(0)
+}
+
+// deny installs a seccomp filter (seccomp(2)) by which the system call nr fails with errno, as on a kernel or in a
+// container that does not know it.
+func deny(nr, errno int) {
+	program := [4]unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // seccomp_data.nr
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(nr), Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	filter := struct {
+		n       uint16
+		program uintptr
+	}{4, uintptr(unsafe.Pointer(&program))}
+	sys.Call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	if sys.Call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&filter)), 0, 0, 0) != 0 {
+		say("cannot install a seccomp filter")
+		sys.Exit(proc.ExitFailed)
+	}
+}
+
+// mountproc mounts the /proc of this PID namespace, in a mount namespace of its own.
+func mountproc() {
+	root, name := unsafe.StringData("/\x00"), unsafe.StringData("proc\x00")
+	path := unsafe.StringData("/proc\x00")
+	sys.Call(unix.SYS_MOUNT, 0, uintptr(unsafe.Pointer(root)), 0, unix.MS_REC|unix.MS_PRIVATE, 0, 0)
+	if sys.Call(unix.SYS_MOUNT, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(name)), 0, 0, 0) != 0 {
+		say("cannot mount /proc")
+		sys.Exit(proc.ExitFailed)
+	}
 }
 
 // fork goes on in a new child. The parent exits with the child's status, at once if it does not wait for it.

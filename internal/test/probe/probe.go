@@ -12,6 +12,11 @@
 //	setsid     lead a new session
 //	setpgid    lead a new process group
 //	pause      wait for ever
+//	sleep N    wait for N milliseconds
+//	runaway    go on in a new child, whose parent exits, again and again
+//	deny N E   have the system call N fail with errno E from now on (seccomp(2))
+//	bomb       fork for ever, and so do the children: only where the number of processes is limited
+//	mountproc  mount the /proc of this PID namespace (in a mount namespace of its own: see test.ProcNamespace)
 //	raise N    send signal N to itself
 //	exit N     exit with status N
 //	say WORD   print WORD

@@ -30,6 +30,7 @@ func main() {
 	var passed, failed int
 	var skipped []string
 	output := map[string][]string{} // by test, as long as it is not known whether it fails
+	explained := map[string]bool{}  // packages in which a test failed
 	scanner := bufio.NewScanner(out)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
@@ -48,6 +49,9 @@ func main() {
 			}
 		case "pass", "fail", "skip":
 			if e.Test == "" {
+				if e.Action == "fail" && !explained[e.Package] {
+					failed++ // it did not build, or its TestMain ended it
+				}
 				continue
 			}
 			switch e.Action {
@@ -55,12 +59,17 @@ func main() {
 				passed++
 			case "fail":
 				failed++
+				explained[e.Package] = true
 				fmt.Print(strings.Join(output[key], ""))
 			case "skip":
 				skipped = append(skipped, e.Test+reason(output[key]))
 			}
 			delete(output, key)
 		}
+	}
+	if err := scanner.Err(); err != nil {
+		failed++
+		fmt.Println("runner: output of go test:", err)
 	}
 	for key, lines := range output { // a test that neither passed nor failed: its program was ended
 		fmt.Printf("%s did not end:\n%s", key, strings.Join(lines, ""))
@@ -71,7 +80,7 @@ func main() {
 		fmt.Printf("\nCould not run here:\n  %s\n", strings.Join(skipped, "\n  "))
 	}
 	fmt.Printf("\n%d passed, %d failed, %d skipped\n", passed, failed, len(skipped))
-	if err != nil {
+	if err != nil || failed > 0 {
 		os.Exit(1)
 	}
 }

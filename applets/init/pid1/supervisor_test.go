@@ -1,0 +1,140 @@
+package pid1
+
+import (
+	"testing"
+
+	"util/internal/sig"
+)
+
+// TestStep goes through the rows of step's switch. Each runs as PID 1 without a job (a container), in a session below
+// another init, and as a job of an interactive shell.
+func TestStep(t *testing.T) {
+	type mode struct {
+		name         string
+		jobs, noStop bool
+	}
+	var (
+		container = mode{"PID 1", false, true}
+		session   = mode{"a session", false, false}
+		job       = mode{"a job", true, false}
+		jobOfPID1 = mode{"a job of PID 1", true, true}
+		all       = []mode{container, session, job, jobOfPID1}
+		sessions  = []mode{container, session}
+		jobs      = []mode{job, jobOfPID1}
+	)
+	none := Options{}
+	rewrite := func(from sig.Signal, to Rewriting) (o Options) {
+		o.Rewrite[from] = to
+		return o
+	}
+	arrived := func(s sig.Signal) Event { return Event{Kind: Arrived, Signal: s} }
+
+	for _, c := range []struct {
+		name    string
+		modes   []mode
+		options Options
+		event   Event
+		want    Action
+	}{
+		{"a signal", all, none, arrived(sig.USR1), Action{Forward, sig.USR1}},
+		{"a realtime signal", all, none, arrived(sig.RTMin), Action{Forward, sig.RTMin}},
+		{"of a threading library", all, none, arrived(32), Action{Forward, 32}},
+		{"the last signal", all, none, arrived(sig.Max), Action{Forward, sig.Max}},
+		{"SIGCHLD of a process", all, none, arrived(sig.CHLD), Action{Forward, sig.CHLD}},
+		{"SIGPIPE", all, none, arrived(sig.PIPE), Action{Forward, sig.PIPE}},
+		{"an end is asked for", all, none, arrived(sig.TERM), Action{Forward | Wake, sig.TERM}},
+		{"an end is asked for", all, none, arrived(sig.INT), Action{Forward | Wake, sig.INT}},
+		{"an end is asked for", all, none, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{"an end is asked for", all, none, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
+
+		{"a stop", []mode{container}, none, arrived(sig.TSTP), Action{Forward, sig.STOP}},
+		{"a stop", []mode{container}, none, arrived(sig.TTIN), Action{Forward, sig.STOP}},
+		{"a stop", []mode{container}, none, arrived(sig.TTOU), Action{Forward, sig.STOP}},
+		{"a stop", []mode{session}, none, arrived(sig.TSTP), Action{Forward | StopSelf, sig.STOP}},
+		{"a stop", []mode{session}, none, arrived(sig.TTIN), Action{Forward | StopSelf, sig.STOP}},
+		{"a stop", []mode{session}, none, arrived(sig.TTOU), Action{Forward | StopSelf, sig.STOP}},
+		{"a stop", jobs, none, arrived(sig.TSTP), Action{Forward, sig.TSTP}},
+		{"a stop", jobs, none, arrived(sig.TTIN), Action{Forward, sig.TTIN}},
+		{"a stop", jobs, none, arrived(sig.TTOU), Action{Forward, sig.TTOU}},
+		{"continued", sessions, none, arrived(sig.CONT), Action{Forward, sig.CONT}},
+		{"continued", jobs, none, arrived(sig.CONT), Action{HandOver | Forward, sig.CONT}},
+
+		{"rewritten", all, rewrite(sig.USR1, Rewriting(sig.HUP)), arrived(sig.USR1), Action{Forward | Wake, sig.HUP}},
+		{"rewritten, no end", all, rewrite(sig.USR1, 12), arrived(sig.USR1), Action{Forward, 12}},
+		{"another is rewritten", all, rewrite(sig.USR1, Rewriting(sig.HUP)), arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{"an end, rewritten", all, rewrite(sig.TERM, Rewriting(sig.USR1)), arrived(sig.TERM), Action{Forward | Wake, sig.USR1}},
+		{"a stop, rewritten", all, rewrite(sig.TSTP, Rewriting(sig.USR1)), arrived(sig.TSTP), Action{Forward, sig.USR1}},
+		{"a stop, to itself", all, rewrite(sig.TSTP, Rewriting(sig.TSTP)), arrived(sig.TSTP), Action{Forward, sig.TSTP}},
+		{"CONT, rewritten", all, rewrite(sig.CONT, Rewriting(sig.USR1)), arrived(sig.CONT), Action{Forward, sig.USR1}},
+		{"to KILL", all, rewrite(sig.TERM, Rewriting(sig.KILL)), arrived(sig.TERM), Action{Forward | Wake, sig.KILL}},
+		{"the last, rewritten", all, rewrite(sig.Max, Rewriting(sig.HUP)), arrived(sig.Max), Action{Forward | Wake, sig.HUP}},
+		{"dropped", all, rewrite(sig.TERM, Drop), arrived(sig.TERM), Action{Ignore, sig.TERM}},
+		{"a stop, dropped", all, rewrite(sig.TSTP, Drop), arrived(sig.TSTP), Action{Ignore, sig.TSTP}},
+
+		{"the command has stopped", jobs, none, Event{Kind: Stopped, Signal: sig.TSTP}, Action{StopSelf, sig.TSTP}},
+		{"the command has stopped", jobs, none, Event{Kind: Stopped, Signal: sig.STOP}, Action{StopSelf, sig.STOP}},
+		{"stopped by what is dropped", jobs, rewrite(sig.TTIN, Drop), Event{Kind: Stopped, Signal: sig.TTIN}, Action{StopSelf, sig.TTIN}},
+
+		{"the command has ended", all, none, Event{Kind: Ended}, Action{Do: Sweep | End}},
+		{"the command has ended, grace", all, Options{Grace: 1}, Event{Kind: Ended}, Action{Do: Sweep | Arm}},
+		{"a stop signal, grace", all, Options{Grace: 1}, arrived(sig.TERM), Action{ForwardAll | Wake | Arm, sig.TERM}},
+		{"a stop signal, grace, group", all, Options{Grace: 1, Scope: ScopeGroup}, arrived(sig.INT), Action{Forward | Wake | Arm, sig.INT}},
+		{"a stop signal, container", all, Options{Scope: ScopeContainer}, arrived(sig.QUIT), Action{ForwardAll | Wake, sig.QUIT}},
+		{"a stop signal, single child", all, Options{Grace: 1, Single: true}, arrived(sig.TERM), Action{Forward | Wake | Arm, sig.TERM}},
+		{"another stop signal", all, Options{Grace: 1, StopSignal: sig.USR1}, arrived(sig.USR1), Action{ForwardAll | Arm, sig.USR1}},
+		{"HUP is none", all, Options{Grace: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{"pause", all, Options{Pause: true}, arrived(sig.TERM), Action{Do: End}},
+		{"pause", all, Options{Pause: true}, arrived(sig.INT), Action{Do: End}},
+		{"pause", all, Options{Pause: true}, arrived(sig.HUP), Action{Ignore, sig.HUP}},
+	} {
+		for _, m := range c.modes {
+			s := supervisor{Options: c.options, jobs: m.jobs, noStop: m.noStop}
+			if got := s.step(c.event); got != c.want {
+				t.Errorf("%s: %s, signal %d: %+v, want %+v", m.name, c.name, c.event.Signal, got, c.want)
+			}
+		}
+	}
+}
+
+// TestStepPhases goes from phase to phase.
+func TestStepPhases(t *testing.T) {
+	term, ended, expired, alone := Event{Kind: Arrived, Signal: sig.TERM}, Event{Kind: Ended}, Event{Kind: Expired}, Event{Kind: Alone}
+	for _, c := range []struct {
+		name   string
+		events []Event
+		want   Action // the last
+	}{
+		{"stop, the command ends", []Event{term, ended}, Action{Do: Sweep | Arm}},
+		{"stop, the command ends, the others too", []Event{term, ended, alone}, Action{Do: End}},
+		{"stop, the time is up", []Event{term, expired}, Action{Do: Kill}},
+		{"stop, the time is up, KILL ends the command", []Event{term, expired, ended}, Action{Do: Kill}},
+		{"stop, the time is up, all have ended", []Event{term, expired, ended, alone}, Action{Do: End}},
+		{"stop twice", []Event{term, term}, Action{Kill, sig.TERM}},
+		{"stop three times", []Event{term, term, term}, Action{Ignore, sig.TERM}},
+		{"stop, the command ends, stop", []Event{term, ended, term}, Action{Kill, sig.TERM}},
+		{"the command ends, stop", []Event{ended, term}, Action{ForwardAll | Wake, sig.TERM}},
+		{"the command ends, the time is up", []Event{ended, expired}, Action{Do: Kill}},
+		{"the command ends, the time is up twice", []Event{ended, expired, expired}, Action{Do: Kill}},
+	} {
+		s := supervisor{Options: Options{Grace: 1}}
+		var got Action
+		for _, ev := range c.events {
+			got = s.step(ev)
+		}
+		if got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestStepForwards checks that by default no signal is kept from the command, dropped, or ends init.
+func TestStepForwards(t *testing.T) {
+	for signal := sig.HUP; signal <= sig.Max; signal++ {
+		for _, jobs := range []bool{false, true} {
+			s := supervisor{jobs: jobs, noStop: true}
+			if a := s.step(Event{Kind: Arrived, Signal: signal}); a.Do&Forward == 0 || a.Do&(Ignore|StopSelf|Kill|End) != 0 {
+				t.Errorf("signal %d, a job %v: %+v", signal, jobs, a)
+			}
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package initcmd_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"util/internal/test"
+)
+
+// TestARM64 runs the arm64 program where no such machine is at hand, under Debian's qemu-user-static.
+//
+// The emulator makes a fork of every vfork, so what the child tells its parent through shared memory is lost, such as
+// why an exec failed; and it does not know PR_SET_CHILD_SUBREAPER, so orphans are reaped as PID 1 only.
+func TestARM64(t *testing.T) {
+	var emulator []string
+	if runtime.GOARCH != "arm64" {
+		emulator = []string{test.Tool(t, "qemu-aarch64-static")}
+	}
+	util := append(emulator, test.Build(t, "util", "-s -w "+test.Early, "arm64"))
+	probe := append(emulator, test.Build(t, "util/internal/test/probe", "-s -w -E _rt0_probe", "arm64"))
+	command := func(program []string, args ...string) *exec.Cmd {
+		argv := append(program[:len(program):len(program)], args...)
+		return exec.Command(argv[0], argv[1:]...)
+	}
+	underInit := func(words ...string) *exec.Cmd {
+		return test.Namespace(command(util, append(append([]string{"init", "-w", "--"}, probe...), words...)...))
+	}
+
+	t.Run("Status", func(t *testing.T) {
+		for _, tc := range []struct {
+			word string
+			n    int
+			want int
+		}{{"exit", 0, 0}, {"exit", 3, 3}, {"exit", 255, 255}, {"raise", 9, 137}, {"raise", 15, 143}} {
+			status, _, stderr := test.Run(t, underInit(tc.word, fmt.Sprint(tc.n)))
+			if status != tc.want {
+				t.Errorf("%s %d: status %d, want %d; %s", tc.word, tc.n, status, tc.want, stderr)
+			}
+		}
+		for _, tc := range []struct {
+			file string
+			want int
+		}{{"/nothing", 127}, {"nothing", 127}, {t.TempDir(), 126}} {
+			status, _, _ := test.Run(t, test.Namespace(command(util, "init", tc.file)))
+			if status != tc.want {
+				t.Errorf("%s: status %d, want %d", tc.file, status, tc.want)
+			}
+		}
+	})
+
+	t.Run("Start", func(t *testing.T) {
+		status, stdout, stderr := test.Run(t, underInit("state"))
+		if status != 0 || !strings.Contains(stdout, " ppid=1 ") || !strings.HasSuffix(stdout, " mask=0 ignored=0") {
+			t.Errorf("status %d, state %q, stderr %q", status, stdout, stderr)
+		}
+		var pid, pgid, sid int
+		_, err := fmt.Sscanf(stdout, "pid=%d ppid=1 pgid=%d sid=%d", &pid, &pgid, &sid)
+		if err != nil || pgid != pid || sid != pid {
+			t.Errorf("%q: the command does not lead a session of its own", stdout)
+		}
+	})
+
+	t.Run("Forward", func(t *testing.T) {
+		p := test.Start(t, underInit("catch", "echo", "15", "exit", "7"))
+		p.Expect("ready")
+		for _, s := range []syscall.Signal{1, 2, 3, 10, 12, 17, 18, 28, 15} {
+			p.Signal(s)
+			if got := p.Line(); got != fmt.Sprint(int(s)) {
+				t.Fatalf("signal %d sent: the command got %s", s, got)
+			}
+		}
+		if got := p.Status(); got != 7 {
+			t.Errorf("status %d, want 7", got)
+		}
+	})
+
+	t.Run("Terminate", func(t *testing.T) {
+		p := test.Start(t, underInit("say", "ready", "pause"))
+		p.Expect("ready")
+		p.Signal(syscall.SIGTERM)
+		if got := p.Status(); got != 143 {
+			t.Errorf("status %d, want 143", got)
+		}
+	})
+
+	t.Run("Reap", func(t *testing.T) {
+		const orphans = 10
+		p := test.Start(t, underInit("orphans", fmt.Sprint(orphans), "catch", "echo", "15"))
+		p.Expect("ready")
+		test.Eventually(t, "all orphans are reaped", func() bool { return len(childrenOf(t, p.Process.Pid)) == 1 })
+		p.Signal(syscall.SIGTERM)
+		p.Expect("15")
+		if got := p.Status(); got != 0 {
+			t.Errorf("status %d", got)
+		}
+		if got := strings.Count(p.Stderr(), "util init: reaped orphan "); got != orphans {
+			t.Errorf("%d orphans reaped, want %d:\n%s", got, orphans, p.Stderr())
+		}
+	})
+
+	t.Run("Help", func(t *testing.T) {
+		status, stdout, stderr := test.Run(t, command(util, "init", "--help"))
+		if status != 0 || stderr != "" || !strings.Contains(stdout, "--rewrite FROM:TO") {
+			t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+		}
+		status, _, stderr = test.Run(t, command(util, "init", "--nonsense"))
+		if status != 2 || !strings.Contains(stderr, `option "--nonsense": unknown`) {
+			t.Errorf("status %d, stderr %q", status, stderr)
+		}
+	})
+}
+
+// childrenOf returns the children of a process, zombies included.
+func childrenOf(t *testing.T, pid int) []string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(text))
+}

@@ -1,0 +1,426 @@
+package initcmd_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"util/internal/test"
+
+	"golang.org/x/sys/unix"
+)
+
+// stopOf returns commands that run util init with args in a PID namespace with a /proc of its own: as its PID 1, and as
+// a subreaper below another PID 1, which ends with it.
+func stopOf(t *testing.T, args ...string) map[string]*exec.Cmd {
+	t.Helper()
+	init := append([]string{"exec", test.Util(t), "init"}, args...)
+	return map[string]*exec.Cmd{
+		"PID 1":     test.ProcNamespace(exec.Command(test.Probe(t), append([]string{"mountproc"}, init...)...)),
+		"subreaper": test.ProcNamespace(exec.Command(test.Probe(t), append([]string{"mountproc", "fork"}, init...)...)),
+	}
+}
+
+// initPid returns the pid of init, seen from here: p itself, or its child.
+func initPid(t *testing.T, p *test.Process, name string) int {
+	t.Helper()
+	if name == "PID 1" {
+		return p.Process.Pid
+	}
+	pid, err := strconv.Atoi(children(t, p.Process.Pid)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// eachStop runs a test for init as PID 1 and as a subreaper.
+func eachStop(t *testing.T, args []string, f func(t *testing.T, p *test.Process, init int)) {
+	t.Helper()
+	for name, cmd := range stopOf(t, args...) {
+		t.Run(name, func(t *testing.T) {
+			p := test.Start(t, cmd)
+			p.Expect("ready")
+			f(t, p, initPid(t, p, name))
+		})
+	}
+}
+
+func kill(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatalf("kill %d, %d: %v", pid, s, err)
+	}
+}
+
+// When the command has ended, who is left has the grace period to finish what it does, in whatever session it is.
+func TestGraceLetsFinish(t *testing.T) {
+	probe := test.Probe(t)
+	for _, tc := range []struct {
+		name  string
+		words []string
+	}{
+		{"in the group", nil},
+		{"in a session of its own", []string{"setsid"}},
+		{"a grandchild", []string{"orphan", "setsid"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := append([]string{"--grace", "60s", probe, "catch", "fork"}, tc.words...)
+			args = append(args, "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished")
+			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+				command, _ := strconv.Atoi(children(t, init)[0])
+				if tc.words == nil || tc.words[0] != "orphan" { // else it has ended by itself
+					test.Eventually(t, "the command has its child", func() bool { return len(children(t, command)) == 1 })
+					kill(t, command, unix.SIGKILL)
+				}
+				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
+					t.Errorf("who was left got and did %q", rest)
+				}
+				want := 137
+				if tc.words != nil && tc.words[0] == "orphan" {
+					want = 0
+				}
+				if status := p.Status(); status != want {
+					t.Errorf("status %d", status)
+				}
+			})
+		})
+	}
+}
+
+// A stop signal reaches processes that left the session, once; and init waits for them.
+func TestGraceReachesSessions(t *testing.T) {
+	probe := test.Probe(t)
+	args := []string{"-g", "60", probe, "fork", "setsid", "catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		kill(t, init, unix.SIGTERM)
+		if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
+			t.Errorf("got and did %q", rest)
+		}
+		if status := p.Status(); status != 128+15 {
+			t.Errorf("status %d", status)
+		}
+	})
+}
+
+// A stopped process is continued, so that it can act on TERM.
+func TestGraceWakes(t *testing.T) {
+	probe := test.Probe(t)
+	args := []string{"-g", "60", probe, "fork", "setsid", "catch", "raise", "19", "echo", "15", "say", "finished"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		command, _ := strconv.Atoi(children(t, init)[0])
+		child, _ := strconv.Atoi(children(t, command)[0])
+		test.Eventually(t, "the child stops", func() bool { return procState(child) == 'T' })
+		kill(t, command, unix.SIGKILL)
+		p.Expect("finished")
+		if status := p.Status(); status != 137 {
+			t.Errorf("status %d", status)
+		}
+	})
+}
+
+// Who ignores TERM is killed at the end of the grace period: the command, and who it left behind.
+func TestGraceEnds(t *testing.T) {
+	probe := test.Probe(t)
+	const grace = 200 * time.Millisecond
+	for _, tc := range []struct {
+		name  string
+		words []string
+		send  syscall.Signal
+		by    string // what the message says
+	}{
+		{"the command", []string{"catch", "pause"}, unix.SIGTERM, "the grace period of 0.200s is over: KILL to 1 that are left: probe ("},
+		{"another, in its session", []string{"fork", "catch", "killparent", "9", "setsid", "pause"}, 0, "the grace period"},
+		{"both", []string{"catch", "fork", "setsid", "pause"}, unix.SIGQUIT, "KILL to 2 that are left: probe ("},
+		{"who runs away", []string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"}, 0, "the grace period"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := append([]string{"-v", "-g", "200ms", probe}, tc.words...)
+			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+				start := time.Now()
+				if tc.send != 0 {
+					kill(t, init, tc.send)
+				}
+				if status := p.Status(); status != 137 {
+					t.Errorf("status %d", status)
+				}
+				if took := time.Since(start); took < grace/2 {
+					t.Errorf("ended after %v", took)
+				}
+				if !strings.Contains(p.Stderr(), tc.by) {
+					t.Errorf("stderr %q, want %q", p.Stderr(), tc.by)
+				}
+				if n := len(p.Rest()); n != 0 { // the output has ended: nobody is left
+					t.Errorf("%d lines", n)
+				}
+			})
+		})
+	}
+}
+
+func TestSecondStopSignal(t *testing.T) {
+	args := []string{"-v", "-g", "1h", test.Probe(t), "catch", "echo", "64"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		kill(t, init, unix.SIGTERM)
+		p.Expect("15")
+		kill(t, init, unix.SIGINT)
+		if status := p.Status(); status != 137 || !strings.Contains(p.Stderr(), "second stop signal, INT: KILL to ") {
+			t.Errorf("status %d, stderr %q", status, p.Stderr())
+		}
+	})
+}
+
+func TestStopSignal(t *testing.T) {
+	args := []string{"-g", "100ms", "--stop-signal", "USR1", test.Probe(t), "catch", "pause"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		kill(t, init, unix.SIGUSR1)
+		if status := p.Status(); status != 137 {
+			t.Errorf("status %d", status)
+		}
+	})
+}
+
+// With --scope group nobody outside the command's group is signalled.
+func TestScopeGroup(t *testing.T) {
+	probe := test.Probe(t)
+	p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "fork", "exec", test.Util(t), "init",
+		"-g", "100ms", "--scope", "group", probe, "fork", "setsid", "catch", "killparent", "9", "echo", "34")))
+	p.Expect("ready")
+	// Init ends, and with it PID 1, of which the escaped process is a child by then; until that it must have had nothing.
+	if rest := p.Rest(); len(rest) != 0 {
+		t.Errorf("the escaped process got %q", rest)
+	}
+	if status := p.Status(); status != 137 {
+		t.Errorf("status %d", status)
+	}
+	// In the group, KILL comes after the grace period.
+	eachStop(t, []string{"-v", "-g", "100ms", "--scope", "group", probe, "fork", "catch", "killparent", "9", "pause"}, func(t *testing.T, p *test.Process, _ int) {
+		if status := p.Status(); status != 137 || !strings.Contains(p.Stderr(), "KILL to 1 that are left: probe (") {
+			t.Errorf("status %d, stderr %q", status, p.Stderr())
+		}
+	})
+}
+
+func TestExitMap(t *testing.T) {
+	probe := test.Probe(t)
+	for _, tc := range []struct {
+		args []string
+		env  string
+		end  []string
+		want int
+	}{
+		{[]string{"-e", "143:0"}, "", []string{"raise", "15"}, 0},
+		{[]string{"-e", "TERM:0"}, "", []string{"raise", "15"}, 0},
+		{[]string{"-e", "sigterm:7"}, "", []string{"exit", "143"}, 7},
+		{[]string{"--exit-code", "3:4,5:6"}, "", []string{"exit", "5"}, 6},
+		{[]string{"-e3:4", "-e", "5:6"}, "", []string{"exit", "3"}, 4},
+		{[]string{"-e", "3:4"}, "", []string{"exit", "4"}, 4},
+		{[]string{"-e", "any:1"}, "", []string{"exit", "9"}, 1},
+		{[]string{"-e", "any:1"}, "", []string{"exit", "0"}, 0},
+		{[]string{"-e", "0:5,any:1"}, "", []string{"exit", "0"}, 5},
+		{[]string{"-e", "any:1", "-e", "9:2"}, "", []string{"exit", "9"}, 2},
+		{[]string{"-e", "9:2", "-e", "any:1"}, "", []string{"exit", "9"}, 2},
+		{nil, "UTIL_INIT_EXIT_CODE=143:0,any:1", []string{"raise", "15"}, 0},
+		{[]string{"-e", "143:9"}, "UTIL_INIT_EXIT_CODE=143:0,any:1", []string{"raise", "15"}, 9},
+		{[]string{"-e", "15:9"}, "", []string{"raise", "15"}, 143},
+	} {
+		cmd := initOf(test.Util(t), append(append(tc.args, probe), tc.end...)...)
+		cmd.Env = append(os.Environ(), tc.env)
+		if status, _, stderr := test.Run(t, cmd); status != tc.want || stderr != "" {
+			t.Errorf("%s %v, %v: status %d, want %d; %s", tc.env, tc.args, tc.end, status, tc.want, stderr)
+		}
+	}
+	if status, _, _ := test.Run(t, initOf(test.Util(t), "-e", "127:1", "/no/such")); status != 1 {
+		t.Errorf("127:1, not found: status %d", status)
+	}
+}
+
+func TestStopUsage(t *testing.T) {
+	for _, tc := range []struct{ env, args, stderr string }{
+		{"", "-g soon true", `-g: "soon": is no duration`},
+		{"", "--grace -1s true", `--grace: "-1s": is no duration`},
+		{"", "--grace= true", `--grace: "": is no duration`},
+		{"UTIL_INIT_GRACE=8x", "true", `UTIL_INIT_GRACE: "8x": is no duration`},
+		{"", "--stop-signal STOPP true", `--stop-signal: "STOPP": signal "STOPP": unknown (did you mean STOP?)`},
+		{"", "--scope all true", `--scope: "all": is neither group nor container`},
+		{"", "-e 256:0 true", `-e: "256:0": "256": not a status`},
+		{"", "-e 1:TERM true", `-e: "1:TERM": "TERM": not a status`},
+		{"", "-e 1 true", `-e: "1": "1" is not of the form FROM:TO`},
+		{"", "--log-format xml true", `--log-format: "xml": is neither text nor json`},
+		{"", "--pause true", `command "true": --pause runs none`},
+	} {
+		cmd := bare(test.Util(t), strings.Fields(tc.args)...)
+		cmd.Env = append(os.Environ(), tc.env)
+		if status, _, stderr := test.Run(t, cmd); status != 2 || !strings.HasPrefix(stderr, "util init: "+tc.stderr) {
+			t.Errorf("%s init %s: status %d, stderr %q; want %q", tc.env, tc.args, status, stderr, tc.stderr)
+		}
+	}
+}
+
+func TestPause(t *testing.T) {
+	for _, args := range [][]string{{"--pause"}, {"--pause", "-w"}} {
+		for _, end := range []syscall.Signal{unix.SIGTERM, unix.SIGINT} {
+			p := test.Start(t, initOf(test.Util(t), args...))
+			// As PID 1 a signal is lost before its exec; then it closes its stdout.
+			if rest := p.Rest(); len(rest) != 0 {
+				t.Errorf("stdout: %q", rest)
+			}
+			p.Signal(unix.SIGHUP)
+			p.Signal(end)
+			if status := p.Status(); status != 0 {
+				t.Errorf("%v, signal %d: status %d", args, end, status)
+			}
+		}
+	}
+}
+
+// The last line says why the command ended, as text and as JSON, on stderr and in the termination log.
+func TestWhyItEnded(t *testing.T) {
+	probe := test.Probe(t)
+	path := filepath.Join(t.TempDir(), "termination")
+	for _, tc := range []struct {
+		args   []string
+		stderr bool
+		file   bool
+	}{
+		{[]string{"-v"}, true, false},
+		{[]string{"--log-format", "text"}, true, false},
+		{[]string{"--termination-log", path}, false, true},
+		{[]string{"--termination-log", path, "-v"}, true, true},
+		{nil, false, false},
+	} {
+		os.Remove(path)
+		status, _, stderr := test.Run(t, initOf(test.Util(t), append(tc.args, probe, "orphans", "2", "raise", "6")...))
+		if status != 128+6 {
+			t.Errorf("%v: status %d", tc.args, status)
+		}
+		file, _ := os.ReadFile(path)
+		want := fmt.Sprintf("util init: %q, pid 2, was ended by signal ABRT", probe)
+		if strings.Contains(stderr, want) != tc.stderr || !tc.stderr && stderr != "" {
+			t.Errorf("%v: stderr %q", tc.args, stderr)
+		}
+		if strings.HasPrefix(string(file), want) != tc.file || strings.Count(string(file), "\n") > 1 {
+			t.Errorf("%v: termination log %q", tc.args, file)
+		}
+	}
+
+	os.Remove(path)
+	before := time.Now().Add(-time.Second)
+	p := test.Start(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR2:none", "--termination-log="+path, probe, "orphans", "2", "catch", "echo", "10", "exit", "3"))
+	p.Expect("ready")
+	test.Eventually(t, "the orphans are reaped", func() bool { return len(children(t, p.Process.Pid)) == 1 })
+	p.Signal(unix.SIGUSR2)
+	p.Signal(unix.SIGUSR1)
+	if status := p.Status(); status != 3 {
+		t.Errorf("status %d", status)
+	}
+	lines := strings.Split(strings.TrimSpace(p.Stderr()), "\n")
+	var last map[string]any
+	for _, text := range lines {
+		last = nil
+		if err := json.Unmarshal([]byte(text), &last); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		at, err := time.Parse(time.RFC3339, fmt.Sprint(last["time"]))
+		if err != nil || at.Before(before) || at.After(time.Now().Add(time.Second)) {
+			t.Errorf("time %v, %v", last["time"], err)
+		}
+	}
+	for name, want := range map[string]any{
+		"event": "ended", "command": probe, "pid": 2.0, "status": 3.0, "exit_code": 3.0, "orphans_reaped": 2.0, "killed": 0.0, "out_of_memory": false,
+	} {
+		if last[name] != want {
+			t.Errorf("%s is %v, want %v, in %s", name, last[name], want, lines[len(lines)-1])
+		}
+	}
+	if file, err := os.ReadFile(path); string(file) != lines[len(lines)-1]+"\n" {
+		t.Errorf("termination log %q, %v", file, err)
+	}
+
+	status, _, stderr := test.Run(t, initOf(test.Util(t), "--termination-log", path, "/no/such"))
+	if file, _ := os.ReadFile(path); status != 127 || !strings.Contains(string(file), `command "/no/such": no such file or directory`) || stderr != "" {
+		t.Errorf("not found: status %d, stderr %q, termination log %q", status, stderr, file)
+	}
+	status, _, stderr = test.Run(t, initOf(test.Util(t), "--termination-log", "/no/such/file", probe))
+	if status != 0 || !strings.Contains(stderr, `termination log "/no/such/file": no such file or directory`) {
+		t.Errorf("no such log: status %d, stderr %q", status, stderr)
+	}
+}
+
+// Where the kernel can, it reaps orphans without waking init, from the second on.
+func TestQuietOrphans(t *testing.T) {
+	probe := test.Probe(t)
+	switches := func(pid int) (n int) {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for _, row := range strings.Split(string(text), "\n") {
+			if strings.Contains(row, "ctxt_switches:") {
+				count, _ := strconv.Atoi(strings.Fields(row)[1])
+				n += count
+			}
+		}
+		return n
+	}
+	for name, cmd := range map[string]*exec.Cmd{
+		"PID 1":     initOf(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "20000", "say", "done", "echo", "12", "exit", "9"),
+		"subreaper": bare(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "20000", "say", "done", "echo", "12", "exit", "9"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := test.Start(t, cmd)
+			p.Expect("ready")
+			test.Eventually(t, "init is quiet", func() bool {
+				text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
+				return strings.Contains(string(text), "SigIgn:\t0000000000010000")
+			})
+			before := switches(p.Process.Pid)
+			p.Signal(unix.SIGUSR1)
+			p.Expect("done")
+			if n := switches(p.Process.Pid) - before; n > 3 { // one for USR1; the machine may take it off its CPU
+				t.Errorf("%d context switches for 20000 orphans", n)
+			}
+			test.Eventually(t, "no orphan is left", func() bool { return len(children(t, p.Process.Pid)) == 1 })
+			p.Signal(unix.SIGUSR2)
+			p.Expect("12")
+			if status := p.Status(); status != 9 {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
+}
+
+// The end of the command, quietly: by itself, by a signal, with a group to sweep, in the middle of a grace period.
+func TestQuietEnd(t *testing.T) {
+	probe := test.Probe(t)
+	for _, tc := range []struct {
+		name  string
+		args  []string
+		words []string
+		lines []string
+		want  int
+	}{
+		{"status", nil, []string{"orphans", "50", "exit", "77"}, nil, 77},
+		{"signal", nil, []string{"orphans", "50", "raise", "9"}, nil, 137},
+		{"group", nil, []string{"orphans", "50", "fork", "catch", "killparent", "9", "echo", "15"}, []string{"ready", "15"}, 137},
+		{"grace", []string{"-g", "60"}, []string{"orphans", "50", "fork", "setsid", "catch", "killparent", "9", "echo", "15"}, []string{"ready", "15"}, 137},
+		{"single child", []string{"-c"}, []string{"orphans", "50", "exit", "3"}, nil, 3},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for range 20 {
+				p := test.Start(t, bare(test.Util(t), append(append(tc.args, probe), tc.words...)...))
+				if rest := p.Rest(); !slices.Equal(rest, tc.lines) {
+					t.Errorf("output %q", rest)
+				}
+				if status := p.Status(); status != tc.want {
+					t.Fatalf("status %d", status)
+				}
+			}
+		})
+	}
+}

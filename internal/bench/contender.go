@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// contender is an init, or the command without one, and what was measured of it.
+type contender struct {
+	name    string
+	program string   // found in PATH unless it has a slash
+	as      string   // the name it is called by, through a symbolic link; "" its own
+	args    []string // stand between its name and the command
+	version []string // the arguments that make it print its version
+
+	argv    []string // its fresh copy and args, and at the end the command
+	about   string   // version and size
+	measure measured
+}
+
+// measured is the result. What was not measured is 0.
+type measured struct {
+	startup  float64 // µs
+	memory   memory  // of one instance
+	pss10    float64 // kB, the mean of 10 instances
+	threads  int
+	latency  [len(latencyOf)]float64 // µs from kill(2) to the command
+	orphan   float64                 // µs of CPU
+	switches float64                 // context switches for an orphan
+	wakeups  int
+}
+
+// contenders lists whom util is compared with, and util first.
+func contenders() []*contender {
+	return []*contender{
+		{name: "util init", program: "bin/util", args: []string{"init", "--"}, version: []string{"--version"}},
+		{name: "tini", program: "tini", args: []string{"--"}, version: []string{"--version"}},
+		{name: "tini-static", program: "tini-static", args: []string{"--"}, version: []string{"--version"}},
+		{name: "dumb-init", program: "dumb-init", args: []string{"--"}, version: []string{"--version"}},
+		{name: "catatonit", program: "catatonit", args: []string{"--"}, version: []string{"--version"}},
+	}
+}
+
+// prepare builds the command in dir and copies the contenders there. The first of all is the command without an init.
+func prepare(dir string) (all []*contender, missing []string, err error) {
+	command, err := buildCommand(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	all = []*contender{{name: "no init", argv: []string{command}}}
+	for i, c := range contenders() {
+		path, err := exec.LookPath(c.program)
+		if err != nil {
+			missing = append(missing, c.name)
+			continue
+		}
+		home := filepath.Join(dir, fmt.Sprint(i))
+		if err := os.Mkdir(home, 0o755); err != nil {
+			return nil, nil, err
+		}
+		if err := c.copyTo(home, path, command); err != nil {
+			return nil, nil, err
+		}
+		all = append(all, c)
+	}
+	if len(missing) > 0 && missing[0] == "util init" {
+		return nil, nil, fmt.Errorf("bin/util: missing: make builds it")
+	}
+	return all, missing, nil
+}
+
+// buildCommand builds package command in dir.
+func buildCommand(dir string) (path string, err error) {
+	path, err = filepath.Abs(filepath.Join(dir, "command"))
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-ldflags", "-s -w -E _rt0_command", "-o", path, "./internal/bench/command")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", build, err, out)
+	}
+	return path, nil
+}
+
+// copyTo copies the program at path to dir, to be called by its name there.
+func (c *contender) copyTo(dir, path, command string) error {
+	name, err := filepath.Abs(filepath.Join(dir, filepath.Base(path)))
+	if err != nil {
+		return err
+	}
+	size, err := freshCopy(name, path)
+	if err != nil {
+		return err
+	}
+	if c.as != "" {
+		link := filepath.Join(dir, c.as)
+		if err := os.Symlink(name, link); err != nil {
+			return err
+		}
+		name = link
+	}
+	c.argv = append(append([]string{name}, c.args...), command)
+	out, err := exec.Command(name, c.version...).CombinedOutput() // dumb-init prints it to stderr
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", path, strings.Join(c.version, " "), err)
+	}
+	version, _, _ := strings.Cut(string(out), "\n")
+	c.about = fmt.Sprintf("%s, %d kB", version, size/1000)
+	return nil
+}
+
+// freshCopy copies an executable file, so that no other process maps its pages, and returns its size.
+func freshCopy(to, from string) (size int64, err error) {
+	r, err := os.Open(from)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	w, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if err != nil {
+		return 0, err
+	}
+	size, err = io.Copy(w, r)
+	if err == nil {
+		err = w.Sync() // the writing back is not to happen while something is measured
+	}
+	if e := w.Close(); err == nil {
+		err = e
+	}
+	return size, err
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// batch is how many orphans the command makes at a time. The command has the same number.
+const batch = 100
+
+// measureOrphans measures the CPU time, user's and kernel's, that an init needs for an orphan: to wake up, to reap it,
+// to wait again. The orphans come one by one.
+func measureOrphans(all []*contender, e effort) error {
+	all = all[1:]
+	running, stop, err := startAll(all, "orphans")
+	if err != nil {
+		return err
+	}
+	defer stop()
+	cpu := make([][]float64, len(all))      // µs for an orphan
+	switches := make([][]float64, len(all)) // for an orphan
+	err = inTurns(e.batches, len(all), func(i int) error {
+		ns, n, err := running[i].orphans()
+		if err != nil {
+			return fmt.Errorf("%s: %w", all[i].name, err)
+		}
+		cpu[i] = append(cpu[i], float64(ns)/1000/batch)
+		switches[i] = append(switches[i], float64(n)/batch)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, c := range all {
+		c.measure.orphan = median(cpu[i])
+		c.measure.switches = median(switches[i])
+	}
+	return nil
+}
+
+// orphans has the command make a batch of orphans and returns the CPU time and the context switches that it cost init.
+func (p *process) orphans() (ns, switches int, err error) {
+	var cpu, count [2]int
+	for i := range 2 {
+		if i == 1 {
+			if _, err := p.stdin.Write([]byte{0}); err != nil {
+				return 0, 0, err
+			}
+			if err := p.awaitByte(); err != nil {
+				return 0, 0, fmt.Errorf("the command made no orphans: %w", err)
+			}
+			if err := p.awaitSleep(); err != nil { // the CPU time of what runs is not up to date
+				return 0, 0, err
+			}
+		}
+		if cpu[i], err = p.cpuTime(); err != nil {
+			return 0, 0, err
+		}
+		if count[i], err = p.switches(); err != nil {
+			return 0, 0, err
+		}
+	}
+	return cpu[1] - cpu[0], count[1] - count[0], nil
+}
+
+// cpuTime returns the CPU time that init has used so far, in ns: the first number of /proc/PID/schedstat
+// (Documentation/scheduler/sched-stats.rst in the kernel's source).
+func (p *process) cpuTime() (ns int, err error) {
+	text, err := p.proc("schedstat")
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(text, " ")
+	return strconv.Atoi(first)
+}

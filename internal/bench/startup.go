@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+// measureStartup measures how much longer the command takes, from the fork to the end of the namespace, when it runs
+// under an init: the exec of init, its start of the command, and its end. The command ends at once.
+func measureStartup(all []*contender, e effort) error {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	took := make([][]float64, len(all)) // µs, by contender and round
+	err = inTurns(e.starts, len(all), func(i int) error {
+		begin := now()
+		pid, err := launch(all[i].argv, null.Fd(), null.Fd())
+		if err != nil {
+			return err
+		}
+		status, err := reap(pid)
+		took[i] = append(took[i], float64(now()-begin)/1000)
+		if err == nil && status != 0 {
+			err = fmt.Errorf("%s: ended with wait status %#x", all[i].name, int(status))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, c := range all[1:] {
+		// Each run is compared with the bare command's of the same round: the speed of the machine drifts.
+		over := make([]float64, e.starts)
+		for round := range over {
+			over[round] = took[i+1][round] - took[0][round]
+		}
+		c.measure.startup = median(over)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package callgraph
+
+import (
+	"encoding/binary"
+	"regexp"
+	"strconv"
+)
+
+// How the compiler writes the jump of a switch statement. amd64:
+//
+//	CMPQ AX, $0x9              compare the index with the last one
+//	JA …                       greater, or negative: none of the cases
+//	LEAQ 0x2e053(IP), CX       the address of the table
+//	JMP 0(CX)(AX*8)
+//
+// arm64:
+//
+//	CMP $9, R0
+//	BHI …
+//	ADRP 225280(PC), R1        the page of the table
+//	ADD $640, R1, R1           its place in the page
+//	MOVD (R1)(R0<<3), R27
+//	JMP (R27)
+var (
+	jumpAMD64  = regexp.MustCompile(`^JMP 0\((\w+)\)\((\w+)\*8\)$`)
+	boundAMD64 = regexp.MustCompile(`^CMPQ (\w+), \$(0x[0-9a-f]+)$`)
+	tableAMD64 = regexp.MustCompile(`^LEAQ (-?0x[0-9a-f]+)\(IP\), (\w+)$`)
+
+	loadARM64  = regexp.MustCompile(`^MOVD \((\w+)\)\((\w+)<<3\), R27$`)
+	boundARM64 = regexp.MustCompile(`^CMP \$(\d+), (\w+)$`)
+	pageARM64  = regexp.MustCompile(`^ADRP (-?\d+)\(PC\), (\w+)$`)
+	lowARM64   = regexp.MustCompile(`^ADD \$(\d+), (\w+), (\w+)$`)
+)
+
+// lookBack is how many instructions may lie between the comparison and the jump: others are scheduled among them.
+const lookBack = 16
+
+// isSwitch reports whether the computed jump f.code[i] is that of a switch statement, and stays in f whatever the index.
+func (p *program) isSwitch(f *function, i int) bool {
+	before := f.code[max(0, i-lookBack) : i+1]
+	find := tableOfAMD64
+	if p.arm64 {
+		find = tableOfARM64
+	}
+	table, entries := find(before)
+	offset := table - p.rodataAt
+	if table < p.rodataAt || entries == 0 || offset+8*entries > uint64(len(p.rodata)) {
+		return false
+	}
+	for ; entries > 0; entries-- {
+		if !f.holds(binary.LittleEndian.Uint64(p.rodata[offset:])) {
+			return false
+		}
+		offset += 8
+	}
+	return true
+}
+
+// tableOfAMD64 returns the address and the number of entries of the jump table that the last instruction of code uses,
+// or zeros if it uses none.
+func tableOfAMD64(code []instruction) (table, entries uint64) {
+	last := len(code) - 1
+	jump := jumpAMD64.FindStringSubmatch(code[last].text)
+	if jump == nil {
+		return 0, 0
+	}
+	base, index := jump[1], jump[2]
+	for i := last - 1; i >= 0 && (table == 0 || entries == 0); i-- {
+		if m := tableAMD64.FindStringSubmatch(code[i].text); m != nil && m[2] == base && table == 0 {
+			table = code[i+1].address + number(m[1])
+		}
+		if m := boundAMD64.FindStringSubmatch(code[i].text); m != nil && m[1] == index {
+			entries = number(m[2]) + 1
+		}
+	}
+	return table, entries
+}
+
+// tableOfARM64 is [tableOfAMD64] for arm64.
+func tableOfARM64(code []instruction) (table, entries uint64) {
+	last := len(code) - 1
+	if last < 1 || code[last].text != "JMP (R27)" {
+		return 0, 0
+	}
+	load := loadARM64.FindStringSubmatch(code[last-1].text)
+	if load == nil {
+		return 0, 0
+	}
+	base, index := load[1], load[2]
+	var low uint64
+	for i := last - 2; i >= 0 && (table == 0 || entries == 0); i-- {
+		if m := lowARM64.FindStringSubmatch(code[i].text); m != nil && m[3] == base && table == 0 {
+			low, base = number(m[1]), m[2]
+		}
+		if m := pageARM64.FindStringSubmatch(code[i].text); m != nil && m[2] == base && table == 0 {
+			const pageSize = 4096
+			table = code[i].address&^(pageSize-1) + number(m[1]) + low
+		}
+		if m := boundARM64.FindStringSubmatch(code[i].text); m != nil && m[2] == index {
+			entries = number(m[1]) + 1
+		}
+	}
+	return table, entries
+}
+
+// number reads a number of objdump's. A negative one becomes what makes a sum wrap around to the right result.
+func number(text string) uint64 {
+	n, _ := strconv.ParseInt(text, 0, 64) // the patterns above let only numbers pass
+	return uint64(n)
+}

@@ -1,0 +1,171 @@
+package callgraph
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// program is what is known about a linked program.
+type program struct {
+	functions []*function // by address
+	byName    map[string]*function
+	arm64     bool
+	rodata    []byte // section .rodata, which holds the jump tables of switch statements
+	rodataAt  uint64 // its address
+}
+
+// function is a function and its machine code: the addresses from start up to, not including, end.
+type function struct {
+	name       string
+	start, end uint64
+	code       []instruction
+}
+
+func (f *function) holds(address uint64) bool { return f.start <= address && address < f.end }
+
+// kind is what an instruction means for the flow of control.
+type kind uint8
+
+const (
+	other    kind = iota // goes on behind itself, returns, or asks the kernel
+	branch               // a call or jump to target
+	computed             // a call or jump to an address in a register or in memory
+	unknown              // the disassembler does not know it
+)
+
+// instruction is one line of objdump.
+type instruction struct {
+	address  uint64
+	position string // file:line
+	text     string
+	kind     kind
+	target   uint64 // of a branch
+	symbol   string // of any other instruction: the variable or function that it names, or ""
+}
+
+// load reads and disassembles the program in the file path.
+func load(path string) (*program, error) {
+	file, err := elf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	p := &program{byName: map[string]*function{}, arm64: file.Machine == elf.EM_AARCH64}
+	section := file.Section(".rodata")
+	if section == nil {
+		return nil, fmt.Errorf("%s: has no section .rodata", path)
+	}
+	p.rodataAt = section.Addr
+	if p.rodata, err = section.Data(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	symbols, err := file.Symbols()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Size == 0 {
+			continue
+		}
+		f := &function{name: s.Name, start: s.Value, end: s.Value + s.Size}
+		if p.byName[f.name] != nil {
+			return nil, fmt.Errorf("%s: has two functions %s", path, f.name)
+		}
+		p.functions = append(p.functions, f)
+		p.byName[f.name] = f
+	}
+	slices.SortFunc(p.functions, func(a, b *function) int { return cmp.Compare(a.start, b.start) })
+
+	dump, err := exec.Command("go", "tool", "objdump", path).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go tool objdump %s: %w", path, err)
+	}
+	return p, p.parse(dump)
+}
+
+// parse reads what objdump wrote: for each function a line "TEXT …", then for each instruction a line of its position
+// in the source, its address, its bytes and its text, with tabs between them.
+func (p *program) parse(dump []byte) error {
+	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
+		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool { return s == "" })
+		if len(columns) < 4 {
+			continue
+		}
+		in := instruction{position: strings.TrimSpace(columns[0]), text: columns[3]}
+		address, err := strconv.ParseUint(columns[1], 0, 64)
+		f := p.at(address)
+		if err != nil || f == nil {
+			return fmt.Errorf("line of objdump: %q: an address within a function is missing", lines.Text())
+		}
+		in.address = address
+		p.classify(&in, columns[2])
+		f.code = append(f.code, in)
+	}
+	return nil
+}
+
+// at returns the function that an address lies in, or nil.
+func (p *program) at(address uint64) *function {
+	i, exact := slices.BinarySearchFunc(p.functions, address, func(f *function, a uint64) int { return cmp.Compare(f.start, a) })
+	if !exact {
+		i--
+	}
+	if i < 0 || !p.functions[i].holds(address) {
+		return nil
+	}
+	return p.functions[i]
+}
+
+var (
+	// What can change the flow of control, beside a return: objdump writes CALL and JMP for all unconditional ones.
+	branchAMD64 = regexp.MustCompile(`^(CALL|J[A-Z]+|LOOP[A-Z]*|XBEGIN)\b`)
+	branchARM64 = regexp.MustCompile(`^(CALL|JMP|B(EQ|NE|CS|HS|CC|LO|MI|PL|VS|VC|HI|LS|GE|LT|GT|LE|AL|NV)|CBN?ZW?|TBN?Z)\b`)
+
+	relative = regexp.MustCompile(`(-?\d+)\(PC\)$`) // arm64: counted in instructions
+	symbolic = regexp.MustCompile(`([^\s,$]+?)(\+\d+)?\(SB\)`)
+)
+
+// classify finds out what an instruction does to the flow of control.
+func (p *program) classify(in *instruction, code string) {
+	if in.text == "?" {
+		if strings.Trim(code, "0") != "" || !p.arm64 { // arm64: zeros are the padding behind a function, and trap
+			in.kind = unknown
+		}
+		return
+	}
+	symbol := symbolic.FindStringSubmatch(in.text)
+	branches := branchAMD64
+	if p.arm64 {
+		branches = branchARM64
+	}
+	if !branches.MatchString(in.text) {
+		if symbol != nil {
+			in.symbol = symbol[1]
+		}
+		return
+	}
+	in.kind = branch
+	if symbol != nil && p.byName[symbol[1]] != nil {
+		in.target = p.byName[symbol[1]].start
+		return
+	}
+	if distance := relative.FindStringSubmatch(in.text); p.arm64 && distance != nil {
+		n, _ := strconv.ParseInt(distance[1], 10, 64)
+		in.target = in.address + uint64(4*n)
+		return
+	}
+	operand := in.text[strings.LastIndexByte(in.text, ' ')+1:]
+	if target, err := strconv.ParseUint(operand, 0, 64); err == nil {
+		in.target = target
+		return
+	}
+	in.kind = computed
+}
