@@ -1,6 +1,7 @@
 package waitfor_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -161,6 +162,18 @@ func TestListenerSeesACleanClose(t *testing.T) {
 				t.Fatalf("the listener reads %v, want EOF", err)
 			}
 		}
+	}
+}
+
+// TestSlowListenerSeesACleanClose: one that accepts only after the wait has ended, too.
+func TestSlowListenerSeesACleanClose(t *testing.T) {
+	s := listenStrict(t, 0, 5)
+	defer s.close()
+	expect(t, 0, nil, s.address())
+	fd := s.accept(t)
+	defer unix.Close(fd)
+	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
+		t.Errorf("the listener reads %d, %v; want a clean end", n, err)
 	}
 }
 
@@ -527,5 +540,28 @@ func TestLoopbackThroughNetfilter(t *testing.T) {
 	}
 	if status := p.Status(); status != 0 {
 		t.Errorf("status %d: %s", status, p.Stderr())
+	}
+}
+
+// TestManifest: the command lines of the manifest under examples/ are right.
+func TestManifest(t *testing.T) {
+	isolate(t)
+	newResolver(t)
+	text, err := os.ReadFile("../../examples/kubernetes-init-container.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		_, list, ok := strings.Cut(line, "command: ")
+		var words []string
+		if !ok || json.Unmarshal([]byte(list), &words) != nil || words[1] != "wait-for-port" {
+			continue
+		}
+		found++
+		expect(t, 124, nil, append(words[2:], "--timeout", "200ms")...)
+	}
+	if found != 2 {
+		t.Errorf("found %d command lines of wait-for-port, want 2", found)
 	}
 }
