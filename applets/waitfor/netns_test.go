@@ -177,6 +177,22 @@ func TestSlowListenerSeesACleanClose(t *testing.T) {
 	}
 }
 
+// TestCleanCloseOnTERM: also if the wait is ended while a connection is held.
+func TestCleanCloseOnTERM(t *testing.T) {
+	s := listenStrict(t, 0, 5)
+	defer s.close()
+	p := test.Start(t, util(t, "-t", "0", "--hold", "1h", s.address()))
+	fd := s.accept(t)
+	defer unix.Close(fd)
+	p.Signal(syscall.SIGTERM)
+	if status := p.Status(); status != 143 {
+		t.Errorf("status %d", status)
+	}
+	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
+		t.Errorf("the listener reads %d, %v; want a clean end", n, err)
+	}
+}
+
 // TestProxyThatAcceptsFirst: --hold tells one whose backend is missing from one whose backend is there.
 func TestProxyThatAcceptsFirst(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
