@@ -177,6 +177,29 @@ func TestSlowListenerSeesACleanClose(t *testing.T) {
 	}
 }
 
+// TestCleanCloseOfAGreeter: one that speaks first, at once, is read to its end. How fast it is depends on the machine, so
+// one of many tries must do.
+func TestCleanCloseOfAGreeter(t *testing.T) {
+	s := listenStrict(t, 0, 5)
+	defer s.close()
+	var last error
+	for range 30 {
+		p := test.Start(t, util(t, s.address()))
+		fd := s.accept(t)
+		_, _ = unix.Write(fd, []byte("hello\n"))
+		n, err := unix.Read(fd, make([]byte, 10))
+		unix.Close(fd)
+		if status := p.Status(); status != 0 {
+			t.Fatalf("status %d", status)
+		}
+		if n == 0 && err == nil {
+			return
+		}
+		last = err
+	}
+	t.Errorf("the listener reads %v each time; want a clean end", last)
+}
+
 // TestCleanCloseOnTERM: also if the wait is ended while a connection is held.
 func TestCleanCloseOnTERM(t *testing.T) {
 	s := listenStrict(t, 0, 5)
@@ -276,6 +299,13 @@ func TestBlackHole(t *testing.T) {
 		}
 		expect(t, 124, []string{"no answer yet"}, "-s", state, "-t", "100ms", "10.9.0.2:80")
 		expect(t, 124, []string{"unreachable"}, "-s", state, "-t", "100ms", "10.8.0.1:80")
+	}
+	// A signal ends the wait though nothing is due for an hour.
+	p := test.Start(t, util(t, "-v", "-t", "0", "--connect-timeout", "1h", "10.9.0.2:80"))
+	test.Eventually(t, "the wait has begun", func() bool { return len(openFiles(t, p.Process.Pid)) > 4 })
+	p.Signal(syscall.SIGTERM)
+	if status := p.Status(); status != 143 {
+		t.Errorf("status %d", status)
 	}
 	// Not even where this host could bind any address.
 	sysctl(t, "ipv4/ip_nonlocal_bind", "1")
