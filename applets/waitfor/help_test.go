@@ -206,6 +206,20 @@ func openFiles(t testing.TB, pid int) []string {
 	return all
 }
 
+// begun waits until wait-for-port has set up everything: its handlers, then the socket of its watch.
+func begun(t testing.TB, p *test.Process) {
+	t.Helper()
+	dir := filepath.Join("/proc", strconv.Itoa(p.Process.Pid), "fd")
+	test.Eventually(t, "the wait has begun", func() bool {
+		for _, name := range openFiles(t, p.Process.Pid) {
+			if to, _ := os.Readlink(filepath.Join(dir, name)); strings.HasPrefix(to, "socket:") {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // cpu returns the processor time and the most memory in bytes that a process that has ended took.
 func cpu(cmd *exec.Cmd) (time.Duration, int64) {
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)

@@ -142,7 +142,7 @@ func newWaiter(o Options) (*waiter, error) {
 
 func (w *waiter) close() {
 	for _, p := range w.probes {
-		unix.Close(p.fd)
+		w.abandon(p)
 	}
 	unix.Close(w.epoll)
 	unix.Close(w.wake)
@@ -177,7 +177,6 @@ func (w *waiter) loop(ctx context.Context) error {
 		over, err := w.over()
 		switch {
 		case over:
-			w.depart()
 			return err
 		case ctx.Err() != nil:
 			return w.failure(context.Cause(ctx))
@@ -337,7 +336,6 @@ func (w *waiter) proceed(p *probe, now time.Time) {
 
 // connected goes on with a connection that has been made.
 func (w *waiter) connected(p *probe, now time.Time) {
-	took := now.Sub(p.began)
 	if p.to.path == "" {
 		p.linger(false)
 	}
@@ -346,18 +344,14 @@ func (w *waiter) connected(p *probe, now time.Time) {
 		w.register(p, unix.EPOLLIN|unix.EPOLLRDHUP, now)
 		return
 	}
-	w.leave(p, now, took)
+	w.leave(p)
 	w.tell(p, accepted, "", now)
 }
 
-// leave closes our side of a connection whose result is known.
-func (w *waiter) leave(p *probe, now time.Time, roundTrip time.Duration) {
-	if !p.leave() {
-		w.drop(p)
-		return
-	}
-	p.phase, p.until = leaving, now.Add(grace+min(2*roundTrip, 100*time.Millisecond))
-	w.register(p, unix.EPOLLIN|unix.EPOLLRDHUP, now)
+// leave closes a connection cleanly.
+func (w *waiter) leave(p *probe) {
+	p.leave()
+	w.drop(p)
 }
 
 // register asks for events of a probe.
@@ -382,10 +376,6 @@ func (w *waiter) drop(p *probe) {
 // tell takes down the result of a probe, and ends the attempt if it is the last or decides it.
 func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
 	t := p.target
-	if t == nil { // it has told already
-		return
-	}
-	p.target = nil
 	w.report.attempt(t, p, v, why, now)
 	t.open--
 	t.results = append(t.results, result{p.to.String(), v, why})
@@ -398,12 +388,7 @@ func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
 func (w *waiter) conclude(t *target, now time.Time) {
 	for _, p := range w.probes {
 		if p.target == t { // no longer needed
-			p.target = nil
-			if p.phase == connecting {
-				w.drop(p)
-			} else {
-				w.leave(p, now, 0)
-			}
+			w.abandon(p)
 		}
 	}
 	before := t.why
@@ -434,39 +419,18 @@ func (w *waiter) expire(now time.Time) {
 				w.tell(p, unclear, fmt.Sprintf("no answer within %v", w.Connect), now)
 			}
 		case holding:
-			w.leave(p, now, 0)
+			w.leave(p)
 			w.tell(p, accepted, "", now)
-		case leaving:
-			w.drop(p)
 		}
 	}
 }
 
-// depart closes what is open, cleanly, for as long as that takes.
-func (w *waiter) depart() {
-	now := time.Now()
-	for _, p := range w.probes {
-		p.target = nil
-		switch p.phase {
-		case connecting:
-			w.drop(p)
-		case holding:
-			w.leave(p, now, 0)
-		case leaving:
-		}
+// abandon closes a probe whose result is no longer needed.
+func (w *waiter) abandon(p *probe) {
+	if p.phase == holding {
+		p.leave()
 	}
-	for len(w.probes) > 0 {
-		until := now
-		for _, p := range w.probes {
-			if p.until.After(until) {
-				until = p.until
-			}
-		}
-		if w.poll(until) != nil {
-			return
-		}
-		w.expire(time.Now())
-	}
+	w.drop(p)
 }
 
 // sleepUntil returns when the next thing is due, or the zero time if nothing ever is.
@@ -541,10 +505,6 @@ func (w *waiter) poll(until time.Time) error {
 				p.linger(true)
 				w.drop(p)
 				w.tell(p, unclear, fmt.Sprintf("accepts, but closed the connection within %v", w.Hold), now)
-			}
-		case leaving:
-			if !p.drain() {
-				w.drop(p)
 			}
 		}
 	}

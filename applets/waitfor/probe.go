@@ -14,7 +14,6 @@ type phase uint8
 const (
 	connecting phase = iota
 	holding          // connected; it must stay so for a while
-	leaving          // it has told its result; we have closed our side and wait for the peer to close its own
 )
 
 // probe is one connection. Its rules keep it from harming the port:
@@ -23,7 +22,9 @@ const (
 //   - It is never a connection of a port with itself: see [sourcePorts], and selfConnected for kernels before 6.3.
 //   - Once connected we close first, so that TIME_WAIT is ours (RFC 9293, section 3.6.1): the listener's port stays free
 //     for a server that binds it without SO_REUSEADDR. If the peer was faster, a reset ends its TIME_WAIT.
-//   - What the peer says is read and dropped, because closing with unread data resets the connection (RFC 2525, section 2.17).
+//   - What the peer says while the connection is held is read and dropped, because closing with unread data resets the
+//     connection (RFC 2525, section 2.17). What it says later is answered by a reset, but our FIN is there before it, so
+//     that it reads an end all the same.
 type probe struct {
 	id     int32
 	fd     int
@@ -91,15 +92,16 @@ func (p *probe) selfConnected() bool {
 	return false
 }
 
-// leave closes our side. It reports whether the peer still has to close its own.
-func (p *probe) leave() bool {
+// leave gets ready to close a connection in the way that leaves nothing behind.
+func (p *probe) leave() {
 	if p.to.path == "" {
 		if info, err := unix.GetsockoptTCPInfo(p.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && info.State == closeWait {
 			p.linger(true)
-			return false
+			return
 		}
 	}
-	return unix.Shutdown(p.fd, unix.SHUT_WR) == nil && p.drain()
+	_ = unix.Shutdown(p.fd, unix.SHUT_WR) // ENOTCONN: reset by the peer
+	p.drain()
 }
 
 // closeWait is TCP_CLOSE_WAIT of the kernel: the peer has closed, we have not.
@@ -119,10 +121,6 @@ func (p *probe) drain() bool {
 	}
 	return true
 }
-
-// grace is how long we wait for the peer to close its side, beyond two round trips. It is short because it comes on top
-// of every wait whose listener does not react.
-const grace = 3 * time.Millisecond
 
 // verdictOf says what an error of connect(2) means.
 func verdictOf(err error, to address) (verdict, string) {

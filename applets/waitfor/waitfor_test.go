@@ -217,7 +217,7 @@ func TestLaterUp(t *testing.T) {
 	port := freePort(t)
 	path := filepath.Join(t.TempDir(), "a.sock")
 	p := test.Start(t, util(t, "-t", "0", port, "unix:"+path, "--", "echo", "ran"))
-	test.Eventually(t, "the wait has begun", func() bool { return len(openFiles(t, p.Process.Pid)) > 4 })
+	begun(t, p)
 	listen(t, "tcp", "127.0.0.1:"+port)
 	listen(t, "unix", path)
 	p.Expect("ran")
@@ -241,7 +241,7 @@ func TestStaleSocket(t *testing.T) {
 
 	// A server that comes back replaces the file, and that is seen.
 	p := test.Start(t, util(t, "-t", "0", "unix:"+path))
-	test.Eventually(t, "the wait has begun", func() bool { return len(openFiles(t, p.Process.Pid)) > 4 })
+	begun(t, p)
 	os.Remove(path)
 	listen(t, "unix", path)
 	if status := p.Status(); status != 0 {
@@ -509,7 +509,7 @@ func TestGoneReader(t *testing.T) {
 	cmd.Stderr = w
 	p := test.Start(t, cmd)
 	w.Close()
-	test.Eventually(t, "the wait has begun", func() bool { return len(openFiles(t, p.Process.Pid)) > 4 })
+	begun(t, p)
 	listen(t, "tcp", "127.0.0.1:"+port)
 	p.Expect("ran")
 	if status := p.Status(); status != 0 {
