@@ -51,16 +51,15 @@ type waiter struct {
 	source   portRange
 	jitter   float64 // see [progress.failed]; one for all targets, so that they stay in step
 	watch    *watch
-	lookups  map[string][]*target // who waits for the addresses of a name
 	found    chan lookup
 	report   *report
 }
 
 // lookup is the answer of the resolver.
 type lookup struct {
-	host string
-	ips  []netip.Addr
-	err  error
+	target *target
+	ips    []netip.Addr
+	err    error
 }
 
 // The beat is short, because a port of the loopback that opens is seen at the next one. It is longer for many targets
@@ -98,7 +97,6 @@ func newWaiter(o Options) (*waiter, error) {
 		began:   time.Now(),
 		beat:    leastBeat,
 		probes:  map[int32]*probe{},
-		lookups: map[string][]*target{},
 		found:   make(chan lookup, len(o.Targets)),
 		jitter:  rand.Float64(),
 	}
@@ -222,19 +220,16 @@ func (w *waiter) takeLookups(now time.Time) {
 	for {
 		select {
 		case l := <-w.found:
-			targets := w.lookups[l.host]
-			delete(w.lookups, l.host)
-			for _, t := range targets {
-				if l.err != nil {
-					t.addresses = nil
-					t.results = append(t.results, result{why: l.err.Error()})
-					w.conclude(t, now)
-					continue
-				}
-				t.addresses = t.at(w.Family, l.ips)
-				w.setFirst(t)
-				w.connect(t, now)
+			t := l.target
+			if l.err != nil {
+				t.addresses = nil
+				t.results = append(t.results, result{why: l.err.Error()})
+				w.conclude(t, now)
+				continue
 			}
+			t.addresses = t.at(w.Family, l.ips)
+			w.setFirst(t)
+			w.connect(t, now)
 		default:
 			return
 		}
@@ -281,15 +276,11 @@ func (w *waiter) begin(ctx context.Context, now time.Time) {
 			w.connect(t, now)
 			continue
 		}
-		waiting := w.lookups[t.Host]
-		w.lookups[t.Host] = append(waiting, t)
-		if len(waiting) == 0 {
-			go func() {
-				ips, err := lookUp(ctx, w.Family, t.Host)
-				w.found <- lookup{t.Host, ips, err}
-				w.wakeUp()
-			}()
-		}
+		go func() { // package net asks only once for targets of one name that begin together
+			ips, err := lookUp(ctx, w.Family, t.Host)
+			w.found <- lookup{t, ips, err}
+			w.wakeUp()
+		}()
 	}
 }
 

@@ -195,6 +195,31 @@ func TestCleanCloseOfAGreeter(t *testing.T) {
 	}
 }
 
+// TestCleanCloseOfATalker: one that never stops talking reads an end too.
+func TestCleanCloseOfATalker(t *testing.T) {
+	s := listenStrict(t, 0, 5)
+	defer s.close()
+	p := test.Start(t, util(t, "--hold", "20ms", s.address()))
+	fd := s.accept(t)
+	defer unix.Close(fd)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for talk := make([]byte, 1<<16); ; {
+			if _, err := unix.Write(fd, talk); err != nil {
+				return
+			}
+		}
+	}()
+	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
+		t.Errorf("the listener reads %d, %v; want a clean end", n, err)
+	}
+	<-stopped
+	if status := p.Status(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
 // TestCleanCloseOnTERM: also if the wait is ended while a connection is held.
 func TestCleanCloseOnTERM(t *testing.T) {
 	s := listenStrict(t, 0, 5)

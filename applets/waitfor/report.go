@@ -243,7 +243,7 @@ func (w *waiter) state() string {
 
 // pending says why a target whose first attempt has not ended is not ready.
 func (w *waiter) pending(t *target) string {
-	if _, asked := w.lookups[t.Host]; asked && t.named {
+	if t.named && t.open == 0 {
 		return "its name has not been resolved yet"
 	}
 	return "no answer yet"
