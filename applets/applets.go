@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	initcmd "util/applets/init"
+	"util/applets/waitfor"
 	"util/internal/cli"
 	"util/internal/proc"
 	"util/internal/version"
@@ -26,6 +27,7 @@ type Applet struct {
 // table is the one place that lists the applets.
 var table = []Applet{
 	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New},
+	{"wait-for-port", "wait until ports accept connections, then run a command", waitfor.New},
 }
 
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the
