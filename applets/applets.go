@@ -7,11 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	initcmd "util/applets/init"
 	"util/applets/init/pid1"
+	"util/applets/waitfor"
 	"util/internal/cli"
 	"util/internal/proc"
 	"util/internal/version"
@@ -24,14 +24,12 @@ type Applet struct {
 	Name  string
 	Short string                // its line in the list
 	New   func() *cobra.Command // makes its command, whose RunE returns a *cli.Exit for any status but 0
-
-	Aliases []string             // further names, under which its command line is another
-	RunAs   func([]string) error // runs it with an argv that begins with an alias
 }
 
 // table is the one place that lists the applets.
 var table = []Applet{
-	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New, pid1.Aliases[:], initcmd.RunAs},
+	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New},
+	{"wait-for-port", "wait until ports accept connections, then run a command", waitfor.New},
 }
 
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the
@@ -44,8 +42,8 @@ func Main(argv []string) int {
 		if a := find(called); a != nil {
 			return run("util "+a.Name, a.New(), args)
 		}
-		if a := findAlias(called); a != nil {
-			return report("util "+a.Name, a.RunAs(argv))
+		if isAlias(called) {
+			return report("util init", initcmd.RunAs(argv))
 		}
 	}
 	cmd := newRoot()
@@ -53,8 +51,8 @@ func Main(argv []string) int {
 		if a := find(args[0]); a != nil {
 			return run("util "+a.Name, a.New(), args[1:])
 		}
-		if a := findAlias(args[0]); a != nil {
-			return report("util "+a.Name, a.RunAs(args))
+		if isAlias(args[0]) {
+			return report("util init", initcmd.RunAs(args))
 		}
 		switch args[0] {
 		case "completion":
@@ -77,15 +75,8 @@ func find(name string) *Applet {
 	return nil
 }
 
-// findAlias returns the applet that has an alias, or nil.
-func findAlias(alias string) *Applet {
-	for i := range table {
-		if slices.Contains(table[i].Aliases, alias) {
-			return &table[i]
-		}
-	}
-	return nil
-}
+// isAlias reports whether init is another init under that name.
+func isAlias(name string) bool { return pid1.PersonalityOf(name) != pid1.Util }
 
 // run executes a command and reports its error. name is how the message begins.
 func run(name string, cmd *cobra.Command, args []string) int {
@@ -121,7 +112,7 @@ func newRoot() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	})
 	f := cmd.Flags()
-	f.BoolVar(&list, "list", false, "print the names of the applets, then, each with its applet behind a tab, their aliases")
+	f.BoolVar(&list, "list", false, "print the names of the applets, then the aliases, each with a tab and its applet")
 	f.BoolVar(&install, "install", false, "link the applets into the directory that follows, or beside util")
 	f.BoolVarP(&in.symbolic, "symbolic", "s", false, "with --install: symbolic links, not hard links")
 	f.BoolVar(&in.force, "force", false, "with --install: replace files that exist")
@@ -148,10 +139,8 @@ func newRoot() *cobra.Command {
 			for _, name := range names() {
 				fmt.Fprintln(out, name)
 			}
-			for _, a := range table {
-				for _, alias := range a.Aliases {
-					fmt.Fprintf(out, "%s\t%s\n", alias, a.Name)
-				}
+			for _, alias := range pid1.Aliases {
+				fmt.Fprintf(out, "%s\t%s\n", alias, pid1.Name)
 			}
 		case showVersion:
 			fmt.Fprint(out, version.Text(initcmd.LinkedEarly()))
@@ -184,10 +173,8 @@ Applets:
 `)
 	for _, a := range table {
 		fmt.Fprintf(w, "  %-15s %s\n", a.Name, a.Short)
-		if len(a.Aliases) > 0 {
-			fmt.Fprintf(w, "  %-15s is, under these names, a drop-in for the programs: %s\n", "", strings.Join(a.Aliases, ", "))
-		}
 	}
+	fmt.Fprintf(w, "\nUnder the names %s,\ninit takes the command lines of those programs.\n", strings.Join(pid1.Aliases[:], ", "))
 	fmt.Fprintf(w, "\nOptions:\n%s\n'util APPLET --help' shows the options of an applet.\n", c.Flags().FlagUsages())
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"util/applets/init/pid1"
 	"util/internal/cli"
 	"util/internal/proc"
 
@@ -35,9 +36,7 @@ func (in *installation) run() error {
 	var todo []string
 	all := names()
 	if in.compat {
-		for _, a := range table {
-			all = append(all, a.Aliases...)
-		}
+		all = append(all, pid1.Aliases[:]...)
 	}
 	for _, name := range all {
 		path := filepath.Join(dir, name)

@@ -16,16 +16,15 @@ func (s *supervisor) run() {
 	// From here on the command is running: if init ends, the kernel ends every process of the container. Nothing below
 	// may end init but the command's own end.
 	s.letGo()
-	switch {
-	case s.speaks():
+	if s.speaks() {
 		s.introduce(termErr)
-	default:
-		if termErr != 0 {
-			s.sayNoTerminal(termErr)
-		}
-		if s.Verbose > 0 {
-			s.sayStarted()
-		}
+		s.loop()
+	}
+	if termErr != 0 {
+		s.sayNoTerminal(termErr)
+	}
+	if s.Verbose > 0 {
+		s.sayStarted()
 	}
 	s.loop()
 }

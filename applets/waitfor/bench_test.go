@@ -1,0 +1,244 @@
+package waitfor_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"util/internal/test"
+)
+
+// The limits that the applet is built for.
+const (
+	limitLatency = 15 * time.Millisecond // at the 99th percentile, from listen(2) to the end of the wait
+	limitCPU     = 0.01                  // of a core, for 200 targets
+	limitMemory  = 20 << 20              // bytes, for 200 targets
+)
+
+// pollers are what other tools do, as plain loops: connect, and if that fails, sleep.
+var pollers = []struct {
+	name  string
+	pause time.Duration
+}{
+	{"loop-500ms", 500 * time.Millisecond}, // bitnami's wait-for-port
+	{"loop-1s", time.Second},               // wait-for-it.sh
+}
+
+// poll connects to an address until that succeeds or stop is closed.
+func poll(address string, pause time.Duration, stop <-chan struct{}) {
+	for {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// latencies measures n times how long after the opening of a port on the loopback the wait ends. together waits run at
+// a time, and each port opens after a time between least and twice that.
+func latencies(t testing.TB, n, together int, least time.Duration, wait func(address string) time.Time) []time.Duration {
+	t.Helper()
+	port := 10000 + os.Getpid()%50*200 // below the ephemeral ports
+	var all []time.Duration
+	for len(all) < n {
+		var mutex sync.Mutex
+		var group sync.WaitGroup
+		for i := range together {
+			address := "127.0.0.1:" + strconv.Itoa(port+len(all)+i)
+			ended := make(chan time.Time, 1)
+			go func() { ended <- wait(address) }()
+			after := least + rand.N(least)
+			group.Go(func() {
+				time.Sleep(after)
+				l, err := net.Listen("tcp", address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer l.Close()
+				opened := time.Now()
+				go serve(l)
+				took := (<-ended).Sub(opened)
+				mutex.Lock()
+				defer mutex.Unlock()
+				all = append(all, took)
+			})
+		}
+		group.Wait()
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// waitWith returns a function that waits with the real binary.
+func waitWith(t testing.TB) func(address string) time.Time {
+	return func(address string) time.Time {
+		// Not through package test: reading pipes would come on top.
+		if err := exec.Command(test.Util(t), "wait-for-port", "-t", "60", "-q", address).Run(); err != nil {
+			t.Error(err)
+		}
+		return time.Now()
+	}
+}
+
+func percentile(sorted []time.Duration, p int) time.Duration { return sorted[(len(sorted)-1)*p/100] }
+
+func report(b *testing.B, all []time.Duration) {
+	b.ReportMetric(0, "ns/op")
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(float64(percentile(all, p).Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+	}
+}
+
+// BenchmarkLatency is the time from listen(2) on a loopback port to the end of the wait: soon after its start, and when
+// it has waited so long that attempts are rare.
+func BenchmarkLatency(b *testing.B) {
+	test.Util(b)
+	for _, c := range []struct {
+		name     string
+		together int
+		least    time.Duration
+	}{{"soon", 1, 50 * time.Millisecond}, {"late", 10, 3 * time.Second}} {
+		b.Run("wait=util/opens="+c.name, func(b *testing.B) {
+			for range b.N {
+				all := latencies(b, 200, c.together, c.least, waitWith(b))
+				report(b, all)
+				if p99 := percentile(all, 99); p99 > limitLatency {
+					b.Errorf("%v at the 99th percentile, the limit is %v: %v", p99, limitLatency, all[len(all)-10:])
+				}
+			}
+		})
+		for _, loop := range pollers {
+			b.Run("wait="+loop.name+"/opens="+c.name, func(b *testing.B) {
+				for range b.N {
+					report(b, latencies(b, 200, 200, c.least, func(address string) time.Time {
+						poll(address, loop.pause, nil)
+						return time.Now()
+					}))
+				}
+			})
+		}
+	}
+}
+
+// twoHundred returns as many addresses on which nobody listens.
+func twoHundred() []string {
+	var all []string
+	for port := 10000; port < 10200; port++ {
+		all = append(all, "127.0.0.1:"+strconv.Itoa(port))
+	}
+	return all
+}
+
+// waitForTwoHundred waits that long for 200 closed ports and returns the share of a core and the memory that it took,
+// the start of the program included.
+func waitForTwoHundred(t testing.TB, how time.Duration) (share float64, memory int64) {
+	t.Helper()
+	cmd := util(t, append([]string{"-q", "-t", how.String()}, twoHundred()...)...)
+	_ = cmd.Run()
+	if status := cmd.ProcessState.ExitCode(); status != 124 {
+		t.Fatalf("status %d", status)
+	}
+	used, memory := cpu(cmd)
+	return float64(used) / float64(how), memory
+}
+
+// BenchmarkTwoHundredTargets is what it costs to wait for 200 closed ports of the loopback for 10 s.
+func BenchmarkTwoHundredTargets(b *testing.B) {
+	const how = 10 * time.Second
+	test.Util(b)
+	b.Run("wait=util", func(b *testing.B) {
+		isolate(b)
+		for range b.N {
+			share, memory := waitForTwoHundred(b, how)
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(100*share, "%core")
+			b.ReportMetric(float64(memory)/1e6, "MB")
+			if share > limitCPU || memory > limitMemory {
+				b.Errorf("%.2f%% of a core and %d bytes, the limits are %.0f%% and %d", 100*share, memory, 100*limitCPU, limitMemory)
+			}
+		}
+	})
+	for _, loop := range pollers {
+		b.Run("wait="+loop.name, func(b *testing.B) {
+			for range b.N {
+				before := ownCPU()
+				stop := make(chan struct{})
+				var group sync.WaitGroup
+				for _, address := range twoHundred() {
+					group.Go(func() { poll(address, loop.pause, stop) })
+				}
+				time.Sleep(how)
+				close(stop)
+				group.Wait()
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(100*float64(ownCPU()-before)/float64(how), "%core")
+			}
+		})
+	}
+}
+
+// ownCPU returns the processor time that this process has taken.
+func ownCPU() time.Duration {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// BenchmarkAlreadyUp is a whole run against a port that is open.
+func BenchmarkAlreadyUp(b *testing.B) {
+	l := listen(b, "tcp", "127.0.0.1:0")
+	wait := waitWith(b)
+	for b.Loop() {
+		wait(l.Addr().String())
+	}
+}
+
+// TestWaitEndsSoonAfterThePortOpens holds the median to the limit that the benchmark holds the 99th percentile to: other
+// work on the machine does not reach it.
+func TestWaitEndsSoonAfterThePortOpens(t *testing.T) {
+	test.Util(t)
+	for _, c := range []struct {
+		n, together int
+		least       time.Duration
+	}{{20, 1, 50 * time.Millisecond}, {8, 8, 2 * time.Second}} {
+		var median time.Duration
+		for range 3 {
+			all := latencies(t, c.n, c.together, c.least, waitWith(t))
+			if median = percentile(all, 50); median <= limitLatency {
+				break
+			}
+		}
+		if median > limitLatency {
+			t.Errorf("port opens after %v: the wait ends %v later, the limit is %v", c.least, median, limitLatency)
+		}
+	}
+}
+
+// TestTwoHundredTargets allows three times the processor time of the benchmark's limit, for the same reason.
+func TestTwoHundredTargets(t *testing.T) {
+	isolate(t)
+	share, memory := waitForTwoHundred(t, 5*time.Second)
+	if share > 3*limitCPU {
+		t.Errorf("%.2f%% of a core", 100*share)
+	}
+	if memory > limitMemory {
+		t.Errorf("%d bytes of memory", memory)
+	}
+}

@@ -1,0 +1,268 @@
+package waitfor
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"util/internal/cli"
+	"util/internal/proc"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestParseTarget(t *testing.T) {
+	for _, c := range []struct {
+		text, host string
+		want       Target
+	}{
+		{"80", "", Target{"80", "localhost", 80, ""}},
+		{":80", "", Target{":80", "localhost", 80, ""}},
+		{"db:5432", "", Target{"db:5432", "db", 5432, ""}},
+		{"10.0.0.1:65535", "", Target{"10.0.0.1:65535", "10.0.0.1", 65535, ""}},
+		{"[::1]:80", "", Target{"[::1]:80", "::1", 80, ""}},
+		{"[fe80::1%eth0]:80", "", Target{"[fe80::1%eth0]:80", "fe80::1%eth0", 80, ""}},
+		{"tcp://db:80", "", Target{"tcp://db:80", "db", 80, ""}},
+		{"TCP://[::1]:80", "", Target{"TCP://[::1]:80", "::1", 80, ""}},
+		{"tcp:80", "", Target{"tcp:80", "tcp", 80, ""}},
+		{"udp:80", "", Target{"udp:80", "udp", 80, ""}},
+		{"unix:///run/a.sock", "", Target{"unix:///run/a.sock", "", 0, "/run/a.sock"}},
+		{"unix:/run/a.sock", "", Target{"unix:/run/a.sock", "", 0, "/run/a.sock"}},
+		{"unix:a.sock", "", Target{"unix:a.sock", "", 0, "a.sock"}},
+		{"80", "db", Target{"db:80", "db", 80, ""}},
+		{":80", "db", Target{"db:80", "db", 80, ""}},
+		{"80", "::1", Target{"[::1]:80", "::1", 80, ""}},
+		{"80", "[::1]", Target{"[::1]:80", "::1", 80, ""}},
+	} {
+		got, err := parseTarget(c.text, c.host)
+		if err != nil || got != c.want {
+			t.Errorf("parseTarget(%q, %q) = %+v, %v; want %+v", c.text, c.host, got, err, c.want)
+		}
+	}
+}
+
+func TestParseTargetErrors(t *testing.T) {
+	for _, c := range []struct{ text, host, why string }{
+		{"", "", `port ""`},
+		{"0", "", `port "0"`},
+		{"65536", "", `port "65536"`},
+		{"-1", "", `port "-1"`},
+		{"+80", "", `port "+80"`},
+		{"80x", "", "no port"},
+		{"db", "", "no port"},
+		{"db:", "", `port ""`},
+		{"db:http", "", `port "http"`},
+		{"db:99999999999999999999", "", `port "99999999999999999999"`},
+		{"::1", "", "brackets"},
+		{"1.2.3.4", "", "without a port"},
+		{"::1:80", "", "brackets"},
+		{"2001:db8::1:80", "", "brackets"},
+		{"[::1]", "", "port"},
+		{"[::1:80", "", "brackets"},
+		{"::1]:80", "", "brackets"},
+		{"[db]:80", "", "brackets"},
+		{"http://db:80/", "", "scheme"},
+		{"udp://db:53", "", "UDP"},
+		{"53/udp", "", "UDP"},
+		{"unix:", "", "no path"},
+		{"unix://a.sock", "", "absolute"},
+		{"unix:/a", "db", "--host"},
+		{"web:80", "db", "--host"},
+	} {
+		got, err := parseTarget(c.text, c.host)
+		var exit *cli.Exit
+		if !errors.As(err, &exit) || exit.Status != proc.ExitUsage || !strings.Contains(err.Error(), c.why) || !strings.Contains(err.Error(), fmt.Sprintf("%q", c.text)) {
+			t.Errorf("parseTarget(%q, %q) = %+v, %v; want a usage error that names it and says %q", c.text, c.host, got, err, c.why)
+		}
+	}
+}
+
+func TestFixedAddresses(t *testing.T) {
+	for _, c := range []struct {
+		host   string
+		family int
+		want   string
+	}{
+		{"localhost", 0, "[127.0.0.1:80 [::1]:80]"},
+		{"LocalHost.", 0, "[127.0.0.1:80 [::1]:80]"},
+		{"localhost", unix.AF_INET, "[127.0.0.1:80]"},
+		{"localhost", unix.AF_INET6, "[[::1]:80]"},
+		{"0.0.0.0", 0, "[127.0.0.1:80]"},
+		{"::", 0, "[[::1]:80]"},
+		{"::ffff:10.0.0.1", 0, "[10.0.0.1:80]"},
+		{"fe80::1%lo", 0, "[[fe80::1%lo]:80]"},
+		{"db", 0, "[]"},
+		{"my_db.example.", 0, "[]"},
+	} {
+		got, err := Target{Host: c.host, Port: 80}.fixed(c.family)
+		if err != nil || fmt.Sprint(got) != c.want {
+			t.Errorf("%q: %v, %v; want %s", c.host, got, err, c.want)
+		}
+	}
+	for _, host := range []string{
+		"999.1.1.1", "10.0.0", "a..b", ".", "a b", "db/x", "ä", "224.0.0.1", "ff02::1", "255.255.255.255", "fe80::1",
+		strings.Repeat("a", 64), strings.Repeat("a.", 130),
+	} {
+		if got, err := (Target{Host: host, Port: 80}).fixed(0); err == nil {
+			t.Errorf("%q: %v; want an error, because it cannot exist", host, got)
+		}
+	}
+	if _, err := (Target{Path: strings.Repeat("a", maxPath+1)}).fixed(0); err == nil {
+		t.Error("a path that is too long has no error")
+	}
+}
+
+func TestAddressesAreSortedAndSingle(t *testing.T) {
+	var ips []netip.Addr
+	for _, text := range []string{"::1", "10.0.0.2", "10.0.0.1", "10.0.0.2"} {
+		ips = append(ips, netip.MustParseAddr(text))
+	}
+	if got := fmt.Sprint(Target{Port: 1}.at(0, ips)); got != "[10.0.0.1:1 10.0.0.2:1 [::1]:1]" {
+		t.Error(got)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "500ms": 500 * time.Millisecond, "30": 30 * time.Second, "1.5": 1500 * time.Millisecond, "2m": 2 * time.Minute,
+		"1h2m3s": time.Hour + 2*time.Minute + 3*time.Second,
+	} {
+		var got time.Duration
+		if err := (duration{&got, 0}).Set(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "x", "5 s", "-1", "-1s", "1e9", "0x10", "inf", ".", "99999999999", "s", "30sec"} {
+		got := time.Duration(7)
+		if err := (duration{&got, 0}).Set(text); err == nil || got != 7 {
+			t.Errorf("%q: %v, %v; want an error and nothing changed", text, got, err)
+		}
+	}
+	var got time.Duration
+	if err := (duration{&got, time.Millisecond}).Set("0"); err == nil {
+		t.Error("less than the least has no error")
+	}
+}
+
+func TestConclude(t *testing.T) {
+	up := result{"a", accepted, ""}
+	no := result{"b", refused, "connection refused"}
+	no2 := result{"c", refused, "connection refused"}
+	dead := result{"d", unclear, "no answer"}
+	none := result{"e", absent, "network is unreachable"}
+	for _, c := range []struct {
+		results []result
+		down    bool
+		ok      bool
+		why     string
+	}{
+		{[]result{up}, false, true, ""},
+		{[]result{no, up}, false, true, ""},
+		{[]result{no, no2}, false, false, "connection refused"},
+		{[]result{dead, no}, false, false, "b connection refused, d no answer"},
+		{[]result{no, none}, false, false, "connection refused"},
+		{[]result{none}, false, false, "network is unreachable"},
+
+		{[]result{no}, true, true, ""},
+		{[]result{no, no2}, true, true, ""},
+		{[]result{no, none}, true, true, ""},
+		{[]result{none}, true, false, "network is unreachable"},
+		{[]result{no, up}, true, false, "still accepts connections"},
+		{[]result{no, dead}, true, false, "b connection refused, d no answer"},
+		{[]result{dead}, true, false, "no answer"},
+	} {
+		ok, why := conclude(c.results, c.down)
+		if ok != c.ok || why != c.why {
+			t.Errorf("conclude(%v, %v) = %v, %q; want %v, %q", c.results, c.down, ok, why, c.ok, c.why)
+		}
+	}
+}
+
+func TestPausesGrowToASecond(t *testing.T) {
+	const first = 100 * time.Millisecond
+	var p progress
+	var pauses []time.Duration
+	now := time.Unix(0, 0)
+	for range 6 {
+		p.failed(now, "why", first, 0)
+		pauses = append(pauses, p.next.Sub(now)/time.Millisecond)
+	}
+	if want := []time.Duration{100, 200, 400, 800, 1000, 1000}; !reflect.DeepEqual(pauses, want) {
+		t.Errorf("pauses %d, want %d", pauses, want)
+	}
+	p.failed(now, "why", first, 1)
+	if got := p.next.Sub(now); got != 750*time.Millisecond {
+		t.Errorf("with the most jitter %v, want 750ms", got)
+	}
+	p.hint(now)
+	if p.next != now {
+		t.Error("after a hint the next attempt is not due")
+	}
+	p.failed(now, "why", first, 0)
+	if got := p.next.Sub(now); got != first {
+		t.Errorf("after a hint %v, want %v", got, first)
+	}
+	var long progress
+	for range 3 {
+		long.failed(now, "why", 5*time.Second, 0)
+		if got := long.next.Sub(now); got != 5*time.Second {
+			t.Errorf("a long --interval became %v", got)
+		}
+	}
+}
+
+func TestSuccessesInARow(t *testing.T) {
+	var p progress
+	now := time.Unix(0, 0)
+	p.succeeded(now, time.Second, 2)
+	p.failed(now, "why", time.Second, 0)
+	p.succeeded(now, time.Second, 2)
+	if p.done {
+		t.Error("a failure in between did not count")
+	}
+	p.succeeded(now, time.Second, 2)
+	if !p.done {
+		t.Error("two in a row are not enough")
+	}
+}
+
+func TestSourcePorts(t *testing.T) {
+	r := portRange{40000, 40003}
+	for _, c := range []struct {
+		targets []uint16
+		want    portRange
+	}{
+		{[]uint16{80}, portRange{}},
+		{nil, portRange{}},
+		{[]uint16{40000}, portRange{40001, 40003}},
+		{[]uint16{40003}, portRange{40000, 40002}},
+		{[]uint16{40001, 40000}, portRange{40002, 40003}},
+		{[]uint16{40002}, portRange{40000, 40001}},
+		{[]uint16{40000, 40001, 40002, 40003}, portRange{}},
+	} {
+		if got := sourcePorts(r, c.targets); got != c.want {
+			t.Errorf("%v: %v, want %v", c.targets, got, c.want)
+		}
+	}
+	if got, want := sourcePorts(portRange{1024, 65535}, []uint16{65535}), (portRange{1024, 65534}); got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestJSONQuoting(t *testing.T) {
+	var o object
+	o.quote("a\"b\\c\n\x01ä\xff")
+	if got, want := o.String(), `"a\"b\\c\u000a\u0001ä�"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestLinesAreCutForTheTerminal(t *testing.T) {
+	if got := cut("ab\x1bcäe", 5); got != "ab?cä" {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,361 @@
+package waitfor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"util/internal/cli"
+	"util/internal/proc"
+
+	"golang.org/x/sys/unix"
+)
+
+// quick is how long a wait may take without a word.
+const quick = time.Second
+
+// report says on stderr how the wait goes: in lines, as JSON, or on a terminal as one line for each target that is
+// kept up to date in place.
+type report struct {
+	w       *waiter
+	live    bool      // keep lines up to date in place
+	drawn   int       // lines that are on the screen
+	started bool      // the first line has been said
+	due     time.Time // when tick has something to do; zero is never
+}
+
+func newReport(w *waiter) *report {
+	r := &report{w: w, due: w.began.Add(quick)}
+	_, err := unix.IoctlGetTermios(unix.Stderr, unix.TCGETS)
+	r.live = err == nil && !w.Verbose && !w.JSON && os.Getenv("TERM") != "dumb"
+	switch {
+	case w.Quiet:
+		r.due = time.Time{}
+	case w.Verbose || w.JSON:
+		r.start(w.began)
+	}
+	return r
+}
+
+// line writes one line. Errors are ignored: a wait goes on without its reader, and a write to the plain file descriptor
+// is not one by which a broken pipe ends a Go program.
+func (r *report) line(format string, args ...any) {
+	_, _ = unix.Write(unix.Stderr, fmt.Appendf(nil, "util wait-for-port: "+format+"\n", args...))
+}
+
+// tick does what is due at a time: the first line, once the wait is no longer quick, and the clock on a terminal.
+func (r *report) tick(now time.Time) {
+	if r.due.IsZero() || now.Before(r.due) {
+		return
+	}
+	if !r.started {
+		r.start(now)
+	}
+	if r.live {
+		r.draw(now)
+		r.due = now.Add(time.Second)
+	}
+}
+
+// start says what is waited for, and what is known so far.
+func (r *report) start(now time.Time) {
+	r.started = true
+	r.due = time.Time{}
+	w := r.w
+	limit := "without a time limit"
+	if w.Timeout > 0 {
+		limit = "for at most " + w.Timeout.String()
+	}
+	if w.JSON {
+		o := newObject("start", now, w.began)
+		o.text("state", w.state())
+		o.list("targets", w.Targets)
+		o.number("timeout_ms", w.Timeout.Milliseconds())
+		o.write()
+	} else if !r.live {
+		which := "all are"
+		switch {
+		case len(w.Targets) == 1:
+			which = "it is"
+		case w.Any:
+			which = "one is"
+		}
+		r.line("waiting for %s until %s %s, %s", quoteAll(w.Targets), which, w.state(), limit)
+	}
+	if r.live {
+		return
+	}
+	for _, t := range w.targets {
+		if t.why != "" || t.done {
+			r.change(t, "", now)
+		}
+	}
+}
+
+// attempt says the result of one connection, with -v.
+func (r *report) attempt(t *target, p *probe, v verdict, why string, now time.Time) {
+	if !r.w.Verbose {
+		return
+	}
+	took := time.Since(p.began)
+	switch {
+	case v == accepted:
+		why = "accepted"
+	case v == refused && why == "":
+		why = "no answer, but free to bind"
+	}
+	if r.w.JSON {
+		o := newObject("attempt", now, r.w.began)
+		o.text("target", t.Name)
+		o.number("attempt", int64(t.attempts))
+		o.text("address", p.to.String())
+		o.text("result", why)
+		o.number("took_us", took.Microseconds())
+		o.write()
+		return
+	}
+	r.line("target %q: attempt %d: %v: %s after %v", t.Name, t.attempts, p.to, why, took.Round(10*time.Microsecond))
+}
+
+// change says that a target is ready, or that what is wrong with it is something else than before.
+func (r *report) change(t *target, before string, now time.Time) {
+	switch {
+	case !r.started:
+	case r.live:
+		r.due = now
+	case r.w.JSON:
+		event := "change"
+		if t.done {
+			event = "ready"
+		}
+		o := newObject(event, now, r.w.began)
+		o.text("target", t.Name)
+		if !t.done {
+			o.text("error", t.why)
+		}
+		o.write()
+	case t.done:
+		r.line("target %q: is %s after %v", t.Name, r.w.state(), r.w.since(now))
+	case before == "":
+		r.line("target %q: %s", t.Name, t.why)
+	default:
+		r.line("target %q: %s (was: %s)", t.Name, t.why, before)
+	}
+}
+
+// end says that the wait is over. An error goes back to main, except as JSON.
+func (r *report) end(err error, now time.Time) {
+	r.erase()
+	switch {
+	case r.w.JSON && err != nil:
+		var exit *cli.Exit
+		errors.As(err, &exit)
+		o := newObject("end", now, r.w.began)
+		o.number("status", int64(exit.Status))
+		o.text("error", err.Error())
+		o.list("missing", r.w.notDone())
+		o.write()
+	case err != nil || !r.started:
+	case r.w.JSON:
+		o := newObject("end", now, r.w.began)
+		o.number("status", proc.ExitOK)
+		o.write()
+	case r.w.Any:
+		r.line("the wait is over after %v", r.w.since(now))
+	case r.live || len(r.w.targets) > 1:
+		r.line("%s %s after %v", quoteAll(r.w.Targets), r.w.state(), r.w.since(now))
+	}
+}
+
+// draw brings the lines on the terminal up to date.
+func (r *report) draw(now time.Time) {
+	width, height := 80, 24
+	if size, err := unix.IoctlGetWinsize(unix.Stderr, unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
+		width, height = int(size.Col), int(size.Row)
+	}
+	longest := 0
+	for _, t := range r.w.targets {
+		longest = min(max(longest, len(t.Name)), width/2)
+	}
+	var lines []string
+	for _, t := range r.w.targets {
+		what := t.why
+		if t.done {
+			what = r.w.state()
+		} else if what == "" {
+			what = r.w.pending(t)
+		}
+		lines = append(lines, fmt.Sprintf("  %-*s  %s", longest, cut(t.Name, longest), what))
+	}
+	if room := max(1, height-2); len(lines) > room {
+		lines = append(lines[:room-1], fmt.Sprintf("  and %d more", len(lines)-room+1))
+	}
+	lines[len(lines)-1] += fmt.Sprintf("  (%v)", now.Sub(r.w.began).Truncate(time.Second))
+	var out strings.Builder
+	out.WriteString(up(r.drawn))
+	for _, l := range lines {
+		out.WriteString(cut(l, width-1))
+		out.WriteString("\n")
+	}
+	r.drawn = len(lines)
+	_, _ = unix.Write(unix.Stderr, []byte(out.String()))
+}
+
+// erase takes the lines away, so that what follows begins where they did.
+func (r *report) erase() {
+	if r.drawn > 0 {
+		_, _ = unix.Write(unix.Stderr, []byte(up(r.drawn)))
+		r.drawn = 0
+	}
+}
+
+// up moves the cursor up and clears what is below (ECMA-48: CPL, ED).
+func up(lines int) string {
+	if lines == 0 {
+		return ""
+	}
+	return "\x1b[" + strconv.Itoa(lines) + "F\x1b[J"
+}
+
+// cut shortens a line to a width, and drops what could move the cursor.
+func cut(text string, width int) string {
+	var runes []rune
+	for _, c := range text {
+		if c < ' ' || c == 0x7f {
+			c = '?'
+		}
+		runes = append(runes, c)
+	}
+	return string(runes[:min(len(runes), max(1, width))])
+}
+
+func (w *waiter) since(now time.Time) time.Duration { return now.Sub(w.began).Round(time.Millisecond) }
+
+func (w *waiter) state() string {
+	if w.Down {
+		return "down"
+	}
+	return "up"
+}
+
+// pending says why a target whose first attempt has not ended is not ready.
+func (w *waiter) pending(t *target) string {
+	if t.named && t.open == 0 {
+		return "its name has not been resolved yet"
+	}
+	return "no answer yet"
+}
+
+// notDone returns the targets that are not ready.
+func (w *waiter) notDone() []Target {
+	var all []Target
+	for _, t := range w.targets {
+		if !t.done {
+			all = append(all, t.Target)
+		}
+	}
+	return all
+}
+
+// missing says which targets are not ready and why; those with the same reason stand together. If the wait failed for
+// good, these are only the ones to blame.
+func (w *waiter) missing(status int) string {
+	var order []string
+	byReason := map[string][]Target{}
+	for _, t := range w.targets {
+		if t.done || status == proc.ExitFailed && !t.hopeless {
+			continue
+		}
+		why := t.why
+		if why == "" {
+			why = w.pending(t)
+		}
+		if byReason[why] == nil {
+			order = append(order, why)
+		}
+		byReason[why] = append(byReason[why], t.Target)
+	}
+	var parts []string
+	for _, why := range order {
+		word := "target "
+		if len(byReason[why]) > 1 {
+			word = "targets "
+		}
+		parts = append(parts, word+quoteAll(byReason[why])+": "+why)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func quoteAll(targets []Target) string {
+	var all []string
+	for _, t := range targets {
+		all = append(all, strconv.Quote(t.Name))
+	}
+	return strings.Join(all, ", ")
+}
+
+// object is one JSON object on one line.
+type object struct{ strings.Builder }
+
+// newObject begins the object of an event with the time, and how long the wait has lasted.
+func newObject(event string, now, began time.Time) *object {
+	o := &object{}
+	o.text("time", now.UTC().Format("2006-01-02T15:04:05.000Z"))
+	o.text("event", event)
+	o.number("elapsed_ms", now.Sub(began).Milliseconds())
+	return o
+}
+
+func (o *object) key(name string) {
+	if o.Len() == 0 {
+		o.WriteByte('{')
+	} else {
+		o.WriteByte(',')
+	}
+	o.quote(name)
+	o.WriteByte(':')
+}
+
+func (o *object) text(name, value string) {
+	o.key(name)
+	o.quote(value)
+}
+
+func (o *object) number(name string, value int64) {
+	o.key(name)
+	o.WriteString(strconv.FormatInt(value, 10))
+}
+
+func (o *object) list(name string, targets []Target) {
+	o.key(name)
+	for i, t := range targets {
+		o.WriteByte("[,"[min(i, 1)])
+		o.quote(t.Name)
+	}
+	o.WriteByte(']')
+}
+
+// quote writes a JSON string (RFC 8259, section 7). Bytes that are not UTF-8 become U+FFFD.
+func (o *object) quote(text string) {
+	o.WriteByte('"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			o.WriteByte('\\')
+			o.WriteRune(c)
+		case c < ' ':
+			fmt.Fprintf(o, "\\u%04x", c)
+		default:
+			o.WriteRune(c)
+		}
+	}
+	o.WriteByte('"')
+}
+
+// write writes the object out. As in [report.line], a reader that has gone does not matter.
+func (o *object) write() {
+	_, _ = unix.Write(unix.Stderr, []byte(o.String()+"}\n"))
+}
