@@ -116,12 +116,10 @@ func (s *supervisor) endUnstarted(cmd *proc.Start) {
 func (s *supervisor) letGo() {
 	root := [2]byte{'/'}
 	sys.Chdir(&root[0])
+	first, last := uint(0), uint(1)
 	if s.console >= 0 {
 		sys.Dup3(s.console, 0, 0)
 		s.console = 0
-	}
-	first, last := uint(0), uint(1)
-	if s.console >= 0 {
 		first = 1
 	}
 	if s.keepsStdout() {
