@@ -619,9 +619,14 @@ func privileged(t *testing.T, probe string) []scenario {
 		drive: func(t *testing.T, r *rerun) {
 			r.ready(t)
 			r.send(t, unix.SIGTERM)
-			if procState(r.init) != 'Z' { // catatonit, at times, and tini from now on
-				_ = syscall.Kill(childOf(t, r.init), unix.SIGUSR1)
-			}
+			test.Eventually(t, "the command is told to end, or init has ended", func() bool {
+				pids := children(t, r.init)
+				if len(pids) == 1 {
+					pid, _ := strconv.Atoi(pids[0])
+					return syscall.Kill(pid, unix.SIGUSR1) == nil
+				}
+				return procState(r.init) == 'Z' // catatonit, at times, and tini from now on
+			})
 		},
 	}}
 }

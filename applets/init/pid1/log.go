@@ -136,6 +136,7 @@ func (t *line) end(s *supervisor) {
 }
 
 // raw appends text as it is.
+//
 //go:noinline
 func (t *line) raw(text string) {
 	for i := 0; i < len(text); i++ {
@@ -151,6 +152,7 @@ func (t *line) put(c byte) {
 }
 
 // str appends text of our own to the sentence, whose only special character is the quotation mark.
+//
 //go:noinline
 func (t *line) str(text string) {
 	for i := 0; i < len(text); i++ {
