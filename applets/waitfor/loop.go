@@ -66,7 +66,7 @@ type lookup struct {
 // and for a large table of sockets, so that they cost no more than a few.
 const (
 	leastBeat = 10 * time.Millisecond
-	perTarget = 500 * time.Microsecond
+	perTarget = time.Millisecond
 	perSocket = 50 * time.Microsecond // for each socket in the table that the watch reads
 )
 
