@@ -19,8 +19,8 @@ build: bin/util
 bin/util:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ .
 
-# The cache of go test does not know that tests run programs that they build: -count=1. What to run can be said, as in
-# make test TESTS='-run TestDocker ./applets/init'.
+# -count=1: what tests find out depends on the kernel and the engine as well, of which go test's cache knows nothing.
+# What to run can be said, as in make test TESTS='-run TestDocker ./applets/init'.
 TESTS = ./...
 test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)

@@ -443,14 +443,14 @@ func TestInherited(t *testing.T) {
 func TestListenPid(t *testing.T) {
 	probe := test.Probe(t)
 	both(t, func(t *testing.T, util string) {
-		cmd := initOf(util, probe, "state", "env", "LISTEN_PID", "env", "LISTEN_FDS")
-		cmd.Env = []string{"A=b", "LISTEN_PID=1", "LISTEN_FDS=2", "C=d"}
+		cmd := initOf(util, probe, "state", "env", "LISTEN_PID", "env", "LISTEN_FDS", "env", "LISTEN_PIDFDID", "env", "C")
+		cmd.Env = []string{"A=b", "LISTEN_PID=1", "LISTEN_PIDFDID=77", "LISTEN_FDS=2", "C=d"}
 		p, st := state(t, cmd)
 		if got, want := p.Line(), fmt.Sprintf("LISTEN_PID=%d", st["pid"]); got != want || st["pid"] == 1 {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		if got := p.Line(); got != "LISTEN_FDS=2" {
-			t.Errorf("got %s", got)
+		if rest := p.Rest(); !slices.Equal(rest, []string{"LISTEN_FDS=2", "C=d"}) { // the pidfd's number would be wrong
+			t.Errorf("got %q", rest)
 		}
 	})
 }
@@ -732,4 +732,21 @@ func TestManySignals(t *testing.T) {
 		}
 	}
 	p.Expect("64")
+}
+
+// Each orphan is reaped, reported and counted once, also where one SIGCHLD stands for several and others come late.
+func TestOrphansOnce(t *testing.T) {
+	probe := test.Probe(t)
+	const n = 500
+	p := test.Start(t, initOf(test.Util(t), "-vv", probe, "orphans", strconv.Itoa(n), "catch", "echo", "10"))
+	p.Expect("ready")
+	test.Eventually(t, "all orphans are reaped", func() bool { return len(children(t, p.Process.Pid)) == 1 })
+	p.Signal(unix.SIGUSR1)
+	_ = p.Status()
+	if !strings.HasSuffix(p.Stderr(), fmt.Sprintf("; orphans reaped: %d\n", n)) {
+		t.Errorf("not %d: %q", n, p.Stderr()[strings.LastIndex(p.Stderr(), "util init: "):])
+	}
+	if got := strings.Count(p.Stderr(), "reaped orphan "); got != n {
+		t.Errorf("%d lines about orphans", got)
+	}
 }

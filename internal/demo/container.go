@@ -46,7 +46,7 @@ func newContainer(util, app string) (*container, error) {
 	c := &container{fmt.Sprintf("util-demo-%d", os.Getpid())}
 	heading("Build: a scratch image with util and the application")
 	fmt.Printf("$ cat Dockerfile\n%s$ docker build --tag %s .\n", dockerfile, c.name)
-	if _, err := docker("build", "--quiet", "--force-rm", "--tag", c.name, dir); err != nil {
+	if _, err := docker("build", "--network", "none", "--quiet", "--force-rm", "--tag", c.name, dir); err != nil {
 		c.remove()
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (c *container) remove() {
 
 // arguments run the container. Init's options are given by variables, the entry point being fixed.
 func (c *container) arguments() []string {
-	return []string{"run", "--env", "UTIL_INIT_VERBOSE=1", "--env", "UTIL_INIT_WARN_REAPED=1", "--name", c.name, c.name}
+	return []string{"run", "--network", "none", "--env", "UTIL_INIT_VERBOSE=1", "--env", "UTIL_INIT_WARN_REAPED=1", "--name", c.name, c.name}
 }
 
 func (c *container) command() *exec.Cmd { return exec.Command("docker", c.arguments()...) }

@@ -74,9 +74,10 @@ func Ended() Child {
 }
 
 // Reap removes the zombie of a child that has ended, and stores in usage, unless it is nil, what it and the children it
-// waited for have used. Nothing happens if pid is no such child.
-func Reap(pid int32, usage *unix.Rusage) {
-	_, _ = sys.Wait4(pid, unix.WNOHANG, usage) // ECHILD: reaped before
+// waited for have used. It returns false, and nothing happens, if pid is no such child.
+func Reap(pid int32, usage *unix.Rusage) bool {
+	n, _ := sys.Wait4(pid, unix.WNOHANG, usage) // ECHILD: reaped before
+	return n > 0
 }
 
 // Childless reports whether the caller has no child, neither a live one nor a zombie.

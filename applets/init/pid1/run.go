@@ -194,17 +194,20 @@ func (s *supervisor) children(info *sys.Siginfo) {
 	}
 }
 
-// reapOrphan reaps a child that is not the command.
+// reapOrphan reaps a child that is not the command. It may have been reaped before: its SIGCHLD can still be pending when
+// the look for more children finds it.
 func (s *supervisor) reapOrphan(child proc.Child) {
 	if s.canBeQuiet() && !s.Pause {
 		s.becomeQuiet(child.Pid)
 		return
 	}
+	if !proc.Reap(child.Pid, nil) {
+		return
+	}
+	s.account.reaped++
 	if s.WarnReaped || s.Verbose >= 2 {
 		s.sayReaped(child)
 	}
-	proc.Reap(child.Pid, nil)
-	s.account.reaped++
 }
 
 // reapCommand reaps the command. A pidfd goes on to stand for its process group, whose number is free from now on as

@@ -29,8 +29,8 @@ func (s *supervisor) send(what sig.Signal) sys.Errno {
 }
 
 // signalGroup sends a signal, or with 0 none, to the command's process group. ESRCH says that the group is empty. As long
-// as the command has not been reaped, its pid cannot be another's; later, and when the kernel may reap it at any time, a
-// pidfd stands for it.
+// as the command has not been reaped, be it a zombie, the number of its group cannot be given to another; later, and when
+// the kernel may reap it at any time, a pidfd stands for it.
 func (s *supervisor) signalGroup(what sig.Signal) sys.Errno {
 	if s.wait.command >= 0 {
 		switch e := sys.PidfdSendSignal(s.wait.command, what, unix.PIDFD_SIGNAL_PROCESS_GROUP); e {
@@ -93,16 +93,10 @@ func (s *supervisor) sweep() {
 	r.close()
 }
 
-// sweepGroup is sweep for the command's group. The command's zombie, where there is one, keeps the group's number from
-// being given to another.
+// sweepGroup is sweep for the command's group.
 func (s *supervisor) sweepGroup() {
-	if s.wait.quiet {
-		s.signalGroup(sig.TERM)
-		s.signalGroup(sig.CONT)
-		return
-	}
-	sys.Kill(-s.pid, sig.TERM)
-	sys.Kill(-s.pid, sig.CONT) // a stopped process cannot act on it
+	s.signalGroup(sig.TERM)
+	s.signalGroup(sig.CONT) // a stopped process cannot act on it
 }
 
 // kill ends every process of the scope, and sets the deadline after which it is tried again.

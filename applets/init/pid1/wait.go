@@ -61,16 +61,19 @@ func (s *supervisor) nextQuiet(info *sys.Siginfo) (ev Event, ok bool) {
 		}
 	}
 	if ended {
-		return s.endedQuietly()
+		if ev, ok := s.endedQuietly(); ok {
+			return ev, true
+		}
+		s.becomeAttentive() // a debugger holds its zombie, and SIGCHLD comes when it lets go
 	}
 	return Event{}, false
 }
 
-// endedQuietly is the end of the command that the kernel has reaped.
+// endedQuietly is the end of the command, if the kernel has reaped it.
 func (s *supervisor) endedQuietly() (ev Event, ok bool) {
 	status, ok := sys.PidfdExit(s.wait.command)
 	if !ok {
-		return Event{}, false // it has become a zombie but is not reaped yet
+		return Event{}, false
 	}
 	s.status = proc.FromWait(status)
 	return Event{Kind: Ended}, true
@@ -80,7 +83,12 @@ func (s *supervisor) endedQuietly() (ev Event, ok bool) {
 // one that has ended; it is reaped in any case, and shows whether the kernel tells the status of the reaped.
 func (s *supervisor) becomeQuiet(orphan int32) {
 	fd, e := sys.PidfdOpen(orphan)
-	proc.Reap(orphan, nil)
+	if !proc.Reap(orphan, nil) {
+		if e == 0 {
+			sys.Close(fd)
+		}
+		return
+	}
 	s.wait.cannot = true
 	if e != 0 {
 		return
