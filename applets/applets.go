@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	initcmd "util/applets/init"
+	"util/applets/init/pid1"
 	"util/applets/waitfor"
 	"util/internal/cli"
 	"util/internal/proc"
@@ -36,14 +38,21 @@ func Main(argv []string) int {
 	name, args := "util", argv
 	if len(argv) > 0 {
 		args = argv[1:]
-		if a := find(filepath.Base(argv[0])); a != nil {
+		called := filepath.Base(argv[0])
+		if a := find(called); a != nil {
 			return run("util "+a.Name, a.New(), args)
+		}
+		if isAlias(called) {
+			return report("util init", initcmd.RunAs(argv))
 		}
 	}
 	cmd := newRoot()
 	if len(args) > 0 {
 		if a := find(args[0]); a != nil {
 			return run("util "+a.Name, a.New(), args[1:])
+		}
+		if isAlias(args[0]) {
+			return report("util init", initcmd.RunAs(args))
 		}
 		switch args[0] {
 		case "completion":
@@ -66,10 +75,17 @@ func find(name string) *Applet {
 	return nil
 }
 
-// run executes a command and turns its error into a message and an exit status. name is how the message begins.
+// isAlias reports whether init is another init under that name.
+func isAlias(name string) bool { return pid1.PersonalityOf(name) != pid1.Util }
+
+// run executes a command and reports its error. name is how the message begins.
 func run(name string, cmd *cobra.Command, args []string) int {
 	cmd.SetArgs(args)
-	err := cmd.Execute()
+	return report(name, cmd.Execute())
+}
+
+// report turns an error into a message and an exit status.
+func report(name string, err error) int {
 	if err == nil {
 		return proc.ExitOK
 	}
@@ -96,10 +112,11 @@ func newRoot() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	})
 	f := cmd.Flags()
-	f.BoolVar(&list, "list", false, "print the names of the applets")
+	f.BoolVar(&list, "list", false, "print the names of the applets, then the aliases, each with a tab and its applet")
 	f.BoolVar(&install, "install", false, "link the applets into the directory that follows, or beside util")
 	f.BoolVarP(&in.symbolic, "symbolic", "s", false, "with --install: symbolic links, not hard links")
 	f.BoolVar(&in.force, "force", false, "with --install: replace files that exist")
+	f.BoolVar(&in.compat, "compat", false, "with --install: link the aliases as well")
 	f.BoolVar(&showVersion, "version", false, "show the version")
 	f.BoolP("help", "h", false, "show this help")
 	f.SetInterspersed(true)
@@ -114,13 +131,16 @@ func newRoot() *cobra.Command {
 			return in.run()
 		case install:
 			return cli.Usagef("argument %q: --install takes one directory", args[1])
-		case in.symbolic || in.force:
-			return cli.Usagef("options --symbolic and --force: only together with --install")
+		case in.symbolic || in.force || in.compat:
+			return cli.Usagef("options --symbolic, --force and --compat: only together with --install")
 		case len(args) > 0:
 			return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], names()))}
 		case list:
 			for _, name := range names() {
 				fmt.Fprintln(out, name)
+			}
+			for _, alias := range pid1.Aliases {
+				fmt.Fprintf(out, "%s\t%s\n", alias, pid1.Name)
 			}
 		case showVersion:
 			fmt.Fprint(out, version.Text(initcmd.LinkedEarly()))
@@ -143,7 +163,7 @@ func names() []string {
 // help writes the list of applets and util's own options.
 func help(w io.Writer, c *cobra.Command) {
 	fmt.Fprint(w, `Usage: util APPLET [argument…]
-       util --list | --version | --install [-s] [--force] [DIR]
+       util --list | --version | --install [-s] [--force] [--compat] [DIR]
        util completion bash|zsh|fish
 
 A container init and entrypoint toolkit in one binary. An applet is also chosen by the name under which
@@ -154,6 +174,7 @@ Applets:
 	for _, a := range table {
 		fmt.Fprintf(w, "  %-15s %s\n", a.Name, a.Short)
 	}
+	fmt.Fprintf(w, "\nUnder the names %s,\ninit takes the command lines of those programs.\n", strings.Join(pid1.Aliases[:], ", "))
 	fmt.Fprintf(w, "\nOptions:\n%s\n'util APPLET --help' shows the options of an applet.\n", c.Flags().FlagUsages())
 }
 

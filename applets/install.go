@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"util/applets/init/pid1"
 	"util/internal/cli"
 	"util/internal/proc"
 
@@ -18,9 +19,10 @@ type installation struct {
 	dir      string // "" is the directory of util itself
 	symbolic bool
 	force    bool
+	compat   bool // the aliases as well
 }
 
-// run makes a link to util for each applet. It looks first and changes nothing if a file is in the way. A link that is
+// run makes a link to util for each applet, and for the aliases if wanted. It looks first and changes nothing if a file is in the way. A link that is
 // already there and right stays, so that it can be run again.
 func (in *installation) run() error {
 	self, err := os.Executable()
@@ -32,7 +34,11 @@ func (in *installation) run() error {
 		dir = filepath.Dir(self)
 	}
 	var todo []string
-	for _, name := range names() {
+	all := names()
+	if in.compat {
+		all = append(all, pid1.Aliases[:]...)
+	}
+	for _, name := range all {
 		path := filepath.Join(dir, name)
 		switch there, err := in.isInstalled(self, path); {
 		case there:

@@ -2,6 +2,7 @@ package initcmd
 
 import (
 	"fmt"
+	"strings"
 
 	"util/applets/init/pid1"
 	"util/internal/cli"
@@ -39,6 +40,10 @@ func usageError(p pid1.Problem) error {
 		why = fmt.Sprintf("signal %q: unknown%s", p.Bad, cli.DidYouMean(p.Bad, sig.Names()))
 	case pid1.CannotCatch:
 		why = fmt.Sprintf("signal %q: cannot be caught, so init never sees it", p.Bad)
+	case pid1.UnknownInit:
+		why = "is none of " + strings.Join(pid1.Aliases[:], ", ")
+	case pid1.NotFirst:
+		why = "has to be the first option, because what follows is the other init's command line"
 	case pid1.BadDuration:
 		why = "is no duration such as 8s, 500ms or plain seconds"
 	case pid1.BadStatus:

@@ -30,8 +30,8 @@ func run(c *cobra.Command, args []string) error {
 	}
 	var o pid1.Options
 	switch p := pid1.Parse(&o, argv, envp); p.Reason {
-	case pid1.None:
-		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(args)}
+	case pid1.None, pid1.Impersonates:
+		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(append([]string{pid1.Name}, args...))}
 	case pid1.WantsHelp:
 		return c.Help()
 	case pid1.WantsVersion:
@@ -40,6 +40,20 @@ func run(c *cobra.Command, args []string) error {
 	default:
 		return usageError(p)
 	}
+}
+
+// RunAs is init under one of pid1.Aliases, which argv begins with. Only a program without the early entry comes here, one
+// whose name the early entry does not know, or one with a bad variable of init's.
+func RunAs(argv []string) error {
+	envp, err := cstrings(os.Environ())
+	if err != nil {
+		return cli.Usagef("environment: %v", err)
+	}
+	var o pid1.Options
+	if p := o.ParseEnv(envp); p.Reason != pid1.None {
+		return usageError(p)
+	}
+	return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(argv)}
 }
 
 // cstrings makes C strings of Go strings.
@@ -70,16 +84,16 @@ func LinkedEarly() bool {
 	return false
 }
 
-// throughEarlyEntry executes this program anew, through the early entry and as init. It returns only with an error.
+// throughEarlyEntry executes this program anew, through the early entry and as the init that argv begins with. It returns only with an error.
 //
 // A program linked with -E needs no more than the right name. Any other is copied into memory, with the entry point
 // in the copy's ELF header changed. The process then is as it was before the Go runtime booted, but for the first
 // milliseconds, in which a signal has its default effect; and, in the second case, but for signals that were ignored,
 // other than HUP and INT: the runtime has set handlers for them and keeps to itself what was there before.
-func throughEarlyEntry(args []string) error {
+func throughEarlyEntry(argv []string) error {
 	path := "/proc/self/exe"
 	if LinkedEarly() {
-		if os.Args[0] == pid1.Name {
+		if os.Args[0] == argv[0] {
 			return errors.New("the early entry took no notice of a plain run: a bug in util")
 		}
 	} else {
@@ -92,7 +106,7 @@ func throughEarlyEntry(args []string) error {
 
 	runtime.LockOSThread() // the mask is the thread's
 	proc.Inherited.Restore()
-	return fmt.Errorf("exec %s: %w", path, syscall.Exec(path, append([]string{pid1.Name}, args...), os.Environ()))
+	return fmt.Errorf("exec %s: %w", path, syscall.Exec(path, argv, os.Environ()))
 }
 
 // earlyCopy copies the program at path into a memfd(2) whose entry point is the early entry.

@@ -38,6 +38,9 @@ type measured struct {
 func contenders() []*contender {
 	return []*contender{
 		{name: "util init", program: "bin/util", args: []string{"init", "--"}, version: []string{"--version"}},
+		{name: "util as tini", program: "bin/util", as: "tini", args: []string{"--"}, version: []string{"--version"}},
+		{name: "util as dumb-init", program: "bin/util", as: "dumb-init", args: []string{"--"}, version: []string{"--version"}},
+		{name: "util as catatonit", program: "bin/util", as: "catatonit", args: []string{"--"}, version: []string{"--version"}},
 		{name: "tini", program: "tini", args: []string{"--"}, version: []string{"--version"}},
 		{name: "tini-static", program: "tini-static", args: []string{"--"}, version: []string{"--version"}},
 		{name: "dumb-init", program: "dumb-init", args: []string{"--"}, version: []string{"--version"}},

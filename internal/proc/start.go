@@ -17,6 +17,7 @@ const (
 	TerminalOwner              // leads a session of its own, whose controlling terminal is Start.Terminal
 	Background                 // leads a process group of its own in the caller's session
 	Foreground                 // the same, and that group is the foreground group of Start.Terminal
+	SameGroup                  // stays in the caller's process group and session
 )
 
 // Start describes a command to start, and takes down how that went.

@@ -22,6 +22,7 @@ const (
 	TSTP  Signal = 20
 	TTIN  Signal = 21
 	TTOU  Signal = 22
+	WINCH Signal = 28
 	RTMin Signal = 34 // as glibc and the shells count: the kernel's 32 and 33 serve threading libraries
 	Max   Signal = 64
 )

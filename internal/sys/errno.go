@@ -22,6 +22,8 @@ func ErrnoText(e Errno) string {
 		return "cannot allocate memory"
 	case unix.EACCES:
 		return "permission denied"
+	case unix.ENOTTY:
+		return "inappropriate ioctl for device"
 	case unix.ENOTDIR:
 		return "not a directory"
 	case unix.EISDIR:

@@ -124,6 +124,13 @@ func Prctl(option int, arg uintptr) Errno {
 	return errno(Call(unix.SYS_PRCTL, uintptr(option), arg, 0, 0, 0, 0))
 }
 
+// IsSubreaper is prctl(2) with PR_GET_CHILD_SUBREAPER: is the caller a subreaper?
+func IsSubreaper() bool {
+	var is int32
+	Call(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0, 0)
+	return is != 0
+}
+
 // Open is openat(2) for a path that ends with a NUL byte.
 func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
 	at := unix.AT_FDCWD
@@ -159,6 +166,11 @@ func Read(fd int, p []byte) (int, Errno) {
 // Write is write(2).
 func Write(fd int, p []byte) (int, Errno) {
 	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+}
+
+// WriteString is write(2) for a string.
+func WriteString(fd int, text string) (int, Errno) {
+	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text)), 0, 0, 0))
 }
 
 // Send is sendto(2) on a connected socket.

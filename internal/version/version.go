@@ -12,6 +12,12 @@ var (
 	commit = "unknown"
 )
 
+// Number is the version.
+func Number() string { return number }
+
+// Commit is the commit that the program was built from, or "unknown".
+func Commit() string { return commit }
+
 // Text is what --version prints. early tells whether the program entered through the early entry.
 func Text(early bool) string {
 	linked := "with the early entry"

@@ -80,6 +80,12 @@ func commOf(stat []byte) string {
 //
 //go:noinline
 func (s *supervisor) sayEnded(code uint8) {
+	if s.speaks() {
+		s.sayEndedAs(code)
+		if s.TerminationLog == "" {
+			return
+		}
+	}
 	a := &s.account
 	ran := sys.ClockGettime(unix.CLOCK_MONOTONIC) - a.start
 	user, system := a.usage.Utime.Nano(), a.usage.Stime.Nano()

@@ -24,10 +24,13 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*int)(stack)
 	argv := (**byte)(unsafe.Add(stack, word))
-	if first := nameEnd(unsafe.Slice(argv, argc)); first != 0 {
+	words := unsafe.Slice(argv, argc)
+	if as, first := nameEnd(words); first != 0 {
 		envp := (**byte)(unsafe.Add(stack, (argc+2)*int(word)))
+		env := sys.Vector(envp)
 		var s supervisor
-		if p := Parse(&s.Options, unsafe.Slice(argv, argc)[first:], sys.Vector(envp)); p.Reason == None {
+		p := s.read(as, words[first-1:], env)
+		if p.Reason == None {
 			s.argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (first+s.Command)*int(word)))
 			s.envp = envp
 			s.mask = mask
@@ -37,19 +40,46 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	proc.Inherited.Note(mask)
 }
 
-// nameEnd returns how many words of argv name init: 1 for "init", 2 for "util init", 0 if they name something else.
-func nameEnd(argv []*byte) int {
+// read reads a command line, whose first word is the name, into s.Options. Where it is that of another init, help and
+// complaints are its own, and end the process.
+func (s *supervisor) read(as Personality, words, env []*byte) (p Problem) {
+	called := ""
+	if as == Util {
+		p = Parse(&s.Options, words[1:], env)
+	} else {
+		called = sys.String(words[0])
+		if p = s.ParseEnv(env); p.Reason == None {
+			s.As, p.Reason = as, Impersonates
+		}
+	}
+	if p.Reason == Impersonates {
+		begin := s.Command
+		s.impersonate(called, words[1+begin:], env)
+		s.Command += begin
+		p.Reason = None
+	}
+	return p
+}
+
+// nameEnd returns whose command line argv is, and how many of its words say so: 1 for "init" or "tini", 2 for "util init"
+// or "util tini", 0 if they name something else.
+func nameEnd(argv []*byte) (as Personality, words int) {
 	if len(argv) == 0 {
-		return 0
+		return Util, 0
 	}
 	name := base(sys.String(argv[0]))
+	words = 1
+	if hasPrefix(name, multicall) && len(argv) > 1 {
+		name = sys.String(argv[1])
+		words = 2
+	}
 	if name == Name {
-		return 1
+		return Util, words
 	}
-	if hasPrefix(name, multicall) && len(argv) > 1 && sys.String(argv[1]) == Name {
-		return 2
+	if as = PersonalityOf(name); as != Util {
+		return as, words
 	}
-	return 0
+	return Util, 0
 }
 
 // base is the part of path behind its last slash.

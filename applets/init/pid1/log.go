@@ -13,9 +13,10 @@ import (
 // logger writes lines to stderr without ever blocking and without changing how the command sees stderr, which is the
 // command's too: whoever sets O_NONBLOCK on a file sets it for all that share it.
 type logger struct {
-	how  how
-	fd   int
-	lost int // lines dropped since the last one that was written
+	how    how
+	stdout bool // to stdout instead
+	fd     int
+	lost   int // lines dropped since the last one that was written
 }
 
 // how a line gets to its file.
@@ -32,7 +33,11 @@ const (
 // init alone. A regular file must not be: an own description would have an own offset.
 func (l *logger) open() {
 	l.fd, l.how = 2, plain
-	mode, e := sys.Fstat(2)
+	path := unsafe.StringData("/proc/self/fd/2\x00")
+	if l.stdout {
+		l.fd, path = 1, unsafe.StringData("/proc/self/fd/1\x00")
+	}
+	mode, e := sys.Fstat(l.fd)
 	if e != 0 {
 		return
 	}
@@ -40,7 +45,7 @@ func (l *logger) open() {
 	case unix.S_IFSOCK:
 		l.how = socket
 	case unix.S_IFIFO, unix.S_IFCHR:
-		fd, e := sys.Open(unsafe.StringData("/proc/self/fd/2\x00"), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		fd, e := sys.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		if e == 0 {
 			l.fd = fd
 		} else { // no /proc, or another user's pipe
@@ -329,6 +334,10 @@ func (s *supervisor) sayStarted() {
 
 //go:noinline
 func (s *supervisor) sayForwarded(arrived, sent sig.Signal, e sys.Errno) {
+	if s.speaks() {
+		s.sayForwardedAs(arrived, sent, e)
+		return
+	}
 	var t line
 	t.begin(s)
 	if e == 0 {
@@ -361,6 +370,10 @@ func (s *supervisor) sayForwarded(arrived, sent sig.Signal, e sys.Errno) {
 
 //go:noinline
 func (s *supervisor) sayIgnored(arrived sig.Signal) {
+	if s.speaks() {
+		s.sayIgnoredAs(arrived)
+		return
+	}
 	var t line
 	t.begin(s)
 	t.str("dropped ")
@@ -372,6 +385,10 @@ func (s *supervisor) sayIgnored(arrived sig.Signal) {
 
 //go:noinline
 func (s *supervisor) sayReaped(child proc.Child) {
+	if s.speaks() {
+		s.sayReapedAs(child)
+		return
+	}
 	var t line
 	t.begin(s)
 	t.str("reaped orphan ")

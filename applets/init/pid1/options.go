@@ -7,6 +7,8 @@ const EnvPrefix = "UTIL_INIT_"
 
 // Options is what a command line and an environment ask of init. The zero value is the default.
 type Options struct {
+	habits
+
 	Single         bool                   // signals go to the command alone, not to its group
 	WarnReaped     bool                   // a line for each orphan reaped
 	Verbose        uint8                  // 1: what happens to the command; 2: orphans and terminals as well
@@ -104,6 +106,7 @@ const (
 	LogFormatOf
 	TerminationLog
 	Pause
+	Compat
 	Help
 	Version
 )
@@ -143,6 +146,7 @@ var Table = [...]Option{
 	{TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH", "write that last line to PATH as well, such as /dev/termination-log"},
 	{Verbose, 'v', "verbose", MayArg, "VERBOSE", "", "say on stderr what happens; twice: orphans and terminals as well"},
 	{WarnReaped, 'w', "warn-reaped", MayArg, "WARN_REAPED", "", "say on stderr which orphans were reaped"},
+	{Compat, 0, "compat", MustArg, "COMPAT", "NAME", "be another init: what follows is a command line of dumb-init, tini, docker-init, catatonit or podman-init"},
 	{Help, 'h', "help", NoArg, "", "", "show this help"},
 	{Version, 0, "version", NoArg, "", "", "show the version"},
 }

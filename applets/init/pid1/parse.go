@@ -9,7 +9,7 @@ import (
 // Reason says why a command line is not a plain run of a command.
 type Reason uint8
 
-// The reasons. Those behind WantsVersion are usage errors.
+// The reasons. Those behind WantsVersion, but Impersonates, are usage errors.
 const (
 	None            Reason = iota // it is a plain run
 	WantsHelp                     // --help
@@ -28,6 +28,10 @@ const (
 	BadScope                      // Problem.Bad is neither group nor container
 	BadLogFormat                  // Problem.Bad is neither text nor json
 	UnwantedCommand               // a command together with --pause; Problem.Value is it
+	Impersonates                  // no error: Options.As says whose command line begins at Options.Command
+	Ambiguous                     // Problem.Option stands for several options
+	UnknownInit                   // Problem.Bad is no init that init can be
+	NotFirst                      // the option stands behind others
 )
 
 // Problem is what [Parse] found instead of a plain run. Its strings lie within argv and envp, or are static.
@@ -42,11 +46,14 @@ type Problem struct {
 // Parse reads the arguments behind init's own name, and the variables of init in envp, into o. A flag beats its
 // variable; for --rewrite, signal by signal. Options end at the first argument that is not one, or at "--".
 func Parse(o *Options, argv, envp []*byte) (p Problem) {
-	if p = o.parseEnv(envp); p.Reason != None {
+	if p = o.ParseEnv(envp); p.Reason != None {
 		return p
 	}
+	if o.As != Util && !(len(argv) > 0 && isCompat(sys.String(argv[0]))) {
+		return Problem{Reason: Impersonates}
+	}
 	g := getopt{argv: argv, table: Table[:]}
-	verbose := false
+	verbose, first := false, true
 	for {
 		opt, value := g.next(&p)
 		if p.Reason != None {
@@ -63,23 +70,37 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 			p.Option, p.Short, p.Value = g.name, g.letter, value
 			return p
 		}
+		if opt.ID == Compat {
+			if first {
+				o.Command = g.first
+				return Problem{Reason: Impersonates}
+			}
+			return Problem{Reason: NotFirst, Option: g.name, Value: value}
+		}
+		first = false
 	}
 	if o.Pause {
-		if g.i < len(argv) {
-			return Problem{Reason: UnwantedCommand, Value: sys.String(argv[g.i])}
+		if g.first < len(argv) {
+			return Problem{Reason: UnwantedCommand, Value: sys.String(argv[g.first])}
 		}
 		return p
 	}
-	if g.i == len(argv) {
+	if g.first == len(argv) {
 		return Problem{Reason: NoCommand}
 	}
-	o.Command = g.i
+	o.Command = g.first
 	return p
 }
 
-// parseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID. Where one of these two is
+// isCompat reports whether an argument is --compat, which beats its variable.
+func isCompat(arg string) bool {
+	name, _, _ := cut(arg, '=')
+	return name == "--compat"
+}
+
+// ParseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID. Where one of these two is
 // there twice, the first counts, as for getenv(3).
-func (o *Options) parseEnv(envp []*byte) (p Problem) {
+func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 	o.path, o.listenPid = -1, -1
 	for i, entry := range envp {
 		// Most entries are told apart by their first letters. The short prefixes, up to eight letters, are compared in
@@ -183,6 +204,11 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 		}
 	case TerminationLog:
 		o.TerminationLog = value
+	case Compat:
+		o.As = PersonalityOf(value)
+		if o.As == Util {
+			return UnknownInit, value
+		}
 	case Help:
 		return WantsHelp, ""
 	case Version:

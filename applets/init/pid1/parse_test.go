@@ -45,8 +45,12 @@ func reference(args, env []string) (Options, Problem) {
 		}
 	}
 
+	if name, _, _ := strings.Cut(strings.Join(args[:min(1, len(args))], ""), "="); o.As != Util && name != "--compat" {
+		return o, Problem{Reason: Impersonates}
+	}
+
 	rest := args
-	counted := false
+	counted, first := false, true
 	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") && rest[0] != "-" {
 		arg := rest[0]
 		rest = rest[1:]
@@ -98,6 +102,15 @@ func reference(args, env []string) (Options, Problem) {
 				p.Value = opt.value
 				return o, p
 			}
+			switch {
+			case opt.long == "compat" && first:
+				o.Command = len(args) - len(rest)
+				return o, Problem{Reason: Impersonates}
+			case opt.long == "compat":
+				p.Reason, p.Value = NotFirst, opt.value
+				return o, p
+			}
+			first = false
 		}
 	}
 	switch {
@@ -115,13 +128,13 @@ func reference(args, env []string) (Options, Problem) {
 var (
 	longs = []string{
 		"single-child", "rewrite", "parent-death", "grace", "stop-signal", "scope", "exit-code", "pause", "log-format", "termination-log",
-		"verbose", "warn-reaped", "help", "version",
+		"verbose", "warn-reaped", "compat", "help", "version",
 	}
 	longByLetter = map[byte]string{
 		'c': "single-child", 'r': "rewrite", 'p': "parent-death", 'g': "grace", 'e': "exit-code", 'v': "verbose", 'w': "warn-reaped", 'h': "help",
 	}
 	takesValue = map[string]bool{
-		"rewrite": true, "parent-death": true, "grace": true, "stop-signal": true, "scope": true, "exit-code": true, "log-format": true, "termination-log": true,
+		"rewrite": true, "parent-death": true, "grace": true, "stop-signal": true, "scope": true, "exit-code": true, "log-format": true, "termination-log": true, "compat": true,
 	}
 	takesNone      = map[string]bool{"help": true, "version": true}
 	longByVariable = map[string]string{
@@ -137,6 +150,7 @@ var (
 		"UTIL_INIT_PAUSE":           "pause",
 		"UTIL_INIT_LOG_FORMAT":      "log-format",
 		"UTIL_INIT_TERMINATION_LOG": "termination-log",
+		"UTIL_INIT_COMPAT":          "compat",
 	}
 	oneDigit    = regexp.MustCompile(`^[0-9]$`)
 	threeDigits = regexp.MustCompile(`^[0-9]{1,3}$`)
@@ -251,6 +265,14 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 			}
 			o.Rewrite[f] = Rewriting(t)
 		}
+	case "compat":
+		as, ok := map[string]Personality{
+			"dumb-init": DumbInit, "tini": Tini, "tini-static": Tini, "docker-init": Tini, "catatonit": Catatonit, "podman-init": Catatonit,
+		}[value]
+		o.As = as
+		if !ok {
+			return UnknownInit, value
+		}
 	case "help":
 		return WantsHelp, ""
 	case "version":
@@ -340,7 +362,7 @@ func compare(t *testing.T, args, env []string) Problem {
 	if p != wantProblem {
 		t.Fatalf("args %q, env %q:\n got %+v\nwant %+v", args, env, p, wantProblem)
 	}
-	if p.Reason == None && got != want {
+	if (p.Reason == None || p.Reason == Impersonates) && got != want {
 		t.Fatalf("args %q, env %q:\n got %+v\nwant %+v", args, env, got, want)
 	}
 	return p
@@ -504,7 +526,10 @@ func TestParse(t *testing.T) {
 		args, env := g.args(), g.env()
 		seen[compare(t, args, env).Reason]++
 	}
-	for r := None; r <= UnwantedCommand; r++ {
+	for r := None; r <= NotFirst; r++ {
+		if r == Ambiguous {
+			continue // init's own options cannot be abbreviated
+		}
 		if seen[r] < lines/2000 {
 			t.Errorf("reason %d came up %d times only: the generator is not worth much", r, seen[r])
 		}
@@ -537,7 +562,11 @@ func (g generator) args() (args []string) {
 
 // option makes one option or a bundle.
 func (g generator) option() []string {
-	switch g.IntN(18) {
+	switch g.IntN(19) {
+	case 18:
+		if g.sometimes(3) {
+			return []string{g.oneOf("--compat", "--compat="+g.mangle(g.oneOf(Aliases[:]...))), g.mangle(g.oneOf(Aliases[:]...))}
+		}
 	case 12, 13:
 		return []string{g.oneOf("-e", "-ve", "--exit-code"), g.exitCodes()}
 	case 14:
@@ -621,7 +650,11 @@ func (g generator) signal() string {
 
 func (g generator) env() (env []string) {
 	for !g.sometimes(3) {
-		switch g.IntN(8) {
+		switch g.IntN(9) {
+		case 8:
+			if g.sometimes(3) {
+				env = append(env, "UTIL_INIT_COMPAT="+g.mangle(g.oneOf(Aliases[:]...)))
+			}
 		case 0:
 			env = append(env, g.oneOf("PATH=", "LISTEN_PID=", "PATH", "LISTEN_PIDS=", "PA=", "")+g.oneOf("/bin:/usr/bin", "77", ""))
 		case 1:

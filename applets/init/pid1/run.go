@@ -16,6 +16,10 @@ func (s *supervisor) run() {
 	// From here on the command is running: if init ends, the kernel ends every process of the container. Nothing below
 	// may end init but the command's own end.
 	s.letGo()
+	if s.speaks() {
+		s.introduce(termErr)
+		s.loop()
+	}
 	if termErr != 0 {
 		s.sayNoTerminal(termErr)
 	}
@@ -31,7 +35,7 @@ func (s *supervisor) start() (termErr sys.Errno) {
 	s.console, s.wait.command = -1, -1
 	s.self = sys.Getpid()
 	s.noStop = s.self == 1
-	if s.self != 1 {
+	if s.self != 1 && !s.noReaper {
 		sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1) // never fails since Linux 3.4
 	}
 	if s.ParentDeath != 0 {
@@ -95,6 +99,9 @@ func (s *supervisor) searchPath() string {
 
 // endUnstarted says why the command could not be executed and ends init.
 func (s *supervisor) endUnstarted(cmd *proc.Start) {
+	if s.As != Util {
+		s.endUnstartedAs(cmd)
+	}
 	s.sayCannotExec(cmd)
 	s.takeBack()
 	status := uint8(proc.ExitNotFound)
@@ -109,25 +116,29 @@ func (s *supervisor) endUnstarted(cmd *proc.Start) {
 func (s *supervisor) letGo() {
 	root := [2]byte{'/'}
 	sys.Chdir(&root[0])
+	first, last := uint(0), uint(1)
 	if s.console >= 0 {
 		sys.Dup3(s.console, 0, 0)
 		s.console = 0
-		sys.Close(1)
-	} else {
-		sys.CloseRange(0, 1)
+		first = 1
+	}
+	if s.keepsStdout() {
+		last = 0
+	}
+	if first <= last {
+		sys.CloseRange(first, last)
 	}
 	if e := sys.CloseRange(3, ^uint(0)>>32); e != 0 { // before Linux 5.9, or a seccomp filter that does not know it
-		closeEach(s.console >= 0)
+		closeEach(first, last)
 	}
 }
 
 // closeEach does what letGo wants of close_range(2), file by file.
 //
 //go:noinline
-func closeEach(keepStdin bool) {
-	if !keepStdin {
-		sys.Close(0)
-		sys.Close(1)
+func closeEach(first, last uint) {
+	for fd := first; fd <= last; fd++ {
+		sys.Close(int(fd))
 	}
 	dir, e := sys.Open(unsafe.StringData("/proc/self/fd\x00"), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if e != 0 {
@@ -154,6 +165,9 @@ func (s *supervisor) loop() {
 		if !ok {
 			continue
 		}
+		if s.As != Util && ev.Kind == Arrived {
+			s.arrives(&ev, &info)
+		}
 		if ev.Kind == Arrived && ev.Signal == sig.CHLD {
 			s.children(&info)
 			// One that a process sent is forwarded like any signal.
@@ -161,6 +175,9 @@ func (s *supervisor) loop() {
 		}
 		if ok {
 			s.handle(ev)
+		}
+		if s.As != Util && s.Verbose > 0 && s.speaks() {
+			s.sayIdleAs()
 		}
 		if s.phase >= leaving && s.alone() {
 			s.handle(Event{Kind: Alone})

@@ -95,7 +95,7 @@ func (s *supervisor) sweep() {
 
 // sweepGroup is sweep for the command's group.
 func (s *supervisor) sweepGroup() {
-	s.signalGroup(sig.TERM)
+	s.signalGroup(s.lastSignal())
 	s.signalGroup(sig.CONT) // a stopped process cannot act on it
 }
 

@@ -24,6 +24,7 @@ type supervisor struct {
 	deadline int64       // the end of the grace period, on the monotonic clock in nanoseconds; 0 none
 
 	wait    waiter
+	guise   guise
 	log     logger
 	account account
 }
@@ -46,6 +47,7 @@ const (
 	Stopped             // the command has been stopped, by Signal
 	Ended               // the command has ended
 	Expired             // the deadline has passed
+	Typed               // a signal that the terminal sent to init's process group, with the command in it
 	Alone               // the command has ended, and no process of the scope is left
 )
 
@@ -86,6 +88,8 @@ func (s *supervisor) step(ev Event) Action {
 		return Action{StopSelf, ev.Signal}
 	case Ended:
 		switch {
+		case s.Grace == 0 && s.noSweep:
+			return Action{Do: End}
 		case s.Grace == 0:
 			return Action{Do: Sweep | End}
 		case s.phase == killing:
@@ -98,6 +102,12 @@ func (s *supervisor) step(ev Event) Action {
 		return Action{Do: Kill}
 	case Alone:
 		return Action{Do: End}
+	case Typed:
+		a := s.arrived(ev.Signal)
+		if s.Rewrite[ev.Signal] == Unchanged {
+			a.Do &^= Forward // the command has it already
+		}
+		return a
 	}
 	return s.arrived(ev.Signal)
 }
@@ -109,6 +119,11 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 			return Action{Do: End}
 		}
 		return Action{Ignore, signal}
+	}
+	if s.As != Util {
+		if a, ok := s.arrivedAs(signal); ok {
+			return a
+		}
 	}
 	a := Action{Forward, signal}
 	rewriting := s.Rewrite[signal]

@@ -17,6 +17,9 @@ import (
 //   - Init is a job in somebody else's session (an interactive shell): the command becomes a process group in that
 //     session, in the foreground if init's group was. Init keeps the terminal open to hand it over again after a stop.
 func (s *supervisor) terminal() (place proc.Place, fd int) {
+	if s.As != Util {
+		return s.terminalAs()
+	}
 	s.console = -1
 	fd = openTerminal()
 	if fd < 0 {
@@ -58,17 +61,22 @@ func openTerminal() int {
 
 // giveUp makes init, a session leader, give up its controlling terminal. The kernel then sends HUP and CONT to the
 // foreground group, to which init belongs (ioctl_tty(2), TIOCNOTTY). They are taken back here, so that they do not
-// reach the command; a HUP or CONT that was pending before stays.
-func giveUp(fd int) {
+// reach the command; a HUP or CONT that was pending before stays. It returns
+// what it took.
+func giveUp(fd int) (taken sig.Set, e sys.Errno) {
 	before := sys.Sigpending()
 	if e := sys.Ioctl(fd, unix.TIOCNOTTY, 0); e != 0 {
-		return
+		return 0, e
 	}
 	ours := (sig.Of(sig.HUP) | sig.Of(sig.CONT)) &^ before
 	var now unix.Timespec
 	var info sys.Siginfo
-	for e := sys.Errno(0); e == 0; {
-		_, e = sys.Sigtimedwait(ours, &info, &now)
+	for {
+		n, e := sys.Sigtimedwait(ours, &info, &now)
+		if e != 0 {
+			return taken, 0
+		}
+		taken |= sig.Of(sig.Signal(n))
 	}
 }
 

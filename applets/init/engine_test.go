@@ -1,0 +1,215 @@
+package initcmd_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"util/internal/test"
+)
+
+// engine is a container engine that injects our init, with one image that holds the probe as /probe.
+type engine struct {
+	t       *testing.T
+	command []string // the client, with what it needs to find its engine
+	env     []string
+}
+
+// run runs the client and returns its status and output.
+func (e *engine) run(args ...string) (status int, stdout, stderr string) {
+	e.t.Helper()
+	return test.Run(e.t, e.cmd(args...))
+}
+
+func (e *engine) cmd(args ...string) *exec.Cmd {
+	cmd := exec.Command(e.command[0], append(e.command[1:], args...)...)
+	cmd.Env = append(os.Environ(), e.env...)
+	return cmd
+}
+
+// must is run for what has to succeed.
+func (e *engine) must(args ...string) string {
+	e.t.Helper()
+	status, stdout, stderr := e.run(args...)
+	if status != 0 {
+		e.t.Fatalf("%v: status %d, %s", args, status, stderr)
+	}
+	return stdout
+}
+
+// imports makes the image.
+func (e *engine) imports() {
+	e.t.Helper()
+	text, err := os.ReadFile(test.Probe(e.t))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	var image bytes.Buffer
+	w := tar.NewWriter(&image)
+	if err := w.WriteHeader(&tar.Header{Name: "probe", Mode: 0o755, Size: int64(len(text))}); err != nil {
+		e.t.Fatal(err)
+	}
+	if _, err := w.Write(text); err != nil {
+		e.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		e.t.Fatal(err)
+	}
+	cmd := e.cmd("import", "-", "probe")
+	cmd.Stdin = &image
+	if status, _, stderr := test.Run(e.t, cmd); status != 0 {
+		test.Missing(e.t, e.command[0], "cannot import an image: "+stderr)
+	}
+}
+
+// engineUtil is util with a commit to show.
+const engineCommit = "0123456789ab"
+
+func engineUtil(t *testing.T) string {
+	return test.Build(t, "util", "-s -w "+test.Early+" -X util/internal/version.commit="+engineCommit, runtime.GOARCH)
+}
+
+// dockerEngine starts a Docker Engine of the test's own, apart from the machine's in all its files.
+func dockerEngine(t *testing.T) *engine {
+	if os.Geteuid() != 0 {
+		test.Missing(t, "root", "only root can start a Docker Engine")
+	}
+	daemon := test.Tool(t, "dockerd")
+	client := test.Tool(t, "docker")
+	dir, err := os.MkdirTemp("", "util-engine-") // short: a socket's path has at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	config := fmt.Sprintf(`{"init-path": %q}`, namesake(t, engineUtil(t), "docker-init"))
+	if err := os.WriteFile(dir+"/daemon.json", []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(daemon, "--config-file", dir+"/daemon.json", "--data-root", dir+"/data", "--exec-root", dir+"/exec",
+		"--pidfile", dir+"/pid", "--host", "unix://"+dir+"/sock", "--bridge", "none", "--iptables=false", "--ip6tables=false",
+		"--ip-forward=false", "--ip-masq=false", "--log-level", "error")
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	// In a network namespace of its own: with --bridge none an engine deletes docker0, the bridge of the machine's engine.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Cloneflags: syscall.CLONE_NEWNET}
+	runtime.LockOSThread() // the death signal is for the end of the thread
+	if err := cmd.Start(); err != nil {
+		test.Missing(t, "dockerd", err.Error())
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stopped := false
+	t.Cleanup(func() {
+		if !stopped {
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			<-ended
+		}
+		runtime.UnlockOSThread()
+	})
+	e := &engine{t: t, command: []string{client, "--host", "unix://" + dir + "/sock"}}
+	for end := time.Now().Add(3 * test.Deadline); e.cmd("version").Run() != nil; time.Sleep(50 * time.Millisecond) {
+		select {
+		case <-ended:
+			stopped = true
+			test.Missing(t, "dockerd", "does not start: "+log.String())
+		default:
+		}
+		if time.Now().After(end) {
+			test.Missing(t, "dockerd", "does not answer: "+log.String())
+		}
+	}
+	e.imports()
+	return e
+}
+
+// podmanEngine is Podman with storage of the test's own.
+func podmanEngine(t *testing.T) *engine {
+	if os.Geteuid() != 0 {
+		test.Missing(t, "root", "the test's Podman runs as root")
+	}
+	client := test.Tool(t, "podman")
+	test.Tool(t, "runc")
+	dir, err := os.MkdirTemp("", "util-engine-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	config := fmt.Sprintf("[containers]\ninit_path = %q\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"+
+		"[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n", namesake(t, engineUtil(t), "podman-init"))
+	if err := os.WriteFile(dir+"/containers.conf", []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{t: t, command: []string{client, "--root", dir + "/data", "--runroot", dir + "/run", "--storage-driver", "vfs"}, env: []string{"CONTAINERS_CONF=" + dir + "/containers.conf"}}
+	t.Cleanup(func() { _ = e.cmd("rm", "--force", "--all").Run() })
+	e.imports()
+	if status, _, stderr := e.run("run", "--rm", "--network", "none", "probe", "/probe"); status != 0 {
+		test.Missing(t, "podman", "cannot run a container: "+stderr)
+	}
+	return e
+}
+
+func TestInjectedByDocker(t *testing.T) {
+	e := dockerEngine(t)
+	if got := e.must("info", "--format", "{{.InitCommit.ID}}"); got != engineCommit {
+		t.Errorf("docker info: init version %q", got)
+	}
+	injected(t, e)
+}
+
+func TestInjectedByPodman(t *testing.T) { injected(t, podmanEngine(t)) }
+
+// injected runs containers whose init the engine injects.
+func injected(t *testing.T, e *engine) {
+	run := []string{"run", "--rm", "--init", "--network", "none"}
+	status, stdout, stderr := e.run(append(run, "probe", "/probe", "state", "exit", "5")...)
+	if status != 5 || stderr != "" {
+		t.Errorf("status %d, stderr %q", status, stderr)
+	}
+	if st := parseState(t, stdout); st["pid"] == 1 || st["ppid"] != 1 || st["pgid"] != st["pid"] {
+		t.Errorf("state %s", stdout)
+	}
+	// A bad variable of init's is said by util, so it is util that runs.
+	status, _, stderr = e.run(append(run, "--env", "UTIL_INIT_GRACE=soon", "probe", "/probe")...)
+	if status != 2 || !strings.HasPrefix(stderr, `util init: UTIL_INIT_GRACE: "soon"`) {
+		t.Errorf("bad variable: status %d, stderr %q", status, stderr)
+	}
+
+	for _, tc := range []struct {
+		name   string
+		how    []string
+		words  []string
+		status string
+		output string
+	}{
+		{"stop", []string{"stop", "--time", "20"}, []string{"say", "ready", "pause"}, "143", "ready"},
+		{"stop, handled", []string{"stop", "--time", "20"}, []string{"catch", "echo", "15", "exit", "6"}, "6", "ready\n15"},
+		{"kill by USR1", []string{"kill", "--signal", "USR1"}, []string{"say", "ready", "pause"}, "138", "ready"},
+		{"kill", []string{"kill"}, []string{"say", "ready", "pause"}, "137", "ready"},
+		{"orphans", []string{"stop", "--time", "20"}, []string{"orphans", "100", "say", "ready", "pause"}, "143", "ready"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := &engine{t, e.command, e.env}
+			id := e.must(append([]string{"run", "--detach", "--init", "--network", "none", "probe", "/probe"}, tc.words...)...)
+			defer func() { _, _, _ = e.run("rm", "--force", id) }()
+			test.Eventually(t, "the command is ready", func() bool { return strings.Contains(e.must("logs", id), "ready") })
+			begin := time.Now()
+			e.must(append(tc.how, id)...)
+			if got := e.must("wait", id); got != tc.status {
+				t.Errorf("status %s, want %s", got, tc.status)
+			}
+			if took := time.Since(begin); took > 15*time.Second {
+				t.Errorf("took %v: the engine had to kill it", took)
+			}
+			if got := e.must("logs", id); got != tc.output {
+				t.Errorf("output %q, want %q", got, tc.output)
+			}
+		})
+	}
+}
