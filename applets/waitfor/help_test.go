@@ -8,9 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"util/applets"
 	"util/internal/test"
@@ -218,10 +216,4 @@ func begun(t testing.TB, p *test.Process) {
 		}
 		return false
 	})
-}
-
-// cpu returns the processor time and the most memory in bytes that a process that has ended took.
-func cpu(cmd *exec.Cmd) (time.Duration, int64) {
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), usage.Maxrss << 10
 }

@@ -66,7 +66,7 @@ type lookup struct {
 // and for a large table of sockets, so that they cost no more than a few.
 const (
 	leastBeat = 10 * time.Millisecond
-	perTarget = 500 * time.Microsecond
+	perTarget = time.Millisecond
 	perSocket = 50 * time.Microsecond // for each socket in the table that the watch reads
 )
 
@@ -76,7 +76,7 @@ func wait(ctx context.Context, o Options) error {
 	if err != nil {
 		return &cli.Exit{Status: proc.ExitFailed, Err: err}
 	}
-	defer w.close()
+	defer w.leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends what the resolver still does
 	stop := context.AfterFunc(ctx, w.wakeUp)
@@ -138,13 +138,12 @@ func newWaiter(o Options) (*waiter, error) {
 	return w, nil
 }
 
-func (w *waiter) close() {
+// leave closes the connections that are left. The other files stay open until the program ends or executes the command,
+// because a look-up that ends late still writes to one of them.
+func (w *waiter) leave() {
 	for _, p := range w.probes {
-		w.abandon(p)
+		w.end(p)
 	}
-	unix.Close(w.epoll)
-	unix.Close(w.wake)
-	w.watch.close()
 }
 
 // setFirst chooses the first pause by where the target is.
@@ -317,7 +316,7 @@ func (w *waiter) proceed(p *probe, now time.Time) {
 		w.drop(p)
 		w.tell(p, refused, "connection refused", now)
 	case err == nil:
-		w.connected(p, now)
+		w.hold(p, now)
 	default:
 		w.drop(p)
 		v, why := verdictOf(err, p.to)
@@ -325,24 +324,19 @@ func (w *waiter) proceed(p *probe, now time.Time) {
 	}
 }
 
-// connected goes on with a connection that has been made.
-func (w *waiter) connected(p *probe, now time.Time) {
+// hold goes on with a connection that has been made.
+func (w *waiter) hold(p *probe, now time.Time) {
 	if p.to.path == "" {
 		p.linger(false)
 	}
+	p.phase = connected
 	if w.Hold > 0 {
-		p.phase, p.until = holding, now.Add(w.Hold)
+		p.until = now.Add(w.Hold)
 		w.register(p, unix.EPOLLIN|unix.EPOLLRDHUP, now)
 		return
 	}
-	w.leave(p)
+	w.end(p)
 	w.tell(p, accepted, "", now)
-}
-
-// leave closes a connection cleanly.
-func (w *waiter) leave(p *probe) {
-	p.leave()
-	w.drop(p)
 }
 
 // register asks for events of a probe.
@@ -379,7 +373,7 @@ func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
 func (w *waiter) conclude(t *target, now time.Time) {
 	for _, p := range w.probes {
 		if p.target == t { // no longer needed
-			w.abandon(p)
+			w.end(p)
 		}
 	}
 	before := t.why
@@ -409,16 +403,16 @@ func (w *waiter) expire(now time.Time) {
 			} else {
 				w.tell(p, unclear, fmt.Sprintf("no answer within %v", w.Connect), now)
 			}
-		case holding:
-			w.leave(p)
+		case connected:
+			w.end(p)
 			w.tell(p, accepted, "", now)
 		}
 	}
 }
 
-// abandon closes a probe whose result is no longer needed.
-func (w *waiter) abandon(p *probe) {
-	if p.phase == holding {
+// end closes a probe from which nothing more is needed.
+func (w *waiter) end(p *probe) {
+	if p.phase == connected {
 		p.leave()
 	}
 	w.drop(p)
@@ -491,7 +485,7 @@ func (w *waiter) poll(until time.Time) error {
 		switch p.phase {
 		case connecting:
 			w.proceed(p, now)
-		case holding:
+		case connected:
 			if !p.drain() {
 				p.linger(true)
 				w.drop(p)

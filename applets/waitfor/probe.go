@@ -13,7 +13,7 @@ type phase uint8
 
 const (
 	connecting phase = iota
-	holding          // connected; it must stay so for a while
+	connected        // it may have to stay so for a while
 )
 
 // probe is one connection. Its rules keep it from harming the port:

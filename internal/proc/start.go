@@ -86,6 +86,7 @@ func child(s *Start, scratch unsafe.Pointer) {
 	if s.Listen != nil {
 		*s.Listen = (*byte)(scratch)
 		scratch = unsafe.Add(scratch, putListenPid(scratch, sys.Getpid()))
+		remove(s.Envp, listenPidfdid)
 	}
 	if s.Chld.Handler != sys.SigDfl {
 		sys.RtSigaction(sig.CHLD, s.Chld, nil)
@@ -184,6 +185,31 @@ const (
 	listenPid     = "LISTEN_PID="
 	listenPidSize = len(listenPid) + 10 + 1 // with the longest pid and the NUL
 )
+
+// listenPidfdid names the same process as LISTEN_PID, by the inode of its pidfd (systemd 258). Who sees one that is not its
+// own takes no sockets; who sees none looks at LISTEN_PID alone.
+const listenPidfdid = "LISTEN_PIDFDID="
+
+// remove removes the entries that begin with prefix from an environment.
+func remove(envp **byte, prefix string) {
+	to := envp
+	for from := envp; ; from = next(from) {
+		entry := *from
+		if entry != nil {
+			if text := sys.String(entry); len(text) >= len(prefix) && text[:len(prefix)] == prefix {
+				continue
+			}
+		}
+		*to = entry
+		if entry == nil {
+			return
+		}
+		to = next(to)
+	}
+}
+
+// next returns the address behind p.
+func next(p **byte) **byte { return (**byte)(unsafe.Add(unsafe.Pointer(p), unsafe.Sizeof(p))) }
 
 // putListenPid writes the C string LISTEN_PID=pid to p and returns its size.
 func putListenPid(p unsafe.Pointer, pid int32) int {
