@@ -112,11 +112,11 @@ func newRoot() *cobra.Command {
 		Args: cobra.ArbitraryArgs,
 	})
 	f := cmd.Flags()
-	f.BoolVar(&list, "list", false, "print the names of the applets, then the aliases, each with a tab and its applet")
+	f.BoolVar(&list, "list", false, "print the names of the applets")
 	f.BoolVar(&install, "install", false, "link the applets into the directory that follows, or beside util")
 	f.BoolVarP(&in.symbolic, "symbolic", "s", false, "with --install: symbolic links, not hard links")
 	f.BoolVar(&in.force, "force", false, "with --install: replace files that exist")
-	f.BoolVar(&in.compat, "compat", false, "with --install: link the aliases as well")
+	f.BoolVar(&in.compat, "compat", false, "with --list and --install: the names of other inits as well")
 	f.BoolVar(&showVersion, "version", false, "show the version")
 	f.BoolP("help", "h", false, "show this help")
 	f.SetInterspersed(true)
@@ -131,16 +131,13 @@ func newRoot() *cobra.Command {
 			return in.run()
 		case install:
 			return cli.Usagef("argument %q: --install takes one directory", args[1])
-		case in.symbolic || in.force || in.compat:
-			return cli.Usagef("options --symbolic, --force and --compat: only together with --install")
+		case in.symbolic || in.force || in.compat && !list:
+			return cli.Usagef("options --symbolic, --force and --compat: only together with --install (--compat also with --list)")
 		case len(args) > 0:
 			return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], names()))}
 		case list:
-			for _, name := range names() {
+			for _, name := range in.names() {
 				fmt.Fprintln(out, name)
-			}
-			for _, alias := range pid1.Aliases {
-				fmt.Fprintf(out, "%s\t%s\n", alias, pid1.Name)
 			}
 		case showVersion:
 			fmt.Fprint(out, version.Text(initcmd.LinkedEarly()))
@@ -163,7 +160,7 @@ func names() []string {
 // help writes the list of applets and util's own options.
 func help(w io.Writer, c *cobra.Command) {
 	fmt.Fprint(w, `Usage: util APPLET [argument…]
-       util --list | --version | --install [-s] [--force] [--compat] [DIR]
+       util --list [--compat] | --version | --install [-s] [--force] [--compat] [DIR]
        util completion bash|zsh|fish
 
 A container init and entrypoint toolkit in one binary. An applet is also chosen by the name under which

@@ -22,7 +22,7 @@ type installation struct {
 	compat   bool // the aliases as well
 }
 
-// run makes a link to util for each applet, and for the aliases if wanted. It looks first and changes nothing if a file is in the way. A link that is
+// run makes a link to util for each applet. It looks first and changes nothing if a file is in the way. A link that is
 // already there and right stays, so that it can be run again.
 func (in *installation) run() error {
 	self, err := os.Executable()
@@ -34,11 +34,7 @@ func (in *installation) run() error {
 		dir = filepath.Dir(self)
 	}
 	var todo []string
-	all := names()
-	if in.compat {
-		all = append(all, pid1.Aliases[:]...)
-	}
-	for _, name := range all {
+	for _, name := range in.names() {
 		path := filepath.Join(dir, name)
 		switch there, err := in.isInstalled(self, path); {
 		case there:
@@ -60,6 +56,15 @@ func (in *installation) run() error {
 		}
 	}
 	return nil
+}
+
+// names returns what is linked: the applets, and the names under which init is another init if they are wanted.
+func (in *installation) names() []string {
+	all := names()
+	if in.compat {
+		all = append(all, pid1.Aliases[:]...)
+	}
+	return all
 }
 
 // isInstalled reports whether path is the link that would be made. The error is that of looking: fs.ErrNotExist if
