@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	initcmd "util/applets/init"
+	sendsig "util/applets/signal"
 	"util/internal/cli"
 	"util/internal/proc"
 
@@ -25,6 +26,7 @@ type Applet struct {
 // table is the one place that lists the applets.
 var table = []Applet{
 	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New},
+	{"sendsig", "send a signal to processes and wait for their end", sendsig.New},
 }
 
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the
