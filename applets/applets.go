@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	initcmd "util/applets/init"
+	"util/applets/reap"
 	sendsig "util/applets/signal"
 	"util/internal/cli"
 	"util/internal/proc"
@@ -27,6 +28,7 @@ type Applet struct {
 var table = []Applet{
 	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New},
 	{"sendsig", "send a signal to processes and wait for their end", sendsig.New},
+	{"reap-once", "reap dead children, then run a command; or list the zombies", reap.New},
 }
 
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"util/internal/cli"
-	"util/internal/procfs"
 	"util/internal/sig"
 )
 
@@ -33,13 +31,13 @@ func (r *reporter) sayMember(event string, s sig.Signal, m *member) {
 	case r.o.JSON:
 		cli.JSON(r.out, "event", event, "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name, "signal", s.Name())
 	case r.o.DryRun:
-		what := title(&m.stat)
+		what := m.stat.Title()
 		if inode := m.Inode(); inode != 0 {
 			what = strings.Replace(what, fmt.Sprint(m.PID), Target{m.PID, inode}.String(), 1)
 		}
 		fmt.Fprintf(r.out, "%s %s to %s\n", event, s.Name(), what)
 	default:
-		r.say(event, s, title(&m.stat))
+		r.say(event, s, m.stat.Title())
 	}
 }
 
@@ -71,7 +69,7 @@ func (r *reporter) reportLeft(left []*member) {
 	var names []string
 	for i, m := range left {
 		if i < shown {
-			names = append(names, title(&m.stat))
+			names = append(names, m.stat.Title())
 		}
 		if r.o.JSON {
 			cli.JSON(r.out, "event", "left", "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name)
@@ -83,18 +81,4 @@ func (r *reporter) reportLeft(left []*member) {
 	if len(left) > 0 {
 		fmt.Fprintf(r.errOut, "util sendsig: still there after %v: %s\n", r.o.WaitLimit, strings.Join(names, ", "))
 	}
-}
-
-// title is what a process is called in a line: its number and name. A name can hold any byte; what would disturb a
-// terminal becomes "?".
-func title(st *procfs.Stat) string {
-	if st.Name == "" {
-		return fmt.Sprint(st.PID)
-	}
-	return fmt.Sprintf("%d (%s)", st.PID, strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, st.Name))
 }

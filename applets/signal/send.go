@@ -315,7 +315,7 @@ func (s *sender) search(belongs func(*procfs.Stat) bool) (batch []*member) {
 		switch {
 		case errors.Is(err, procfs.ErrGone), errors.Is(err, pidfd.ErrThread): // it has ended since
 		case err != nil:
-			s.fail(title(&st), err)
+			s.fail(st.Title(), err)
 		case m != nil:
 			batch = append(batch, m)
 		}
@@ -382,7 +382,7 @@ func (s *sender) skips(m *member) bool {
 		return false
 	}
 	s.skipped++
-	s.say("skipped", s.Signal, title(&m.stat))
+	s.say("skipped", s.Signal, m.stat.Title())
 	return true
 }
 
@@ -429,7 +429,7 @@ func (s *sender) sendTo(m *member) {
 		}
 		fallthrough
 	default:
-		s.fail(title(&m.stat), err)
+		s.fail(m.stat.Title(), err)
 	}
 }
 

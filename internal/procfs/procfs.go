@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"util/internal/sig"
 
@@ -100,6 +101,23 @@ type Stat struct {
 	Kernel  bool   // a kernel thread
 	Threads int    // of a zombie: 1, or more if only its first thread has ended
 	Start   uint64 // when it started, in ticks since the system started
+}
+
+// Title is what a process is called in a message: its number and name.
+func (s *Stat) Title() string { return Title(s.PID, s.Name) }
+
+// Title is [Stat.Title] for a number and a name, which may be empty. A name can hold any byte; what would disturb a
+// terminal becomes "?".
+func Title(pid int, name string) string {
+	if name == "" {
+		return strconv.Itoa(pid)
+	}
+	return fmt.Sprintf("%d (%s)", pid, strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, name))
 }
 
 // TicksPerSecond is the unit of [Stat.Start]: USER_HZ, 100 on every architecture that this program is for.
