@@ -61,6 +61,9 @@ func Build(t testing.TB, pkg, ldflags, arch string) string {
 	if path, ok := built[key]; ok {
 		return path
 	}
+	if path := builtOutside(key); path != "" {
+		return path
+	}
 	if buildDir == "" {
 		dir, err := os.MkdirTemp("", "util-test-")
 		if err != nil {
@@ -87,8 +90,9 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that cleans up.
+// Main is a TestMain that cleans up, and that [Inside] needs.
 func Main(m *testing.M) {
+	enter()
 	status := m.Run()
 	Clean()
 	os.Exit(status)
@@ -189,6 +193,9 @@ func (p *Process) Expect(want string) {
 	for p.Line() != want {
 	}
 }
+
+// Lines is where the lines of stdout arrive, for a test that does other things meanwhile. It is closed at their end.
+func (p *Process) Lines() <-chan string { return p.lines }
 
 // Rest returns the lines that come until the output ends.
 func (p *Process) Rest() []string {
