@@ -32,6 +32,9 @@ func entry(stack unsafe.Pointer) {
 		zombies(n, len(argv) > 3)
 	case "storm":
 		storm(n)
+	case "nap":
+		rest(unix.Timespec{Nsec: int64(n) * 1e6})
+		sys.Exit(0)
 	}
 	sys.Exit(2)
 }
@@ -92,8 +95,7 @@ func storm(n int) {
 			}
 		}
 		if joined.Load() >= int32(n) {
-			rest := unix.Timespec{Sec: 1}
-			sys.Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&rest)), 0, 0, 0, 0, 0)
+			rest(unix.Timespec{Sec: 1})
 		}
 	}
 }
@@ -111,6 +113,10 @@ func pause() {
 	for {
 		sys.Call(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
 	}
+}
+
+func rest(t unix.Timespec) {
+	sys.Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0, 0, 0, 0)
 }
 
 func ready() {
