@@ -24,7 +24,8 @@ const patience = 500 * time.Millisecond
 // family is a parent and its zombies.
 type family struct {
 	parent  procfs.Stat // PID 0: outside this PID namespace
-	status  procfs.Status
+	catches bool        // the parent catches SIGCHLD
+	blocks  bool        // the parent blocks SIGCHLD, or waits for signals
 	zombies []procfs.Stat
 }
 
@@ -56,14 +57,14 @@ func (r *reaper) audit() error {
 // zombies returns the zombies of other processes by parent, and the processes that look like zombies because their
 // first thread has ended, while others run.
 func (r *reaper) zombies() (families []family, leaderless []procfs.Stat, err error) {
-	pids, err := r.fs.PIDs()
+	all, err := r.fs.All()
 	if err != nil {
 		return nil, nil, err
 	}
 	var dead []procfs.Stat
-	for _, pid := range pids {
-		switch st, err := r.fs.Stat(pid); {
-		case err != nil || st.State != 'Z' || st.Parent == unix.Getpid():
+	for _, st := range all {
+		switch {
+		case st.State != 'Z' || st.Parent == unix.Getpid():
 		case st.Zombie():
 			dead = append(dead, st)
 		default:
@@ -72,19 +73,22 @@ func (r *reaper) zombies() (families []family, leaderless []procfs.Stat, err err
 	}
 	if len(dead) > 0 {
 		time.Sleep(settle)
-		dead = slices.DeleteFunc(dead, func(st procfs.Stat) bool { return !r.still(&st) })
+		dead = r.stillDead(dead)
 	}
 	return r.byParent(dead), leaderless, nil
 }
 
-// still reports whether a zombie has not been reaped. Its parent may have ended since; then PID 1 has it.
-func (r *reaper) still(st *procfs.Stat) bool {
-	now, err := r.fs.Stat(st.PID)
-	if err != nil || !now.Same(st) || !now.Zombie() {
-		return false
+// stillDead returns the zombies that have not been reaped, as they are now: the parent of one may have ended.
+func (r *reaper) stillDead(dead []procfs.Stat) []procfs.Stat {
+	pids := make([]int, len(dead))
+	start := make(map[int]uint64, len(dead))
+	for i, st := range dead {
+		pids[i] = st.PID
+		start[st.PID] = st.Start
 	}
-	*st = now
-	return true
+	return slices.DeleteFunc(r.fs.Stats(pids), func(now procfs.Stat) bool {
+		return !now.Zombie() || now.Start != start[now.PID]
+	})
 }
 
 func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
@@ -98,7 +102,9 @@ func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
 				if parent, err := r.fs.Stat(st.Parent); err == nil {
 					f.parent = parent
 				}
-				f.status, _ = r.fs.Status(st.Parent)
+				status, _ := r.fs.Status(st.Parent)
+				f.catches = status.Caught.Has(sig.CHLD)
+				f.blocks = status.Blocked.Has(sig.CHLD) || r.fs.WaitsForSignals(st.Parent)
 			}
 			families = append(families, f)
 		}
@@ -113,7 +119,7 @@ func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
 func (r *reaper) nudge(families []family) {
 	var left []procfs.Stat
 	for _, f := range families {
-		if f.parent.PID == 0 || !f.status.Takes(sig.CHLD) {
+		if !f.catches && !f.blocks {
 			continue
 		}
 		if err := r.nudgeOne(&f.parent); err != nil {
@@ -127,7 +133,7 @@ func (r *reaper) nudge(families []family) {
 	}
 	for end := time.Now().Add(patience); len(left) > 0 && time.Now().Before(end); {
 		time.Sleep(settle / 2)
-		left = slices.DeleteFunc(left, func(st procfs.Stat) bool { return !r.still(&st) })
+		left = r.stillDead(left)
 	}
 }
 
@@ -157,8 +163,8 @@ func (r *reaper) reportFamily(f *family) {
 	if r.JSON {
 		for _, st := range f.zombies {
 			cli.JSON(r.out, "event", "zombie", "pid", st.PID, "name", st.Name, "age_seconds", int64(age(&st)/time.Second),
-				"parent", f.parent.PID, "parent_name", f.parent.Name, "parent_catches_sigchld", f.status.Caught.Has(sig.CHLD),
-				"parent_blocks_sigchld", f.status.Blocked.Has(sig.CHLD), "hint", f.hint(r.Nudge))
+				"parent", f.parent.PID, "parent_name", f.parent.Name, "parent_catches_sigchld", f.catches,
+				"parent_blocks_sigchld", f.blocks, "hint", f.hint(r.Nudge))
 		}
 		return
 	}
@@ -182,9 +188,9 @@ func age(st *procfs.Stat) time.Duration {
 // regard says what the parent does about SIGCHLD.
 func (f *family) regard() string {
 	switch {
-	case f.status.Caught.Has(sig.CHLD):
+	case f.catches:
 		return "catches SIGCHLD"
-	case f.status.Blocked.Has(sig.CHLD):
+	case f.blocks:
 		return "blocks SIGCHLD"
 	}
 	return "does not catch SIGCHLD"
@@ -197,7 +203,7 @@ func (f *family) hint(nudged bool) string {
 		return "whoever started them from outside, such as an exec into the container, has to wait for them"
 	case f.parent.State == 'T' || f.parent.State == 't':
 		return fmt.Sprintf("%d is stopped: util sendsig CONT %d", f.parent.PID, f.parent.PID)
-	case f.status.Takes(sig.CHLD) && !nudged:
+	case (f.catches || f.blocks) && !nudged:
 		return "it may have missed a SIGCHLD: util reap-once --nudge"
 	case f.parent.PID == 1:
 		return "PID 1 reaps nothing: run it under util init"

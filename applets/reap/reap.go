@@ -5,6 +5,7 @@
 package reap
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -89,19 +90,20 @@ cannot be run; 127 it was not found. 124 the time of --wait was up, with --stric
 type reaper struct {
 	*Options
 	fs  *procfs.FS // nil where there is no /proc
-	out io.Writer
+	out *bufio.Writer
 	err io.Writer
 }
 
 func run(o *Options, out, errOut io.Writer) error {
 	fs, noProc := procfs.Open()
-	r := &reaper{Options: o, fs: fs, out: out, err: errOut}
 	switch {
 	case o.Quiet:
-		r.out = io.Discard
+		out = io.Discard
 	case len(o.Command) > 0:
-		r.out = errOut // stdout is the command's
+		out = errOut // stdout is the command's
 	}
+	r := &reaper{Options: o, fs: fs, out: bufio.NewWriter(out), err: errOut}
+	defer r.out.Flush()
 	if err := r.reap(); err != nil {
 		return err
 	}
@@ -160,6 +162,7 @@ func (r *reaper) reapDead() {
 		proc.Reap(c.Pid)
 		r.reaped(c, name)
 	}
+	r.out.Flush()
 }
 
 // expired names the children that are still there when the time is up. That is an error only with --strict.
@@ -179,9 +182,9 @@ func (r *reaper) children() (titles []string) {
 	if r.fs == nil {
 		return []string{"unknown, as there is no /proc"}
 	}
-	pids, _ := r.fs.PIDs()
-	for _, pid := range pids {
-		if st, err := r.fs.Stat(pid); err == nil && st.Parent == os.Getpid() {
+	all, _ := r.fs.All()
+	for _, st := range all {
+		if st.Parent == os.Getpid() {
 			titles = append(titles, st.Title())
 		}
 	}

@@ -41,42 +41,35 @@ func (f *finder) searches() bool {
 }
 
 // scan looks at all processes and returns those that are meant.
-func (f *finder) scan() ([]procfs.Stat, error) {
-	pids, err := f.fs.PIDs()
+func (f *finder) scan() (found []procfs.Stat, err error) {
+	all, err := f.fs.All()
 	if err != nil {
 		return nil, err
 	}
 	if f.Tree != 0 {
-		return f.scanTree(pids), nil
+		f.learnFamily(all)
 	}
-	var found []procfs.Stat
-	for _, pid := range pids {
-		if st, err := f.fs.Stat(pid); err == nil && f.match(&st) {
-			found = append(found, st)
+	for i := range all {
+		if f.match(&all[i]) {
+			found = append(found, all[i])
 		}
 	}
 	return found, nil
 }
 
-// scanTree is scan for --tree, for which all have to be known before one can be judged.
-func (f *finder) scanTree(pids []int) []procfs.Stat {
-	all := make(map[int]*procfs.Stat, len(pids))
-	for _, pid := range pids {
-		if st, err := f.fs.Stat(pid); err == nil {
-			all[pid] = &st
-		}
+// learnFamily finds out who belongs to the tree. All processes have to be known before one can be judged.
+func (f *finder) learnFamily(stats []procfs.Stat) {
+	all := make(map[int]*procfs.Stat, len(stats))
+	for i := range stats {
+		all[stats[i].PID] = &stats[i]
 	}
 	if root := all[f.Tree]; root != nil && len(f.family) == 0 {
 		f.family[root.PID] = root.Start
 	}
 	seen := make(map[int]bool, len(all))
-	var found []procfs.Stat
 	for _, st := range all {
-		if f.descends(st, all, seen) && f.match(st) {
-			found = append(found, *st)
-		}
+		f.descends(st, all, seen)
 	}
-	return found
 }
 
 // descends reports whether a process belongs to the tree, and notes it in family if so. It does if its parent does.

@@ -377,8 +377,7 @@ func (s *sender) skips(m *member) bool {
 	if !s.IfHandled {
 		return false
 	}
-	status, err := s.fs.Status(m.PID)
-	if err == nil && status.Takes(s.Signal) {
+	if takes, _ := s.fs.Takes(m.PID, s.Signal); takes {
 		return false
 	}
 	s.skipped++
@@ -439,11 +438,11 @@ func (s *sender) warnPID1() {
 	if s.fs == nil || !s.signal.Terminates() && !s.signal.Stops() {
 		return
 	}
-	switch status, err := s.fs.Status(1); {
+	switch takes, err := s.fs.Takes(1, s.signal); {
 	case err != nil:
 	case s.signal == sig.KILL || s.signal == sig.STOP:
 		s.warn(fmt.Sprintf("PID 1: the kernel does not let %s from inside its PID namespace reach it", s.signal.Name()))
-	case !status.Takes(s.signal):
+	case !takes:
 		s.warn(fmt.Sprintf("PID 1: has no handler for %s, so the kernel drops the signal (run the command under util init)", s.signal.Name()))
 	}
 }

@@ -444,14 +444,9 @@ func processes(t testing.TB) (all []procfs.Stat) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pids, err := fs.PIDs()
+	all, err = fs.All()
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, pid := range pids {
-		if st, err := fs.Stat(pid); err == nil {
-			all = append(all, st)
-		}
 	}
 	return all
 }
