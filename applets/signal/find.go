@@ -86,9 +86,9 @@ func (f *finder) descends(st *procfs.Stat, all map[int]*procfs.Stat, seen map[in
 	parent := all[st.Parent]
 	yes := parent != nil && parent.Start <= st.Start && f.descends(parent, all, seen)
 	if !yes && st.Session != st.PID {
-		start, known := f.family[st.Session]
 		leader := all[st.Session]
-		yes = known && start <= st.Start && (leader == nil || leader.Start == start)
+		start, known := f.family[st.Session]
+		yes = leader == nil && known && start <= st.Start || leader != nil && f.descends(leader, all, seen)
 	}
 	if yes {
 		f.family[st.PID] = st.Start

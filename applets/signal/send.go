@@ -21,7 +21,8 @@ import (
 )
 
 // searchLimit bounds the repeated search of one stage, which something that starts processes without end would keep busy.
-const searchLimit = 2 * time.Second
+// A look at thousands of processes that all want to run can take a second.
+const searchLimit = 10 * time.Second
 
 // sender carries out one command line.
 type sender struct {
@@ -228,16 +229,36 @@ func (s *sender) surround(batch []*member, limit time.Time) []*member {
 	if len(more) == 0 {
 		return batch
 	}
-	s.stop(batch)
-	for len(more) > 0 {
-		stopped := s.stop(more)
+	for stopped := s.stop(batch); ; stopped = 0 {
+		stopped += s.stop(more)
 		batch = append(batch, more...)
-		if stopped == 0 || time.Now().After(limit) {
-			break
+		if stopped == 0 || time.Now().After(limit) { // nobody has been able to fork since the last search but those who stay
+			return batch
 		}
+		s.awaitStop(batch, limit)
 		more = s.search(everyone)
 	}
-	return batch
+}
+
+// awaitStop waits until all who are to be stopped are: a fork that had begun before goes on to its end.
+func (s *sender) awaitStop(batch []*member, limit time.Time) {
+	var pids []int
+	for _, m := range batch {
+		if m.stopped {
+			pids = append(pids, m.PID)
+		}
+	}
+	for len(pids) > 0 && time.Now().Before(limit) {
+		moving := pids[:0]
+		for _, st := range s.fs.Stats(pids) {
+			if st.State != 'T' && st.State != 't' && st.State != 'Z' {
+				moving = append(moving, st.PID)
+			}
+		}
+		if pids = moving; len(pids) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
 }
 
 // stop stops those whom the signal will reach, and returns how many. Others do not end by it, so their children
@@ -353,7 +374,7 @@ func (s *sender) still(m *member) bool {
 	if err != nil { // ended, or hidden: then there is nothing to match but its number
 		return s.selector() == "" && !s.searches()
 	}
-	if m.stat.Start != 0 && (!now.Same(&m.stat) || now.Parent != m.stat.Parent && now.Session != m.stat.Session) {
+	if m.stat.Start != 0 && !now.Same(&m.stat) {
 		return false
 	}
 	m.stat = now

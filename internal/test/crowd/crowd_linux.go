@@ -95,7 +95,7 @@ func storm(n int) {
 			}
 		}
 		if joined.Load() >= int32(n) {
-			rest(unix.Timespec{Sec: 1})
+			rest(unix.Timespec{Sec: 2})
 		}
 	}
 }
