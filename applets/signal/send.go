@@ -32,6 +32,7 @@ type sender struct {
 	known    map[id]bool // all that were ever selected
 	members  []*member   // with --then or --wait: all that were signalled
 	lastSend uint64      // when the last signal was sent, as [procfs.Now]
+	grows    bool        // new processes turned up between two looks
 	timeUp   bool        // --wait ran out
 	sent     int         // signals that were sent
 	failed   int         // processes and groups that could not be signalled
@@ -194,7 +195,7 @@ func (s *sender) wait(deadline time.Time) (left []*member) {
 // signalled does not escape: the search goes on until it finds nobody new who started before the last signal was sent.
 //
 // When a process of a tree ends, its children become those of PID 1 and are not of the tree any more. So a tree is
-// searched again before the signal, and if it has grown, it is kept from forking until it is complete.
+// kept from forking until it is complete and has been signalled.
 func (s *sender) stage(signal sig.Signal, batch []*member, belongs func(*procfs.Stat) bool) {
 	s.signal = signal
 	if !s.searches() {
@@ -221,12 +222,12 @@ func (s *sender) stage(signal sig.Signal, batch []*member, belongs func(*procfs.
 	}
 }
 
-// surround completes batch. If there are new members at the second look, all are stopped, round by round, until nobody
-// new turns up: who is stopped cannot fork.
+// surround completes batch: all are stopped, round by round, until nobody new turns up. Who is stopped cannot fork.
 func (s *sender) surround(batch []*member, limit time.Time) []*member {
 	everyone := func(*procfs.Stat) bool { return true }
 	more := s.search(everyone)
-	if len(more) == 0 {
+	s.grows = s.grows || len(more) > 0
+	if !s.grows && s.Tree == 0 {
 		return batch
 	}
 	for stopped := s.stop(batch); ; stopped = 0 {
@@ -262,9 +263,13 @@ func (s *sender) awaitStop(batch []*member, limit time.Time) {
 }
 
 // stop stops those whom the signal will reach, and returns how many. Others do not end by it, so their children
-// remain theirs.
+// remain theirs. The root of a tree is left alone unless the tree grows, or the root gets KILL: its parent, a shell
+// perhaps, would see it stop.
 func (s *sender) stop(batch []*member) (stopped int) {
 	for _, m := range batch {
+		if m.PID == s.Tree && !s.grows && s.signal != sig.KILL {
+			continue
+		}
 		status, err := s.fs.Status(m.PID)
 		if err != nil || (status.Ignored | status.Blocked).Has(s.signal) || m.stat.State == 'T' || m.stat.State == 't' {
 			continue

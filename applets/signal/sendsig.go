@@ -84,7 +84,8 @@ its own ancestors only when they are named by number or by --all alone.
 
 A process that is selected is held by a pidfd and looked at again before it is signalled, so that no other process can
 be hit that was given its number. With selectors, groups and sessions the search is repeated until nothing new turns
-up, and a tree that forks meanwhile is stopped (SIGSTOP) until it is complete.
+up. So that no child can escape, the descendants of --tree are stopped (STOP) until all are known and signalled; so is
+its first process if new ones turn up meanwhile.
 
 Exit status: 0 all were signalled (and have ended, with --wait); 1 none matched or none could be signalled; 64 some
 could not; 124 the time of --wait was up; 2 bad usage.`,
