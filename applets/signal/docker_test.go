@@ -113,7 +113,7 @@ func TestDockerSeccomp(t *testing.T) {
 			t.Errorf("%+v: status %d: %s%s", c, status, stdout, stderr)
 		}
 		status, stdout, stderr = docker(t, "exec", id, "/util", "sendsig", "TERM", "--name", "crowd", "--then", "KILL@200ms", "--wait=15s")
-		if status != 0 || stdout+stderr != "" {
+		if status != 0 && status != 137 || stdout+stderr != "" { // 137: with PID 1 the namespace has ended, and sendsig with it
 			t.Errorf("%+v: status %d: %s%s", c, status, stdout, stderr)
 		}
 		ended(t, id, "137")
