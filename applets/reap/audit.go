@@ -3,6 +3,7 @@ package reap
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,8 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// settle is how long a process may be a zombie before it counts as one: a parent that does its duty reaps it by then.
-const settle = 20 * time.Millisecond
+// A process may be a zombie for settle before it counts as one: a parent that does its duty reaps it by then. A parent
+// that wants to run but has to wait for a processor has up to longSettle.
+const (
+	settle     = 20 * time.Millisecond
+	longSettle = time.Second
+)
 
 // patience is how long a parent that was nudged has to reap.
 const patience = 500 * time.Millisecond
@@ -72,10 +77,25 @@ func (r *reaper) zombies() (families []family, leaderless []procfs.Stat, err err
 		}
 	}
 	if len(dead) > 0 {
-		time.Sleep(settle)
-		dead = r.stillDead(dead)
+		dead = r.settle(dead)
 	}
 	return r.byParent(dead), leaderless, nil
+}
+
+// settle gives the parents the time to reap, and returns the zombies that are left.
+func (r *reaper) settle(dead []procfs.Stat) []procfs.Stat {
+	for end := time.Now().Add(longSettle); ; {
+		time.Sleep(settle)
+		dead = r.stillDead(dead)
+		parents := map[int]bool{}
+		for _, st := range dead {
+			parents[st.Parent] = true
+		}
+		busy := slices.ContainsFunc(r.fs.Stats(slices.Collect(maps.Keys(parents))), func(st procfs.Stat) bool { return st.State == 'R' })
+		if !busy || time.Now().After(end) {
+			return dead
+		}
+	}
 }
 
 // stillDead returns the zombies that have not been reaped, as they are now: the parent of one may have ended.

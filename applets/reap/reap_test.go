@@ -308,24 +308,40 @@ func TestNoFlapping(t *testing.T) {
 	}
 }
 
-// 5,000 zombies are audited in under 200 ms.
+// 5,000 zombies are audited in under 200 ms. Where other tests take the processors meanwhile, its own processor time
+// has to do: that of two processors for 200 ms, less the time in which it waits.
 func TestManyZombies(t *testing.T) {
 	if !inside(t) {
 		return
 	}
 	zombies(t, 5000)
-	best := time.Hour
-	for end := time.Now().Add(test.Deadline); best >= 200*time.Millisecond && time.Now().Before(end); {
+	const limit = 200 * time.Millisecond
+	var wall, cpu time.Duration
+	for end := time.Now().Add(test.Deadline); time.Now().Before(end); {
+		cmd := exec.Command(test.Util(t), "reap-once", "--json")
 		begin := time.Now()
-		stdout, _ := reap(t, 1)
-		best = min(best, time.Since(begin))
-		if n := strings.Count(stdout, "started"); n != 5000 {
+		out, _ := cmd.Output()
+		wall = time.Since(begin)
+		cpu = cmd.ProcessState.SystemTime() + cmd.ProcessState.UserTime()
+		if n := strings.Count(string(out), `"event":"zombie"`); n != 5000 {
 			t.Fatalf("%d zombies, want 5000", n)
 		}
+		if wall < limit || cpu < limit*3/2 {
+			t.Logf("5,000 zombies in %v, %v of processors", wall, cpu)
+			return
+		}
 	}
-	t.Logf("5,000 zombies in %v", best)
-	if best >= 200*time.Millisecond {
-		t.Errorf("took %v at best", best)
+	t.Errorf("took %v, %v of processors", wall, cpu)
+}
+
+// BenchmarkAudit audits 5,000 zombies.
+func BenchmarkAudit(b *testing.B) {
+	if !inside(b) {
+		return
+	}
+	zombies(b, 5000)
+	for b.Loop() {
+		_ = exec.Command(test.Util(b), "reap-once", "-q").Run() // status 1
 	}
 }
 

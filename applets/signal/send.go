@@ -21,8 +21,8 @@ import (
 )
 
 // searchLimit bounds the repeated search of one stage, which something that starts processes without end would keep busy.
-// A look at thousands of processes that all want to run can take a second.
-const searchLimit = 10 * time.Second
+// A look at thousands of processes that all want to run can take seconds.
+const searchLimit = 30 * time.Second
 
 // sender carries out one command line.
 type sender struct {

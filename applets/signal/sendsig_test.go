@@ -575,6 +575,7 @@ func TestPID1(t *testing.T) {
 		if stderr != "" {
 			t.Errorf("stderr %q", stderr)
 		}
+		want(t, 0, "--dry-run", "--if-handled", "TERM", "1")
 		_, stderr = want(t, 0, "KILL", "1")
 		contains(t, stderr, "warning: PID 1: the kernel does not let KILL from inside its PID namespace reach it")
 		cmd := test.Namespace(exec.Command(busybox, "sh", "-c", "busybox mount -t proc proc /proc; "+util+" sendsig TERM 1; echo $?"))
