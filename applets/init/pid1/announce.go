@@ -100,6 +100,7 @@ type line struct {
 const reserve = 8
 
 // begin starts a message.
+//
 //go:noinline
 func (t *line) begin(s *supervisor) {
 	if lost := s.log.lost; lost > 0 {
@@ -117,6 +118,7 @@ func (t *line) begin(s *supervisor) {
 }
 
 // finish completes the line.
+//
 //go:noinline
 func (t *line) finish() {
 	if t.json {
@@ -132,6 +134,7 @@ func (t *line) finish() {
 }
 
 // end completes the line and writes it.
+//
 //go:noinline
 func (t *line) end(s *supervisor) {
 	t.finish()
@@ -139,6 +142,7 @@ func (t *line) end(s *supervisor) {
 }
 
 // raw appends text as it is.
+//
 //go:noinline
 func (t *line) raw(text string) {
 	for i := 0; i < len(text); i++ {
@@ -154,6 +158,7 @@ func (t *line) put(c byte) {
 }
 
 // str appends text of our own to the sentence, whose only special character is the quotation mark.
+//
 //go:noinline
 func (t *line) str(text string) {
 	for i := 0; i < len(text); i++ {
@@ -165,6 +170,7 @@ func (t *line) str(text string) {
 }
 
 // plain appends text that comes from outside, with what could disturb a terminal, a log or JSON replaced by "?".
+//
 //go:noinline
 func (t *line) plain(text string) {
 	for i := 0; i < len(text); i++ {
@@ -177,6 +183,7 @@ func (t *line) plain(text string) {
 }
 
 // quoted is plain in quotes, cut off where it gets so long that the rest of the message would not fit.
+//
 //go:noinline
 func (t *line) quoted(text string) {
 	const most = 256
@@ -199,6 +206,7 @@ func (t *line) num(n int) {
 }
 
 // digits appends the last width digits of n.
+//
 //go:noinline
 func (t *line) digits(n, width int) {
 	if width > 1 {
@@ -208,6 +216,7 @@ func (t *line) digits(n, width int) {
 }
 
 // seconds appends a time given in nanoseconds, as in "1.234s".
+//
 //go:noinline
 func (t *line) seconds(ns int64) {
 	t.decimal(ns)
@@ -222,6 +231,7 @@ func (t *line) decimal(ns int64) {
 }
 
 // time appends a time given in nanoseconds since 1970, in UTC, as RFC 3339 has it.
+//
 //go:noinline
 func (t *line) time(ns int64) {
 	seconds := int(ns / 1e9)
@@ -256,6 +266,7 @@ func (t *line) time(ns int64) {
 }
 
 // key begins a field. It returns false for the format text, which has none.
+//
 //go:noinline
 func (t *line) key(name string) bool {
 	if !t.json {
@@ -316,6 +327,7 @@ func (t *line) errno(e sys.Errno) {
 }
 
 // status appends how a process ended, as in "ended by signal TERM".
+//
 //go:noinline
 func (t *line) status(st proc.Status) {
 	if st.Signal == 0 {
