@@ -11,6 +11,8 @@ import (
 
 	initcmd "util/applets/init"
 	"util/applets/init/pid1"
+	"util/applets/reap"
+	sendsig "util/applets/signal"
 	"util/applets/waitfor"
 	"util/internal/cli"
 	"util/internal/proc"
@@ -30,6 +32,8 @@ type Applet struct {
 var table = []Applet{
 	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New},
 	{"wait-for-port", "wait until ports accept connections, then run a command", waitfor.New},
+	{"sendsig", "send a signal to processes and wait for their end", sendsig.New},
+	{"reap-once", "reap dead children, then run a command; or list the zombies", reap.New},
 }
 
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the

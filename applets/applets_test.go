@@ -73,14 +73,32 @@ func TestOtherName(t *testing.T) {
 	}
 }
 
-// list returns the names of the applets.
-func list(t *testing.T) []string {
+// list returns the names of the applets, and of the other inits that init can be: those stand in --list with "init"
+// behind a tab.
+func list(t *testing.T) (names, aliases []string) {
 	t.Helper()
 	status, stdout, stderr := run(t, "", "--list")
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q", status, stderr)
 	}
-	return strings.Split(stdout, "\n")
+	for _, row := range strings.Split(stdout, "\n") {
+		if alias, of, ok := strings.Cut(row, "\t"); !ok {
+			names = append(names, row)
+		} else if of == "init" {
+			aliases = append(aliases, alias)
+		}
+	}
+	return names, aliases
+}
+
+func TestList(t *testing.T) {
+	names, aliases := list(t)
+	if got := strings.Join(names, " "); got != "init wait-for-port sendsig reap-once" {
+		t.Errorf("applets: %s", got)
+	}
+	if got := strings.Join(aliases, " "); got != "dumb-init tini tini-static docker-init catatonit podman-init" {
+		t.Errorf("aliases of init: %s", got)
+	}
 }
 
 func TestInstall(t *testing.T) {
@@ -97,7 +115,8 @@ func TestInstall(t *testing.T) {
 				t.Fatalf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 			}
 		}
-		for _, name := range list(t) {
+		names, aliases := list(t)
+		for _, name := range names {
 			path := filepath.Join(dir, name)
 			info, err := os.Lstat(path)
 			if err != nil || (info.Mode()&os.ModeSymlink != 0) != symbolic {
@@ -107,6 +126,19 @@ func TestInstall(t *testing.T) {
 				t.Errorf("%s --help: status %d, stdout %.60q", path, status, stdout)
 			}
 		}
+		for _, alias := range aliases {
+			if _, err := os.Lstat(filepath.Join(dir, alias)); err == nil {
+				t.Errorf("%s is linked without --compat", alias)
+			}
+		}
+		if status, _, stderr := run(t, "", append(args, "--compat", dir)...); status != 0 {
+			t.Errorf("--compat: status %d, stderr %q", status, stderr)
+		}
+		for _, alias := range aliases {
+			if status, stdout, _ := test.Run(t, exec.Command(filepath.Join(dir, alias), test.Probe(t), "say", "here")); status != 0 || stdout != "here" {
+				t.Errorf("%s: status %d, stdout %q", alias, status, stdout)
+			}
+		}
 	}
 
 	// A file in the way: nothing is changed without --force.
@@ -114,7 +146,7 @@ func TestInstall(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	names := list(t)
+	names, _ := list(t)
 	last := filepath.Join(dir, names[len(names)-1])
 	if err := os.WriteFile(last, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)

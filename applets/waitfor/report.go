@@ -338,22 +338,7 @@ func (o *object) list(name string, targets []Target) {
 	o.WriteByte(']')
 }
 
-// quote writes a JSON string (RFC 8259, section 7). Bytes that are not UTF-8 become U+FFFD.
-func (o *object) quote(text string) {
-	o.WriteByte('"')
-	for _, c := range text {
-		switch {
-		case c == '"' || c == '\\':
-			o.WriteByte('\\')
-			o.WriteRune(c)
-		case c < ' ':
-			fmt.Fprintf(o, "\\u%04x", c)
-		default:
-			o.WriteRune(c)
-		}
-	}
-	o.WriteByte('"')
-}
+func (o *object) quote(text string) { o.Write(cli.AppendJSON(nil, text)) }
 
 // write writes the object out. As in [report.line], a reader that has gone does not matter.
 func (o *object) write() {

@@ -16,7 +16,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"util/internal/cli"
@@ -104,7 +103,7 @@ func run(ctx context.Context, o Options) error {
 	if ctx.Err() != nil { // the signal came while the last word was said
 		return context.Cause(ctx)
 	}
-	return execute(o.Command)
+	return cli.Exec(o.Command)
 }
 
 // untilSignal returns a context that ends with TERM or INT; its cause is the *cli.Exit for that. Where INT is ignored,
@@ -215,16 +214,10 @@ func (d duration) String() string {
 
 // Set reads a duration. Nothing below least is accepted.
 func (d duration) Set(text string) error {
-	withUnit := text
-	if text != "" && strings.Trim(text, "0123456789.") == "" {
-		withUnit += "s"
-	}
-	v, err := time.ParseDuration(withUnit)
+	v, err := cli.ParseDuration(text)
 	switch {
 	case err != nil:
-		return errors.New("is no duration such as 500ms, 30s, 2m or a number of seconds")
-	case v < 0:
-		return errors.New("is negative")
+		return err
 	case v < d.least:
 		return fmt.Errorf("is less than %v", d.least)
 	}

@@ -67,6 +67,9 @@ func Build(t testing.TB, pkg, ldflags, arch string) string {
 	if path, ok := built[key]; ok {
 		return path
 	}
+	if path := builtOutside(key); path != "" {
+		return path
+	}
 	if buildDir == "" {
 		dir, err := os.MkdirTemp("", "util-test-")
 		if err != nil {
@@ -93,7 +96,8 @@ func Clean() {
 	}
 }
 
-// Main is a TestMain that begins with the dispositions that a shell gives, and cleans up. product is what the tests build
+// Main is a TestMain that begins with the dispositions that a shell gives, enters the namespace that
+// [Inside] needs, and cleans up. product is what the tests build
 // and run as another program: only if it is linked into the test program as well does go test see that it has changed,
 // and not report an old result from its cache.
 func Main(m *testing.M, product func(argv []string) int) {
@@ -104,6 +108,7 @@ func Main(m *testing.M, product func(argv []string) int) {
 			sys.RtSigaction(s, &sys.Sigaction{}, nil)
 		}
 	}
+	enter()
 	status := m.Run()
 	runtime.KeepAlive(product)
 	Clean()
@@ -215,6 +220,9 @@ func (p *Process) Expect(want string) {
 	for p.Line() != want {
 	}
 }
+
+// Lines is where the lines of stdout arrive, for a test that does other things meanwhile. It is closed at their end.
+func (p *Process) Lines() <-chan string { return p.lines }
 
 // Rest returns the lines that come until the output ends.
 func (p *Process) Rest() []string {

@@ -1,4 +1,4 @@
-package waitfor
+package cli
 
 import (
 	"errors"
@@ -8,19 +8,18 @@ import (
 	"strings"
 	"syscall"
 
-	"util/internal/cli"
 	"util/internal/proc"
 
 	"golang.org/x/sys/unix"
 )
 
-// execute replaces the program by the command, looked up as a shell does, so that its status, its signals, its files
-// and its terminal are its own. It returns only if that fails, with status 126 or 127.
+// Exec replaces the program by the command, looked up as a shell does, so that its status, its signals, its files
+// and its terminal are its own. It returns only if that fails, with an [Exit] of status 126 or 127.
 //
 // What the Go runtime changed is as it was before: the limit on open files (which package syscall restores), the signal
 // mask and the ignored signals. Only a program that is linked without the early entry does not know all of these: there
 // signals that were ignored, other than HUP and INT, are not any more, and SIGCHLD and the like are not blocked.
-func execute(argv []string) error {
+func Exec(argv []string) error {
 	runtime.LockOSThread() // the mask is the thread's
 	proc.Inherited.Restore()
 	denied := false
@@ -47,13 +46,13 @@ func execute(argv []string) error {
 		return cannot(argv[0], unix.EACCES)
 	}
 	if path == "" {
-		return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: %w", argv[0], unix.ENOENT)}
+		return &Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: %w", argv[0], unix.ENOENT)}
 	}
-	return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: not found in PATH %q", argv[0], path)}
+	return &Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: not found in PATH %q", argv[0], path)}
 }
 
 func cannot(name string, err error) error {
-	return &cli.Exit{Status: proc.ExitCannot, Err: fmt.Errorf("command %q: %w", name, err)}
+	return &Exit{Status: proc.ExitCannot, Err: fmt.Errorf("command %q: %w", name, err)}
 }
 
 // candidates returns the files that a command of that name may be: itself if it has a slash, else one for each directory

@@ -100,6 +100,8 @@ type line struct {
 const reserve = 8
 
 // begin starts a message.
+//
+//go:noinline
 func (t *line) begin(s *supervisor) {
 	if lost := s.log.lost; lost > 0 {
 		s.log.lost = 0
@@ -116,6 +118,8 @@ func (t *line) begin(s *supervisor) {
 }
 
 // finish completes the line.
+//
+//go:noinline
 func (t *line) finish() {
 	if t.json {
 		if !t.fields {
@@ -130,6 +134,8 @@ func (t *line) finish() {
 }
 
 // end completes the line and writes it.
+//
+//go:noinline
 func (t *line) end(s *supervisor) {
 	t.finish()
 	s.log.write(t.buf[:t.n])
@@ -164,6 +170,8 @@ func (t *line) str(text string) {
 }
 
 // plain appends text that comes from outside, with what could disturb a terminal, a log or JSON replaced by "?".
+//
+//go:noinline
 func (t *line) plain(text string) {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -175,6 +183,8 @@ func (t *line) plain(text string) {
 }
 
 // quoted is plain in quotes, cut off where it gets so long that the rest of the message would not fit.
+//
+//go:noinline
 func (t *line) quoted(text string) {
 	const most = 256
 	t.str(`"`)
@@ -187,6 +197,7 @@ func (t *line) quoted(text string) {
 	t.str(`"`)
 }
 
+//go:noinline
 func (t *line) num(n int) {
 	if n >= 10 {
 		t.num(n / 10)
@@ -195,6 +206,8 @@ func (t *line) num(n int) {
 }
 
 // digits appends the last width digits of n.
+//
+//go:noinline
 func (t *line) digits(n, width int) {
 	if width > 1 {
 		t.digits(n/10, width-1)
@@ -203,11 +216,14 @@ func (t *line) digits(n, width int) {
 }
 
 // seconds appends a time given in nanoseconds, as in "1.234s".
+//
+//go:noinline
 func (t *line) seconds(ns int64) {
 	t.decimal(ns)
 	t.put('s')
 }
 
+//go:noinline
 func (t *line) decimal(ns int64) {
 	t.num(int(ns / 1e9))
 	t.put('.')
@@ -215,6 +231,8 @@ func (t *line) decimal(ns int64) {
 }
 
 // time appends a time given in nanoseconds since 1970, in UTC, as RFC 3339 has it.
+//
+//go:noinline
 func (t *line) time(ns int64) {
 	seconds := int(ns / 1e9)
 	days, second := seconds/86400, seconds%86400
@@ -248,6 +266,8 @@ func (t *line) time(ns int64) {
 }
 
 // key begins a field. It returns false for the format text, which has none.
+//
+//go:noinline
 func (t *line) key(name string) bool {
 	if !t.json {
 		return false
@@ -262,6 +282,7 @@ func (t *line) key(name string) bool {
 	return true
 }
 
+//go:noinline
 func (t *line) field(name, value string) {
 	if t.key(name) {
 		t.put('"')
@@ -270,18 +291,21 @@ func (t *line) field(name, value string) {
 	}
 }
 
+//go:noinline
 func (t *line) fieldNum(name string, value int) {
 	if t.key(name) {
 		t.num(value)
 	}
 }
 
+//go:noinline
 func (t *line) fieldSeconds(name string, ns int64) {
 	if t.key(name) {
 		t.decimal(ns)
 	}
 }
 
+//go:noinline
 func (t *line) fieldBool(name string, value bool) {
 	switch {
 	case !t.key(name):
@@ -292,6 +316,7 @@ func (t *line) fieldBool(name string, value bool) {
 	}
 }
 
+//go:noinline
 func (t *line) errno(e sys.Errno) {
 	if text := sys.ErrnoText(e); text != "" {
 		t.str(text)
@@ -302,6 +327,8 @@ func (t *line) errno(e sys.Errno) {
 }
 
 // status appends how a process ended, as in "ended by signal TERM".
+//
+//go:noinline
 func (t *line) status(st proc.Status) {
 	if st.Signal == 0 {
 		t.str("exited with status ")

@@ -1,0 +1,300 @@
+package sendsig
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"util/internal/cli"
+	"util/internal/sig"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+)
+
+// line is a command line, split into what each word is.
+type line struct {
+	flags  []string // for the flag parser
+	signal string   // of -SIGNAL
+	words  []string // all others
+}
+
+// split takes kill's forms out of a command line, which no flag parser knows: -SIGNAL and, once there is a signal or
+// a "--", the process group -PGID.
+func split(f *pflag.FlagSet, args []string) (l line, err error) {
+	signal := false // there is one
+	for i := 0; i < len(args); i++ {
+		word := args[i]
+		switch {
+		case word == "--":
+			l.words = append(l.words, args[i+1:]...)
+			return l, nil
+		case strings.HasPrefix(word, "--"), isCluster(f, word):
+			l.flags = append(l.flags, word)
+			name, value := valued(f, word)
+			signal = signal || name == "signal"
+			if value && i+1 < len(args) {
+				i++
+				l.flags = append(l.flags, args[i])
+			}
+		case len(word) < 2 || word[0] != '-', signal && isDigit(word[1]):
+			l.words = append(l.words, word)
+			signal = true
+		case signal:
+			return l, cli.Usagef("option %q: unknown", word)
+		default:
+			l.signal = word[1:]
+			signal = true
+		}
+	}
+	return l, nil
+}
+
+// isCluster reports whether word is a group of short options. A signal such as -segv is none, though there is a -s.
+func isCluster(f *pflag.FlagSet, word string) bool {
+	if len(word) < 2 || word[0] != '-' || f.ShorthandLookup(word[1:2]) == nil {
+		return false
+	}
+	_, signal := sig.Parse(word[1:])
+	return !signal
+}
+
+// valued returns the last option of a word and whether its value is the next word.
+func valued(f *pflag.FlagSet, word string) (name string, next bool) {
+	if long, ok := strings.CutPrefix(word, "--"); ok {
+		long, _, inside := strings.Cut(long, "=")
+		flag := f.Lookup(long)
+		return long, flag != nil && flag.NoOptDefVal == "" && !inside
+	}
+	for i := 1; i < len(word); i++ {
+		flag := f.ShorthandLookup(word[i : i+1])
+		switch {
+		case flag == nil:
+			return "", false
+		case flag.NoOptDefVal == "": // the rest of the word is its value
+			return flag.Name, i+1 == len(word)
+		}
+		name = flag.Name
+	}
+	return name, false
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// take completes the options with the words of the command line and checks that they make sense together.
+func (o *Options) take(l line, signal string) (err error) {
+	words := l.words
+	switch {
+	case signal != "" && l.signal != "":
+		return cli.Usagef("signal %q: there is -s %s as well", l.signal, signal)
+	case l.signal != "":
+		signal = l.signal
+	case signal == "" && len(words) > 0:
+		signal, words = words[0], words[1:]
+	case signal == "":
+		return cli.Usagef("signal: missing: the signal comes first, then the targets")
+	}
+	if o.Signal, err = parseSignal(signal); err != nil {
+		return cli.Usagef("signal %q: %w", signal, err)
+	}
+	for _, word := range words {
+		if err := o.addTarget(word); err != nil {
+			if _, duration := cli.ParseDuration(word); o.Wait && duration == nil {
+				err = fmt.Errorf("%w (the time of --wait is given as --wait=%s)", err, word)
+			}
+			return cli.Usagef("target %q: %w", word, err)
+		}
+	}
+	if len(o.targets()) == 0 && o.selector() == "" {
+		return cli.Usagef("target: missing: name a process, or select some (--name, --tree, …)")
+	}
+	return nil
+}
+
+// targets returns the words for the kinds of targets that are given.
+func (o *Options) targets() (kinds []string) {
+	if len(o.PIDs) > 0 {
+		kinds = append(kinds, "PID")
+	}
+	if len(o.Groups) > 0 {
+		kinds = append(kinds, "--group")
+	}
+	if len(o.Sessions) > 0 {
+		kinds = append(kinds, "--session")
+	}
+	if o.All {
+		kinds = append(kinds, "--all")
+	}
+	return kinds
+}
+
+// selector returns the name of the first selector that is given, or "".
+func (o *Options) selector() string {
+	switch {
+	case o.Name != "":
+		return "--name"
+	case o.Exe != "":
+		return "--exe"
+	case o.Cmdline != nil:
+		return "--cmdline"
+	case o.Parent != 0:
+		return "--parent"
+	case o.Tree != 0:
+		return "--tree"
+	case o.User != nil:
+		return "--user"
+	case o.Pidfile != "":
+		return "--pidfile"
+	}
+	return ""
+}
+
+// addTarget reads PID, PID:INODE or -PGID.
+func (o *Options) addTarget(word string) error {
+	if group, ok := strings.CutPrefix(word, "-"); ok {
+		if strings.TrimLeft(group, "0") == "1" {
+			return errors.New("would be every process: say --all (or --group 1 for process group 1)")
+		}
+		id, err := parseID(group)
+		if err == nil {
+			o.Groups = append(o.Groups, id)
+		}
+		return err
+	}
+	t, err := parseTarget(word)
+	if err == nil {
+		o.PIDs = append(o.PIDs, t)
+	}
+	return err
+}
+
+func parseTarget(word string) (t Target, err error) {
+	pid, inode, both := strings.Cut(word, ":")
+	if t.PID, err = parseID(pid); err != nil {
+		return t, err
+	}
+	if both {
+		if t.Inode, err = strconv.ParseUint(inode, 10, 64); err != nil || t.Inode == 0 {
+			return t, errors.New("is not of the form PID:INODE")
+		}
+	}
+	return t, nil
+}
+
+var errTwice = errors.New("is given twice")
+
+// parseID reads the number of a process, process group or session.
+func parseID(text string) (int, error) {
+	n, err := strconv.ParseInt(text, 10, 32)
+	switch {
+	case text == "-1":
+		return 0, errors.New("would be every process: say --all")
+	case err != nil, !isDigit(text[0]): // no sign
+		return 0, errors.New("is no number of a process or process group")
+	case n == 0:
+		if own := unix.Getpgrp(); own != 0 { // 0: its leader is outside this PID namespace
+			return 0, fmt.Errorf("would be the process group of sendsig itself: say --group %d", own)
+		}
+		return 0, errors.New("would be the process group of sendsig itself: name its members")
+	}
+	return int(n), nil
+}
+
+// parseSignal is sig.Parse with words for what it does not know.
+func parseSignal(text string) (sig.Signal, error) {
+	if s, ok := sig.Parse(text); ok {
+		return s, nil
+	}
+	if text != "" && strings.Trim(text, "0") == "" {
+		return 0, errors.New("would send nothing: use --dry-run to see who is there")
+	}
+	if text != "" && isDigit(text[0]) {
+		return 0, errors.New("unknown: the signal comes first (1 to 64, or a name), then the targets")
+	}
+	return 0, errors.New("unknown" + cli.DidYouMean(text, sig.Names()))
+}
+
+func parseStage(text string) (Stage, error) {
+	name, after, ok := strings.Cut(text, "@")
+	if !ok {
+		return Stage{}, errors.New("is not of the form SIG@DURATION")
+	}
+	s, err := parseSignal(name)
+	if err != nil {
+		return Stage{}, fmt.Errorf("signal %q: %w", name, err)
+	}
+	d, err := cli.ParseDuration(after)
+	if err != nil {
+		return Stage{}, fmt.Errorf("%q %w", after, err)
+	}
+	return Stage{s, d}, nil
+}
+
+// parseValue reads what --queue sends: an int, as sigqueue(3) has it.
+func parseValue(text string) (*int32, error) {
+	n, err := strconv.ParseInt(text, 0, 32)
+	if err != nil {
+		return nil, fmt.Errorf("is no number from %d to %d", math.MinInt32, math.MaxInt32)
+	}
+	value := int32(n)
+	return &value, nil
+}
+
+func parseRegexp(text string) (*regexp.Regexp, error) {
+	if text == "" {
+		return nil, notEmpty(text) // it would match every process
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return nil, fmt.Errorf("is no regular expression: %w", err)
+	}
+	return re, nil
+}
+
+// parseUser reads a user's number, or a name of /etc/passwd.
+func parseUser(text string) (*uint32, error) {
+	if n, err := strconv.ParseUint(text, 10, 32); err == nil {
+		uid := uint32(n)
+		return &uid, nil
+	}
+	u, err := user.Lookup(text)
+	if err != nil {
+		return nil, errors.New("no such user in /etc/passwd (a number works without it)")
+	}
+	return parseUser(u.Uid)
+}
+
+func notEmpty(text string) error {
+	if text == "" {
+		return errors.New("is empty")
+	}
+	return nil
+}
+
+func absolute(text string) error {
+	if !filepath.IsAbs(text) {
+		return errors.New("is no absolute path")
+	}
+	return nil
+}
+
+// complete offers options and signals.
+func complete(c *cobra.Command, _ []string, word string) (words []string, _ cobra.ShellCompDirective) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if strings.HasPrefix("--"+f.Name, word) && word != "" {
+			words = append(words, "--"+f.Name+"\t"+f.Usage)
+		}
+	})
+	for _, name := range sig.Names() {
+		if strings.HasPrefix(name, strings.ToUpper(word)) {
+			words = append(words, name)
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}

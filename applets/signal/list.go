@@ -1,0 +1,73 @@
+package sendsig
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"util/internal/cli"
+	"util/internal/proc"
+	"util/internal/sig"
+)
+
+// listSignals is -l: the list of all signals, or a conversion of each word, one a line.
+func listSignals(out io.Writer, l line) error {
+	if l.signal != "" {
+		return cli.Usagef("signal %q: -l sends nothing", l.signal)
+	}
+	var lines []string
+	for _, word := range l.words {
+		text, err := convert(word)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, text)
+	}
+	if len(l.words) == 0 {
+		for s := sig.HUP; s <= sig.Max; s++ {
+			lines = append(lines, fmt.Sprintf("%2d %s", s, s.Name()))
+		}
+	}
+	fmt.Fprintln(out, strings.Join(lines, "\n"))
+	return nil
+}
+
+// convert turns a name into its number; a number, an exit status above 128 or a mask into names.
+func convert(word string) (string, error) {
+	if mask, ok := strings.CutPrefix(strings.ToLower(word), "0x"); ok {
+		set, err := strconv.ParseUint(mask, 16, 64)
+		if err != nil {
+			return "", cli.Usagef("mask %q: is no hexadecimal number of at most 64 bits", word)
+		}
+		return setNames(sig.Set(set)), nil
+	}
+	if n, err := strconv.Atoi(word); err == nil {
+		if n > proc.ExitSignal {
+			n -= proc.ExitSignal
+		}
+		if n < 1 || n > int(sig.Max) {
+			return "", cli.Usagef("number %q: is neither a signal (1 to 64) nor the exit status of a process that one ended (129 to 192)", word)
+		}
+		return sig.Signal(n).Name(), nil
+	}
+	s, ok := sig.Parse(word)
+	if !ok {
+		return "", cli.Usagef("signal %q: unknown%s", word, cli.DidYouMean(word, sig.Names()))
+	}
+	return strconv.Itoa(int(s)), nil
+}
+
+// setNames lists the signals of a mask such as those of /proc/PID/status.
+func setNames(set sig.Set) string {
+	var names []string
+	for s := sig.HUP; s <= sig.Max; s++ {
+		if set.Has(s) {
+			names = append(names, s.Name())
+		}
+	}
+	if names == nil {
+		return "none"
+	}
+	return strings.Join(names, " ")
+}

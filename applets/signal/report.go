@@ -1,0 +1,84 @@
+package sendsig
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"util/internal/cli"
+	"util/internal/sig"
+)
+
+// reporter says what is done: on stdout what was asked for, on stderr what went wrong.
+type reporter struct {
+	o           *Options
+	out, errOut io.Writer
+}
+
+// say reports an event about a group, or about a process that is not held.
+func (r *reporter) say(event string, s sig.Signal, what string) {
+	switch {
+	case r.o.JSON:
+		cli.JSON(r.out, "event", event, "target", what, "signal", s.Name())
+	case r.o.Verbose:
+		fmt.Fprintf(r.out, "%s %s %s %s\n", event, s.Name(), preposition(event), what)
+	}
+}
+
+// sayMember reports an event about a process.
+func (r *reporter) sayMember(event string, s sig.Signal, m *member) {
+	switch {
+	case r.o.JSON:
+		cli.JSON(r.out, "event", event, "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name, "signal", s.Name())
+	case r.o.DryRun:
+		what := m.stat.Title()
+		if inode := m.Inode(); inode != 0 {
+			what = strings.Replace(what, fmt.Sprint(m.PID), Target{m.PID, inode}.String(), 1)
+		}
+		fmt.Fprintf(r.out, "%s %s to %s\n", event, s.Name(), what)
+	default:
+		r.say(event, s, m.stat.Title())
+	}
+}
+
+func preposition(event string) string {
+	if event == "skipped" {
+		return "for"
+	}
+	return "to"
+}
+
+// reportFailure says why a process or group was not signalled.
+func (r *reporter) reportFailure(s sig.Signal, what string, err error) {
+	fmt.Fprintf(r.errOut, "util sendsig: %s: %s: %v\n", what, s.Name(), err)
+	if r.o.JSON {
+		cli.JSON(r.out, "event", "failed", "target", what, "signal", s.Name(), "error", err.Error())
+	}
+}
+
+func (r *reporter) warn(text string) {
+	fmt.Fprintf(r.errOut, "util sendsig: warning: %s\n", text)
+	if r.o.JSON {
+		cli.JSON(r.out, "event", "warning", "text", text)
+	}
+}
+
+// reportLeft names those that are still there when the time of --wait is up.
+func (r *reporter) reportLeft(left []*member) {
+	const shown = 10
+	var names []string
+	for i, m := range left {
+		if i < shown {
+			names = append(names, m.stat.Title())
+		}
+		if r.o.JSON {
+			cli.JSON(r.out, "event", "left", "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name)
+		}
+	}
+	if len(left) > shown {
+		names = append(names, fmt.Sprintf("and %d more", len(left)-shown))
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(r.errOut, "util sendsig: still there after %v: %s\n", r.o.WaitLimit, strings.Join(names, ", "))
+	}
+}

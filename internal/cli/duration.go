@@ -1,0 +1,23 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"time"
+)
+
+// ParseDuration reads a time span as people write it: "500ms", "2m", "1h30m", or plain seconds such as "5" or "0.5". It
+// cannot be negative.
+func ParseDuration(text string) (time.Duration, error) {
+	if text != "" && strings.Trim(text, "0123456789.") == "" {
+		text += "s"
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, errors.New("is no duration such as 500ms, 30s, 2m or a number of seconds")
+	case d < 0:
+		return 0, errors.New("is negative")
+	}
+	return d, nil
+}
