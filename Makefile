@@ -44,8 +44,11 @@ demo-docker: build bin/demo-app
 bin/demo-app:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w' -o $@ ./internal/demo/app
 
+# Beside the peers: init and other inits; waiting for ports and plain loops; sendsig and pkill; an audit of zombies.
 bench: build
 	go run ./internal/bench
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor
+	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
