@@ -187,11 +187,13 @@ func WriteNowait(fd int, p []byte) (int, Errno) {
 }
 
 // Writable is ppoll(2) for one file with no waiting: can something be written to fd now?
-func Writable(fd int) bool {
-	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
+func Writable(fd int) bool { return ready(fd, unix.POLLOUT) }
+
+func ready(fd int, event int16) bool {
+	p := unix.PollFd{Fd: int32(fd), Events: event}
 	var now unix.Timespec
 	n, _ := result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0))
-	return n == 1 && p.Revents&unix.POLLOUT != 0
+	return n == 1 && p.Revents&event != 0
 }
 
 // Fstat is fstat(2), reduced to the file's mode.
@@ -275,6 +277,9 @@ func Signalfd(set sig.Set) (fd int, e Errno) {
 	none := -1
 	return result(Call(unix.SYS_SIGNALFD4, uintptr(none), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0))
 }
+
+// Readable is ppoll(2) for one file with no waiting: can something be read from fd now? Of a pidfd: has the process ended?
+func Readable(fd int) bool { return ready(fd, unix.POLLIN) }
 
 // Poll2 waits without limit until a or b can be read, by ppoll(2). Errors: EINTR.
 func Poll2(a, b int) (aReady, bReady bool, e Errno) {

@@ -240,6 +240,7 @@ func (s *supervisor) reapCommand() {
 
 // handle does what step says about an event.
 func (s *supervisor) handle(ev Event) {
+	s.ended = s.ended || ev.Kind == Ended
 	a := s.step(ev)
 	if a.Do&HandOver != 0 {
 		s.handOver()

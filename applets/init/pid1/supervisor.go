@@ -20,6 +20,7 @@ type supervisor struct {
 	phase    phase
 	stops    int         // stop signals that arrived
 	killed   bool        // KILL was sent
+	ended    bool        // the command has ended
 	status   proc.Status // the command's, once it has ended
 	deadline int64       // the end of the grace period, on the monotonic clock in nanoseconds; 0 none
 

@@ -17,32 +17,38 @@ type waiter struct {
 	command int  // quiet, or the command has ended: its pidfd, else -1
 }
 
+// soon is how long init waits, in nanoseconds, for the status of a command that has ended but not been reaped. The kernel
+// takes microseconds, a debugger as long as it likes.
+const soon = 1e6
+
 // next waits for a signal, the end of the command if the waiter is quiet, or the deadline.
 func (s *supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	if s.wait.quiet {
 		return s.nextQuiet(info)
 	}
-	if s.wait.command >= 0 && s.phase < leaving {
-		// Init was quiet before. Was the command reaped then, nothing announces its end.
+	limit := s.deadline
+	if s.wait.command >= 0 && !s.ended {
+		// Init was quiet before. If the kernel was about to reap the command then, nothing else will announce its end.
 		if ev, ok := s.endedQuietly(); ok {
 			return ev, true
+		}
+		if sys.Readable(s.wait.command) {
+			limit = sys.ClockGettime(unix.CLOCK_MONOTONIC) + soon
 		}
 	}
 	var timeout *unix.Timespec
 	var left unix.Timespec
-	if s.deadline != 0 {
-		ns := max(0, s.deadline-sys.ClockGettime(unix.CLOCK_MONOTONIC))
+	if limit != 0 {
+		ns := max(0, limit-sys.ClockGettime(unix.CLOCK_MONOTONIC))
 		left = unix.Timespec{Sec: ns / 1e9, Nsec: ns % 1e9}
 		timeout = &left
 	}
 	n, e := sys.Sigtimedwait(sig.All, info, timeout)
-	switch e {
-	case 0:
+	switch {
+	case e == 0:
 		return Event{Arrived, sig.Signal(n)}, true
-	case unix.EAGAIN:
-		if s.deadline != 0 {
-			return Event{Kind: Expired}, true
-		}
+	case e == unix.EAGAIN && s.deadline != 0 && sys.ClockGettime(unix.CLOCK_MONOTONIC) >= s.deadline:
+		return Event{Kind: Expired}, true
 	}
 	return Event{}, false // EINTR: init was stopped and continued
 }
@@ -54,17 +60,15 @@ func (s *supervisor) nextQuiet(info *sys.Siginfo) (ev Event, ok bool) {
 	if e != 0 {
 		return Event{}, false
 	}
-	if arrived { // first: a signal that came before the end is forwarded before the end is
-		var now unix.Timespec
-		if n, e := sys.Sigtimedwait(sig.All, info, &now); e == 0 {
-			return Event{Arrived, sig.Signal(n)}, true
-		}
-	}
-	if ended {
+	var pause unix.Timespec
+	if ended && !arrived { // a signal that came before the end is forwarded before the end is
 		if ev, ok := s.endedQuietly(); ok {
 			return ev, true
 		}
-		s.becomeAttentive() // a debugger holds its zombie, and SIGCHLD comes when it lets go
+		pause.Nsec = soon
+	}
+	if n, e := sys.Sigtimedwait(sig.All, info, &pause); e == 0 {
+		return Event{Arrived, sig.Signal(n)}, true
 	}
 	return Event{}, false
 }
