@@ -910,3 +910,14 @@ func TestCompatInstall(t *testing.T) {
 		}
 	}
 }
+
+// dumb-init -c leaves the command in the terminal's group with init: what is typed reaches it once all the same.
+func TestCompatTypedOnce(t *testing.T) {
+	for _, child := range []bool{false, true} {
+		sc := terminalScenario("terminal", []string{"-c"}, test.Probe(t), child, false)
+		got := sc.play(t, namesake(t, test.Util(t), "dumb-init"), test.Deadline)
+		if len(got.stdout) != 5 || !slices.Equal(got.stdout[:4], []string{"15", "2", "28", "3"}) {
+			t.Errorf("child %v: %v", child, got)
+		}
+	}
+}
