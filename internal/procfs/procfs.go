@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 	"unicode"
 	"unsafe"
 
@@ -216,16 +217,31 @@ type Status struct {
 	Blocked sig.Set
 	Ignored sig.Set
 	Caught  sig.Set
+	Running bool // on a processor, or waiting for one
 }
 
 // Takes reports whether a process does something about the signal s: it catches it, or blocks it, as a process does that
 // takes its signals with signalfd(2) or sigwait(3). Inits of containers are of that kind.
+//
+// A process on its way out of sigwait(3) shows neither: its mask is not back yet, and it waits no more. It is looked at
+// again until it has come to rest.
 func (fs *FS) Takes(pid int, s sig.Signal) (bool, error) {
-	st, err := fs.Status(pid)
-	if err != nil {
-		return false, err
+	const tries = 200
+	for try := 1; ; try++ {
+		st, err := fs.Status(pid)
+		if err != nil {
+			return false, err
+		}
+		if (st.Caught | st.Blocked).Has(s) || fs.WaitsForSignals(pid) {
+			return true, nil
+		}
+		switch {
+		case try == tries, try > 1 && !st.Running:
+			return false, nil
+		case st.Running:
+			time.Sleep(time.Millisecond)
+		}
 	}
-	return (st.Caught | st.Blocked).Has(s) || fs.WaitsForSignals(pid), nil
 }
 
 // WaitsForSignals reports whether a process is in sigwait(3). What it waits for does not count as blocked meanwhile
@@ -246,6 +262,7 @@ func (fs *FS) Status(pid int) (Status, error) {
 	if ids := bytes.Fields(field(text, "Uid")); len(ids) > 1 {
 		st.UID = uint32(number(ids[1]))
 	}
+	st.Running = bytes.HasPrefix(field(text, "State"), []byte("R"))
 	st.Blocked = set(field(text, "SigBlk"))
 	st.Ignored = set(field(text, "SigIgn"))
 	st.Caught = set(field(text, "SigCgt"))
