@@ -38,6 +38,9 @@ func TestWeight(t *testing.T) {
 			if files := entries(t, dir+"/fd"); strings.Join(files, " ") != "2" {
 				t.Errorf("open files %v, want stderr only", files)
 			}
+			if kB := field(t, dir+"/smaps_rollup", "Rss:"); kB > 96 && link.name == "early" {
+				t.Errorf("%d kB resident: the code that a plain run needs lies in two pieces; see ARCHITECTURE.md, Weight", kB)
+			}
 			if kB := field(t, dir+"/smaps_rollup", "Anonymous:"); kB > 16 {
 				t.Errorf("%d kB of anonymous memory", kB)
 			}

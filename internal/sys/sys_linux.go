@@ -119,6 +119,11 @@ func Wait4(pid int32, options int, usage *unix.Rusage) (int, Errno) {
 	return result(Call(unix.SYS_WAIT4, uintptr(pid), 0, uintptr(options), uintptr(unsafe.Pointer(usage)), 0, 0))
 }
 
+// Madvise is madvise(2).
+func Madvise(addr, length uintptr, advice int) Errno {
+	return errno(Call(unix.SYS_MADVISE, addr, length, uintptr(advice), 0, 0, 0))
+}
+
 // Prctl is prctl(2) with one argument.
 func Prctl(option int, arg uintptr) Errno {
 	return errno(Call(unix.SYS_PRCTL, uintptr(option), arg, 0, 0, 0, 0))

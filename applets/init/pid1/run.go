@@ -112,8 +112,11 @@ func (s *supervisor) endUnstarted(cmd *proc.Start) {
 }
 
 // letGo makes init hold nothing that is the command's: a file system can be unmounted, and the other end of a pipe sees
-// the command close it. stderr stays for messages.
+// the command close it. stderr stays for messages. The piece of the program that only the first instructions were in goes
+// too (ARCHITECTURE.md, "Weight"); the kernel brings it back if it is needed.
 func (s *supervisor) letGo() {
+	entry := entryPC() &^ (piece - 1)
+	sys.Madvise(entry, piece, unix.MADV_DONTNEED)
 	root := [2]byte{'/'}
 	sys.Chdir(&root[0])
 	first, last := uint(0), uint(1)
@@ -132,6 +135,10 @@ func (s *supervisor) letGo() {
 		closeEach(first, last)
 	}
 }
+
+// piece is how much of a file the kernel maps around a page that is touched, in bytes and aligned to that
+// (fault_around_bytes, Linux 3.15).
+const piece = 1 << 16
 
 // closeEach does what letGo wants of close_range(2), file by file.
 //
