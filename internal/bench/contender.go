@@ -108,11 +108,16 @@ func (c *contender) copyTo(dir, path, command string) error {
 		name = link
 	}
 	c.argv = append(append([]string{name}, c.args...), command)
-	out, err := exec.Command(name, c.version...).CombinedOutput() // dumb-init prints it to stderr
-	if err != nil {
+	var stdout, stderr strings.Builder
+	cmd := exec.Command(name, c.version...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s %s: %w", path, strings.Join(c.version, " "), err)
 	}
-	version, _, _ := strings.Cut(string(out), "\n")
+	version, _, _ := strings.Cut(stdout.String(), "\n")
+	if version == "" { // dumb-init's is on stderr
+		version, _, _ = strings.Cut(stderr.String(), "\n")
+	}
 	c.about = fmt.Sprintf("%s, %d kB", version, size/1000)
 	return nil
 }
