@@ -98,9 +98,13 @@ func TestList(t *testing.T) {
 
 func TestInstall(t *testing.T) {
 	util := test.Util(t)
+	home, err := os.MkdirTemp(filepath.Dir(util), "install") // on the file system of util, for hard links
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, symbolic := range []bool{false, true} {
-		// On the file system of util, and where there is no directory yet.
-		dir := filepath.Join(filepath.Dir(util), map[bool]string{false: "hard", true: "soft"}[symbolic], "bin")
+		// Where there is no directory yet.
+		dir := filepath.Join(home, map[bool]string{false: "hard", true: "soft"}[symbolic], "bin")
 		args := []string{"--install"}
 		if symbolic {
 			args = append(args, "-s")
@@ -136,7 +140,7 @@ func TestInstall(t *testing.T) {
 	}
 
 	// A file in the way: nothing is changed without --force.
-	dir := filepath.Join(filepath.Dir(util), "occupied")
+	dir := filepath.Join(home, "occupied")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
