@@ -96,19 +96,24 @@ func TestGraceLetsFinish(t *testing.T) {
 	}
 }
 
-// A stop signal reaches processes that left the session, once; and init waits for them.
-func TestGraceReachesSessions(t *testing.T) {
+// A stop signal reaches every process once, also those that left the session; and init waits for them.
+func TestGraceReachesAll(t *testing.T) {
 	probe := test.Probe(t)
-	args := []string{"-g", "60", probe, "fork", "setsid", "catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished"}
-	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-		kill(t, init, unix.SIGTERM)
-		if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
-			t.Errorf("got and did %q", rest)
-		}
-		if status := p.Status(); status != 128+15 {
-			t.Errorf("status %d", status)
-		}
-	})
+	for name, words := range map[string][]string{"in the group": {"fork"}, "in a session of its own": {"fork", "setsid"}} {
+		t.Run(name, func(t *testing.T) {
+			args := append([]string{"-g", "60", probe}, words...)
+			args = append(args, "catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished")
+			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+				kill(t, init, unix.SIGTERM)
+				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
+					t.Errorf("got and did %q", rest)
+				}
+				if status := p.Status(); status != 128+15 {
+					t.Errorf("status %d", status)
+				}
+			})
+		})
+	}
 }
 
 // A stopped process is continued, so that it can act on TERM.
@@ -375,10 +380,7 @@ func TestQuietOrphans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := test.Start(t, cmd)
 			p.Expect("ready")
-			test.Eventually(t, "init is quiet", func() bool {
-				text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
-				return strings.Contains(string(text), "SigIgn:\t0000000000010000")
-			})
+			quiet(t, p.Process.Pid)
 			before := switches(p.Process.Pid)
 			p.Signal(unix.SIGUSR1)
 			p.Expect("done")
@@ -393,6 +395,35 @@ func TestQuietOrphans(t *testing.T) {
 			}
 		})
 	}
+}
+
+// quiet waits until init lets the kernel reap: it ignores SIGCHLD then.
+func quiet(t *testing.T, init int) {
+	t.Helper()
+	var name unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil || major < 6 || major == 6 && minor < 15 {
+		test.Missing(t, "Linux 6.15", "an older kernel does not tell the status of a process that it reaped by itself")
+	}
+	test.Eventually(t, "init is quiet", func() bool {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", init))
+		return strings.Contains(string(text), "SigIgn:\t0000000000010000")
+	})
+}
+
+// A quiet init keeps the deadline of a stop.
+func TestQuietGrace(t *testing.T) {
+	args := []string{"-g", "100ms", test.Probe(t), "orphans", "5", "catch", "pause"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		quiet(t, init)
+		kill(t, init, unix.SIGTERM)
+		if status := p.Status(); status != 137 {
+			t.Errorf("status %d", status)
+		}
+	})
 }
 
 // The end of the command, quietly: by itself, by a signal, with a group to sweep, in the middle of a grace period.
