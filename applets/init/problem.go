@@ -3,6 +3,7 @@ package initcmd
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"util/applets/init/pid1"
 	"util/internal/cli"
@@ -12,8 +13,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageError says what is wrong with a command line or a variable.
-func usageError(p pid1.Problem) error {
+// usageError says what is wrong with a command line or a variable, in the way that the options ask for, as far as they were read.
+func usageError(o *pid1.Options, p pid1.Problem) error {
+	err := describe(o, p)
+	if pid1.Fail(o, err.Error()) {
+		return &cli.Exit{Status: proc.ExitUsage}
+	}
+	return err
+}
+
+// describe puts a problem into words.
+func describe(o *pid1.Options, p pid1.Problem) error {
 	name := p.Option
 	if name == "" {
 		name = "-" + string(rune(p.Short))
@@ -27,6 +37,9 @@ func usageError(p pid1.Problem) error {
 		return cli.Usagef("option %q: unknown%s", name, cli.DidYouMean(name, optionNames()))
 	case pid1.MissingValue:
 		return cli.Usagef("option %q: needs a value", name)
+	case pid1.DelayTooLong:
+		return cli.Usagef("--stop-delay: %q: is not less than the grace period of %v: the command would be killed before it is asked to end",
+			time.Duration(o.Delay).String(), time.Duration(o.Grace))
 	case pid1.UnwantedValue:
 		return cli.Usagef("option %q: takes no value, but has %q", name, p.Value)
 	}
@@ -46,10 +59,12 @@ func usageError(p pid1.Problem) error {
 		why = "has to be the first option, because what follows is the other init's command line"
 	case pid1.BadDuration:
 		why = "is no duration such as 8s, 500ms or plain seconds"
+	case pid1.TooLong:
+		why = fmt.Sprintf("is too long: the most is %.0fh", time.Duration(pid1.MostDuration).Hours())
 	case pid1.BadStatus:
 		why = fmt.Sprintf("%q: not a status from 0 to 255, nor (before the colon) a signal or any", p.Bad)
 	case pid1.BadScope:
-		why = "is neither group nor container"
+		why = "is none of group, ordered and container"
 	case pid1.BadLogFormat:
 		why = "is neither text nor json"
 	case pid1.NotFromTo:

@@ -38,7 +38,7 @@ func run(c *cobra.Command, args []string) error {
 		fmt.Fprint(c.OutOrStdout(), version.Text(LinkedEarly()))
 		return nil
 	default:
-		return usageError(p)
+		return usageError(&o, p)
 	}
 }
 
@@ -50,8 +50,12 @@ func RunAs(argv []string) error {
 		return cli.Usagef("environment: %v", err)
 	}
 	var o pid1.Options
-	if p := o.ParseEnv(envp); p.Reason != pid1.None {
-		return usageError(p)
+	p := o.ParseEnv(envp)
+	if p.Reason == pid1.None {
+		p = o.Check()
+	}
+	if p.Reason != pid1.None {
+		return usageError(&o, p)
 	}
 	return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(argv)}
 }

@@ -25,7 +25,7 @@ type Start struct {
 	Argv     **byte         // NULL-terminated. Argv[-1] must exist: the shell's name goes there for a script without "#!"
 	Envp     **byte         // NULL-terminated
 	Path     string         // where a name without a slash is searched
-	Listen   **byte         // the LISTEN_PID entry of Envp if it names the caller (sd_listen_fds(3)), or nil
+	Listen   bool           // LISTEN_PID in Envp names the caller, and is to name the command (sd_listen_fds(3))
 	Place    Place          // its session and process group
 	Terminal int            // see Place
 	Mask     sig.Set        // its signal mask
@@ -36,6 +36,7 @@ type Start struct {
 
 	Errno   sys.Errno // why the exec failed, or 0
 	Found   bool      // there was a file to execute
+	Format  Format    // what the file is, if Errno is ENOEXEC
 	TermErr sys.Errno // why the terminal could not be handed over, or 0
 }
 
@@ -83,10 +84,10 @@ func child(s *Start, scratch unsafe.Pointer) {
 		sys.Setpgid()
 		s.TermErr = sys.IoctlSetInt(s.Terminal, unix.TIOCSPGRP, sys.Getpid())
 	}
-	if s.Listen != nil {
-		*s.Listen = (*byte)(scratch)
-		scratch = unsafe.Add(scratch, putListenPid(scratch, sys.Getpid()))
-		remove(s.Envp, listenPidfdid)
+	if s.Listen {
+		n := putListenPid(scratch, sys.Getpid())
+		setListen(s.Envp, (*byte)(scratch))
+		scratch = unsafe.Add(scratch, n)
 	}
 	if s.Chld.Handler != sys.SigDfl {
 		sys.RtSigaction(sig.CHLD, s.Chld, nil)
@@ -100,8 +101,8 @@ func child(s *Start, scratch unsafe.Pointer) {
 }
 
 // exec is execvp(3): it searches Path for a name without a slash, goes on behind what cannot be reached, and gives a
-// file that is no executable format to /bin/sh. It returns only with an error: EACCES if a file was found that may not
-// be executed and nothing else was.
+// file that the kernel cannot execute to /bin/sh, unless it is no text. It returns only with an error: EACCES if a file was
+// found that may not be executed and nothing else was.
 func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 	name := sys.String(*s.Argv)
 	for i := 0; i < len(name); i++ {
@@ -149,6 +150,10 @@ func (s *Start) execFile(path *byte) sys.Errno {
 		s.Found = sys.Access(path) == 0
 	case unix.ENOEXEC:
 		s.Found = true
+		s.Format = formatAt(path)
+		if s.Format.Kind != Text {
+			return e
+		}
 		// Nobody else needs the entry in front of the command's argv: it is init's own option or name.
 		argv := (**byte)(unsafe.Add(unsafe.Pointer(s.Argv), -int(unsafe.Sizeof(s.Argv))))
 		*argv = unsafe.StringData(shell)
@@ -190,22 +195,31 @@ const (
 // own takes no sockets; who sees none looks at LISTEN_PID alone.
 const listenPidfdid = "LISTEN_PIDFDID="
 
-// remove removes the entries that begin with prefix from an environment.
-func remove(envp **byte, prefix string) {
+// setListen puts entry in the place of the first LISTEN_PID of an environment, and removes every LISTEN_PIDFDID.
+func setListen(envp **byte, entry *byte) {
+	set := false
 	to := envp
 	for from := envp; ; from = next(from) {
-		entry := *from
-		if entry != nil {
-			if text := sys.String(entry); len(text) >= len(prefix) && text[:len(prefix)] == prefix {
-				continue
-			}
+		text := *from
+		if text != nil && !set && begins(text, listenPid) {
+			set = true
+			text = entry
 		}
-		*to = entry
-		if entry == nil {
+		if text != nil && begins(text, listenPidfdid) {
+			continue
+		}
+		*to = text
+		if text == nil {
 			return
 		}
 		to = next(to)
 	}
+}
+
+// begins reports whether the C string at p begins with prefix.
+func begins(p *byte, prefix string) bool {
+	text := sys.String(p)
+	return len(text) >= len(prefix) && text[:len(prefix)] == prefix
 }
 
 // next returns the address behind p.

@@ -41,17 +41,21 @@ func statusOf(info *sys.Siginfo) Status {
 	return Status{Signal: sig.Signal(info.Status), Core: info.Code == cldDumped}
 }
 
-// Values of si_code for SIGCHLD (sigaction(2)).
+// Values of si_code for SIGCHLD (sigaction(2)). A tracee that has stopped is reported as trapped or as stopped.
 const (
-	cldExited = 1
-	cldKilled = 2
-	cldDumped = 3
+	cldExited  = 1
+	cldKilled  = 2
+	cldDumped  = 3
+	cldTrapped = 4
+	cldStopped = 5
 )
 
-// Child is a child that has ended and is still to be reaped. Pid 0 is no child.
+// Child is a child that waits for its parent to do something. Pid 0 is no child.
 type Child struct {
-	Pid    int32
-	Status Status
+	Pid     int32
+	Status  Status // how it ended
+	Reaped  bool   // it has ended and is reaped already
+	Trapped bool   // it has not ended: it made the caller its tracer, and has stopped (ptrace(2)). See [Detach]
 }
 
 // FromSIGCHLD returns the child whose end the SIGCHLD in info announces, or no child if it announces something else:
@@ -60,24 +64,58 @@ func FromSIGCHLD(info *sys.Siginfo) Child {
 	if info.Code < cldExited || info.Code > cldDumped {
 		return Child{}
 	}
-	return Child{info.Pid, statusOf(info)}
+	return Child{Pid: info.Pid, Status: statusOf(info)}
 }
 
-// Ended returns a child that has ended, without reaping it, or no child if there is none. Its zombie keeps the pid, and
-// with it the number of its process group, from being given to another process.
+// Ended returns a child that has ended, without reaping it, or a tracee that has stopped, or no child if there is neither.
+// The zombie keeps the pid, and with it the number of its process group, from being given to another process. Where a
+// seccomp filter refuses waitid(2), the child is reaped by wait4(2).
 func Ended() Child {
 	var info sys.Siginfo
-	if e := sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); e != 0 || info.Pid == 0 {
-		return Child{} // ECHILD: no children at all
+	switch e := sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); {
+	case e == unix.ECHILD:
+		return Child{}
+	case e != 0:
+		var status int32
+		pid, _ := sys.Wait4(-1, &status, unix.WNOHANG, nil)
+		if pid <= 0 {
+			return Child{}
+		}
+		if status&0xff == 0x7f { // stopped
+			return Child{Pid: int32(pid), Trapped: true}
+		}
+		return Child{Pid: int32(pid), Status: FromWait(status), Reaped: true}
 	}
-	return Child{info.Pid, statusOf(&info)}
+	return Child{Pid: info.Pid, Status: statusOf(&info), Trapped: info.Code >= cldTrapped}
+}
+
+// Detach lets a tracee that has stopped go on as if it had never been traced: with the signal that it was about to get.
+// PTRACE_TRACEME makes whoever happens to be the parent the tracer, and it is how programs look whether a debugger is there.
+// The SIGTRAP by which the kernel announces the exec of a tracee is none that the program would get untraced (ptrace(2)).
+func Detach(pid int32) {
+	var info sys.Siginfo
+	var signal sig.Signal
+	if sys.PtraceSiginfo(pid, &info) == 0 {
+		signal = sig.Signal(info.Signo)
+		const user = 0 // SI_USER: as if the process had sent it to itself with kill(2)
+		if signal == sig.TRAP && info.Code == user && info.Pid == pid {
+			signal = 0
+		}
+	}
+	sys.PtraceDetach(pid, signal)
 }
 
 // Reap removes the zombie of a child that has ended, and stores in usage, unless it is nil, what it and the children it
 // waited for have used. It returns false, and nothing happens, if pid is no such child.
 func Reap(pid int32, usage *unix.Rusage) bool {
-	n, _ := sys.Wait4(pid, unix.WNOHANG, usage) // ECHILD: reaped before
+	n, _ := sys.Wait4(pid, nil, unix.WNOHANG, usage) // ECHILD: reaped before
 	return n > 0
+}
+
+// Gone reports whether pid is no child of the caller any more: it has been reaped, or is just being reaped by the kernel.
+func Gone(pid int32) bool {
+	var info sys.Siginfo
+	return sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
 }
 
 // Childless reports whether the caller has no child, neither a live one nor a zombie.
@@ -97,7 +135,8 @@ func FromWait(status int32) Status {
 // Stopped returns the signal that keeps the child pid stopped, or 0 if it is not stopped.
 func Stopped(pid int32) sig.Signal {
 	var info sys.Siginfo
-	if e := sys.Waitid(unix.P_PID, pid, &info, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil); e != 0 || info.Pid == 0 {
+	e := sys.Waitid(unix.P_PID, pid, &info, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
+	if e != 0 || info.Pid == 0 || info.Code != cldStopped {
 		return 0
 	}
 	return sig.Signal(info.Status)

@@ -12,6 +12,7 @@ const (
 	HUP   Signal = 1
 	INT   Signal = 2
 	QUIT  Signal = 3
+	TRAP  Signal = 5
 	KILL  Signal = 9
 	USR1  Signal = 10
 	PIPE  Signal = 13
@@ -22,7 +23,9 @@ const (
 	TSTP  Signal = 20
 	TTIN  Signal = 21
 	TTOU  Signal = 22
+	XFSZ  Signal = 25
 	WINCH Signal = 28
+	PWR   Signal = 30
 	RTMin Signal = 34 // as glibc and the shells count: the kernel's 32 and 33 serve threading libraries
 	Max   Signal = 64
 )

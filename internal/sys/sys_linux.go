@@ -49,7 +49,7 @@ type Siginfo struct {
 // Sigaction is the kernel's struct sigaction (sigaction(2)).
 type Sigaction struct {
 	Handler  uintptr
-	Flags    uint64
+	Flags    uint64 // such as [NoCldWait]
 	Restorer uintptr
 	Mask     uint64
 }
@@ -60,8 +60,17 @@ const (
 	SigIgn = 1
 )
 
+// NoCldWait is SA_NOCLDWAIT (sigaction(2)): children that end become no zombies, but SIGCHLD tells of them all the same.
+const NoCldWait = 2
+
 // Getpid is getpid(2).
 func Getpid() int32 { return int32(Call(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)) }
+
+// Getppid is getppid(2): the parent's pid, 0 where it is in an outer PID namespace.
+func Getppid() int32 { return int32(Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)) }
+
+// Geteuid is geteuid(2).
+func Geteuid() uint32 { return uint32(Call(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)) }
 
 // Getsid is getsid(2) for the caller: the ID of its session, 0 where the leader is in an outer PID namespace.
 func Getsid() int32 { return int32(Call(unix.SYS_GETSID, 0, 0, 0, 0, 0, 0)) }
@@ -114,9 +123,19 @@ func Waitid(idType int, id int32, info *Siginfo, options int, usage *unix.Rusage
 	return errno(Call(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(info)), uintptr(options), uintptr(unsafe.Pointer(usage)), 0))
 }
 
-// Wait4 is wait4(2) without a place for the status: it reaps.
-func Wait4(pid int32, options int, usage *unix.Rusage) (int, Errno) {
-	return result(Call(unix.SYS_WAIT4, uintptr(pid), 0, uintptr(options), uintptr(unsafe.Pointer(usage)), 0, 0))
+// Wait4 is wait4(2): it reaps. status may be nil.
+func Wait4(pid int32, status *int32, options int, usage *unix.Rusage) (int, Errno) {
+	return result(Call(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(status)), uintptr(options), uintptr(unsafe.Pointer(usage)), 0, 0))
+}
+
+// PtraceSiginfo is ptrace(2) with PTRACE_GETSIGINFO: the signal that a tracee is about to get. EINVAL if it is about to get none.
+func PtraceSiginfo(pid int32, info *Siginfo) Errno {
+	return errno(Call(unix.SYS_PTRACE, unix.PTRACE_GETSIGINFO, uintptr(pid), 0, uintptr(unsafe.Pointer(info)), 0, 0))
+}
+
+// PtraceDetach is ptrace(2) with PTRACE_DETACH: a tracee goes on untraced, and gets the signal unless it is 0.
+func PtraceDetach(pid int32, signal sig.Signal) Errno {
+	return errno(Call(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(pid), 0, uintptr(signal), 0, 0))
 }
 
 // Madvise is madvise(2).
@@ -145,6 +164,11 @@ func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
 // Openat is openat(2) for a path that ends with a NUL byte and is relative to the directory dir.
 func Openat(dir int, path *byte, flags int) (fd int, e Errno) {
 	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(flags), 0, 0, 0))
+}
+
+// OpenatMode is [Openat] for a file that may be made, with the mode less the umask.
+func OpenatMode(dir int, path *byte, flags int, mode uint32) (fd int, e Errno) {
+	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(flags), uintptr(mode), 0, 0))
 }
 
 // Readlinkat is readlinkat(2) for a path that ends with a NUL byte.
@@ -191,26 +215,30 @@ func WriteNowait(fd int, p []byte) (int, Errno) {
 	return result(Call(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, here, 0, unix.RWF_NOWAIT))
 }
 
-// Writable is ppoll(2) for one file with no waiting: can something be written to fd now?
-func Writable(fd int) bool { return ready(fd, unix.POLLOUT) }
-
-func ready(fd int, event int16) bool {
-	p := unix.PollFd{Fd: int32(fd), Events: event}
-	var now unix.Timespec
-	n, _ := result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0))
-	return n == 1 && p.Revents&event != 0
+// Fstat is fstat(2).
+func Fstat(fd int, st *unix.Stat_t) Errno {
+	return errno(Call(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0))
 }
 
-// Fstat is fstat(2), reduced to the file's mode.
-func Fstat(fd int) (mode uint32, e Errno) {
-	var st unix.Stat_t
-	e = errno(Call(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(&st)), 0, 0, 0, 0))
-	return st.Mode, e
+// Ftruncate is ftruncate(2).
+func Ftruncate(fd int, size int64) Errno {
+	return errno(Call(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0))
 }
 
-// Dup3 is dup3(2): newfd becomes a copy of oldfd.
-func Dup3(oldfd, newfd, flags int) Errno {
-	return errno(Call(unix.SYS_DUP3, uintptr(oldfd), uintptr(newfd), uintptr(flags), 0, 0, 0))
+// FcntlDupfd is fcntl(2) with F_DUPFD_CLOEXEC: a copy of fd whose number is least or more.
+func FcntlDupfd(fd, least int) (int, Errno) {
+	return result(Call(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(least), 0, 0, 0))
+}
+
+// Getcwd is getcwd(2): it stores the path of the working directory in p and returns its length with the NUL byte. ERANGE
+// if p is too small.
+func Getcwd(p []byte) (int, Errno) {
+	return result(Call(unix.SYS_GETCWD, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0, 0))
+}
+
+// Uname is uname(2).
+func Uname(name *unix.Utsname) Errno {
+	return errno(Call(unix.SYS_UNAME, uintptr(unsafe.Pointer(name)), 0, 0, 0, 0, 0))
 }
 
 // Close is close(2).
@@ -283,14 +311,10 @@ func Signalfd(set sig.Set) (fd int, e Errno) {
 	return result(Call(unix.SYS_SIGNALFD4, uintptr(none), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0))
 }
 
-// Readable is ppoll(2) for one file with no waiting: can something be read from fd now? Of a pidfd: has the process ended?
-func Readable(fd int) bool { return ready(fd, unix.POLLIN) }
-
-// Poll2 waits without limit until a or b can be read, by ppoll(2). Errors: EINTR.
-func Poll2(a, b int) (aReady, bReady bool, e Errno) {
-	p := [2]unix.PollFd{{Fd: int32(a), Events: unix.POLLIN}, {Fd: int32(b), Events: unix.POLLIN}}
-	e = errno(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 2, 0, 0, 0, 0))
-	return p[0].Revents != 0, p[1].Revents != 0, e
+// Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR; EINVAL if there are more files
+// than RLIMIT_NOFILE allows.
+func Ppoll(files []unix.PollFd, timeout *unix.Timespec) (ready int, e Errno) {
+	return result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(files))), uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0))
 }
 
 // ClockGettime is clock_gettime(2), in nanoseconds.

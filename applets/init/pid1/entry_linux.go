@@ -48,7 +48,11 @@ func (s *supervisor) read(as Personality, words, env []*byte) (p Problem) {
 		p = Parse(&s.Options, words[1:], env)
 	} else {
 		called = sys.String(words[0])
-		if p = s.ParseEnv(env); p.Reason == None {
+		p = s.ParseEnv(env)
+		if p.Reason == None {
+			p = s.Check()
+		}
+		if p.Reason == None {
 			s.As, p.Reason = as, Impersonates
 		}
 	}

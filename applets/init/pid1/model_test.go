@@ -12,20 +12,21 @@ import (
 // world is a container as the model test imagines it: the command, and processes that it left, some of which never end
 // by themselves or by TERM. It does what the supervisor's actions ask for and keeps what the invariants are about.
 type world struct {
-	s        supervisor
-	alive    bool // the command
-	stubborn bool // the command does not end by a stop signal
-	group    int  // others in its group
-	outside  int  // others elsewhere
-	armed    bool // the deadline is set
-	killed   bool
-	ended    bool
-	log      []string
+	s          supervisor
+	alive      bool // the command
+	stubborn   bool // the command does not end by a stop signal
+	unkillable bool // KILL is not permitted, or does not show
+	group      int  // others in its group
+	outside    int  // others elsewhere
+	armed      bool // the deadline is set
+	killed     bool
+	ended      bool
+	log        []string
 }
 
 // left returns how many processes of the scope are left beside the command.
 func (w *world) left() int {
-	if w.s.container() {
+	if w.s.wide() {
 		return w.group + w.outside
 	}
 	return w.group
@@ -40,14 +41,20 @@ func (w *world) event(ev Event) string {
 	switch {
 	case a.Do == 0:
 		return "an event that leads to nothing, not even Ignore"
-	case has(End) && w.alive && !w.s.Pause:
+	case has(End) && w.alive && !w.s.Pause && ev.Kind != Over:
 		return "init ends before the command"
 	case has(Kill) && w.s.Grace == 0:
 		return "KILL without a grace period"
-	case has(Kill) && ev.Kind == Arrived && w.s.stops < 2:
-		return "KILL at the first stop signal"
-	case has(ForwardAll) && !w.s.container():
-		return "a signal to others than the group, whose scope this is"
+	case has(Kill) && ev.Kind == Arrived:
+		return "KILL by a signal: the deadline alone brings it"
+	case has(Kill|Arm) && ev.Kind == Arrived && !w.s.isStop(ev.Signal):
+		return "a signal that asks nobody to end begins a stop"
+	case has(Postpone|Release) && w.s.Delay == 0:
+		return "a signal is held back without a delay"
+	case has(Postpone) && w.s.stops > 1:
+		return "a second stop signal is held back"
+	case has(ForwardAll) && w.s.Scope != ScopeContainer:
+		return "a signal to all at once, which is not the scope"
 	case has(ForwardAll) && !w.s.isStop(ev.Signal):
 		return "a signal that asks nobody to end goes to others than the group"
 	case has(Forward) && has(ForwardAll):
@@ -62,8 +69,22 @@ func (w *world) event(ev Event) string {
 		return "a deadline without a grace period"
 	case has(StopSelf) && w.s.noStop:
 		return "PID 1 stops itself"
-	case w.killed && w.armed && has(Arm):
+	case w.killed && w.armed && has(Arm) && ev.Kind == Arrived:
 		return "the grace period starts anew after KILL"
+	case ev.Kind == Arrived && a.Do&(Forward|ForwardAll|Postpone|Ignore) == 0:
+		return "a signal is lost"
+	}
+	if has(Release) {
+		if w.s.delayed.Do == 0 {
+			return "nothing is released"
+		}
+		if !w.stubborn {
+			w.alive = false
+		}
+		w.s.delayed, w.s.due = Action{}, 0 // as do does
+	}
+	if has(Postpone) {
+		w.s.due = 1
 	}
 	if has(Forward|ForwardAll) && w.s.isStop(ev.Signal) && !w.stubborn {
 		w.alive = false
@@ -71,10 +92,12 @@ func (w *world) event(ev Event) string {
 	if has(Arm) {
 		w.armed = true
 	}
-	if has(Kill) {
+	if has(Kill) && w.unkillable {
+		w.killed, w.armed = true, true
+	} else if has(Kill) {
 		w.killed, w.armed, w.alive = true, true, false
 		w.group = 0
-		if w.s.container() {
+		if w.s.wide() {
 			w.outside = 0
 		}
 	}
@@ -97,10 +120,12 @@ func TestModel(t *testing.T) {
 	for n := range 200_000 {
 		w := &world{alive: true, stubborn: random.Intn(2) == 0, group: random.Intn(3), outside: random.Intn(3)}
 		w.s.Grace = int64(random.Intn(2)) * 1e9
-		w.s.Scope = Scope(random.Intn(3))
+		w.s.Delay = int64(random.Intn(2)) * 1e8
+		w.s.Scope = Scope(random.Intn(4))
 		w.s.Single = random.Intn(4) == 0
 		w.s.jobs, w.s.noStop = random.Intn(4) == 0, random.Intn(2) == 0
-		w.s.StopSignal = sig.Signal(random.Intn(3) * int(sig.USR1) / 2)
+		w.s.StopSignals = [...]sig.Set{0, sig.Of(sig.QUIT), sig.Of(sig.USR1) | sig.Of(sig.HUP)}[random.Intn(3)]
+		w.unkillable = random.Intn(4) == 0
 		for range random.Intn(3) {
 			w.s.Rewrite[1+random.Intn(31)] = [...]Rewriting{Drop, Rewriting(sig.QUIT), Rewriting(sig.USR1)}[random.Intn(3)]
 		}
@@ -115,6 +140,10 @@ func TestModel(t *testing.T) {
 					ev = Event{Kind: Ended}
 				case seen && w.left() == 0:
 					ev = Event{Kind: Alone}
+				case w.s.due != 0:
+					ev = Event{Kind: Due}
+				case w.killed && w.unkillable:
+					ev = Event{Kind: Over}
 				case w.armed:
 					ev = Event{Kind: Expired}
 				default:
@@ -130,6 +159,8 @@ func TestModel(t *testing.T) {
 				ev = Event{Kind: Alone}
 			case choice == 2 && w.armed:
 				ev = Event{Kind: Expired}
+			case choice == 5 && w.s.due != 0 && random.Intn(2) == 0:
+				ev = Event{Kind: Due}
 			case choice == 3 && random.Intn(4) == 0:
 				w.alive = false
 				continue
@@ -137,7 +168,7 @@ func TestModel(t *testing.T) {
 				w.group, w.outside = max(0, w.group-1), max(0, w.outside-1)
 				continue
 			default:
-				ev = Event{Arrived, sig.Signal(1 + random.Intn(31))}
+				ev = Event{Kind: Arrived, Signal: sig.Signal(1 + random.Intn(31))}
 			}
 			seen = seen || ev.Kind == Ended
 			problem = w.event(ev)
@@ -146,7 +177,7 @@ func TestModel(t *testing.T) {
 		case problem != "":
 		case !w.ended:
 			problem = "it does not end"
-		case w.s.status != proc.Status{Exit: 42}:
+		case seen && w.s.status != proc.Status{Exit: 42}:
 			problem = "the status is not the command's"
 		}
 		if problem != "" {

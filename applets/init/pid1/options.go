@@ -1,6 +1,11 @@
 package pid1
 
-import "util/internal/sig"
+import (
+	"unsafe"
+
+	"util/internal/sig"
+	"util/internal/sys"
+)
 
 // EnvPrefix stands before the name of every environment variable of init.
 const EnvPrefix = "UTIL_INIT_"
@@ -15,30 +20,47 @@ type Options struct {
 	ParentDeath    sig.Signal             // sent to init when its parent ends; 0 none
 	Rewrite        [sig.Max + 1]Rewriting // by the signal that arrives
 	Grace          int64                  // nanoseconds between being asked to end and KILL; 0 no grace period
-	StopSignal     sig.Signal             // asks the command to end, beside TERM, INT and QUIT; 0 none
-	Scope          Scope                  // which processes a stop is about
+	Delay          int64                  // nanoseconds between the arrival of a stop signal and its forwarding
+	StopSignals    sig.Set                // ask the command to end, beside TERM and INT
+	Scope          Scope                  // which processes a stop is about, and when
 	ExitTo         [256]uint8             // init's exit status, by the command's, where ExitMapped has it
 	ExitMapped     [4]uint64              // bit n: status n is mapped
 	LogFormat      LogFormat              // of init's lines
-	Pause          bool                   // there is no command; reap until TERM or INT
+	Pause          bool                   // there is no command; reap until TERM, INT, PWR or RTMIN+3
 	TerminationLog string                 // a file for the last line, or ""
 	anyMapped      bool                   // other statuses than 0 that are not mapped become anyTo
 	anyTo          uint8
+	strange        bool // there is a variable UTIL_INIT_… that init does not know
 
-	// Where in argv and envp something stands. Numbers, not pointers: a pointer stored through a pointer makes the
-	// compiler ask whether the garbage collector is running, which costs a page fault.
-	Command   int // the command's name, in the argv given to Parse
-	path      int // the PATH entry, in envp; -1 if there is none
-	listenPid int // the LISTEN_PID entry, in envp; -1 if there is none
+	Command   int     // where the command's name is, in the argv given to Parse
+	path      address // the PATH entry of the environment
+	listenPid address // its LISTEN_PID entry
 }
 
-// Scope says which processes a stop is about: the ones that get TERM when the command has ended, and KILL in the end.
+// address is that of a C string in argv or in the environment; 0 is none. A number, not a pointer: a pointer that is stored
+// through a pointer makes the compiler ask whether the garbage collector is running, which costs a page fault. And not an
+// index: the vector belongs to whoever edits it (package proc removes entries), the texts stay where they are.
+type address uintptr
+
+func addressOf(text *byte) address { return address(unsafe.Pointer(text)) }
+
+// text is the string, "" if there is none.
+func (a address) text() string {
+	if a == 0 {
+		return ""
+	}
+	return sys.String(*(**byte)(unsafe.Pointer(&a)))
+}
+
+// Scope says which processes a stop is about: whom the stop signal reaches, who gets TERM when the command has ended, and
+// who gets KILL in the end.
 type Scope uint8
 
 const (
-	ScopeDefault   Scope = iota // ScopeContainer if there is a grace period, else ScopeGroup
+	ScopeDefault   Scope = iota // ScopeOrdered if there is a grace period, else ScopeGroup
 	ScopeGroup                  // the command's process group
-	ScopeContainer              // every descendant of init; as PID 1, all that were started in its container
+	ScopeOrdered                // first the command's process group; once the command has ended, every descendant of init
+	ScopeContainer              // every descendant of init at once; as PID 1, all that were started in its container
 )
 
 // LogFormat is the format of init's lines.
@@ -75,10 +97,13 @@ func (o *Options) explains() bool {
 	return o.Verbose > 0 || o.LogFormat != LogDefault || o.TerminationLog != ""
 }
 
-// container reports whether a stop is about more than the command's group.
-func (o *Options) container() bool {
-	return o.Scope == ScopeContainer || o.Scope == ScopeDefault && o.Grace > 0
+// wide reports whether a stop is about more than the command's group.
+func (o *Options) wide() bool {
+	return o.Scope >= ScopeOrdered || o.Scope == ScopeDefault && o.Grace > 0
 }
+
+// atOnce reports whether a stop signal goes to all that a stop is about, rather than to the command's group first.
+func (o *Options) atOnce() bool { return o.Scope == ScopeContainer && !o.Single }
 
 // Rewriting says what is forwarded in place of a signal.
 type Rewriting uint8
@@ -101,6 +126,7 @@ const (
 	WarnReaped
 	Grace
 	StopSignal
+	StopDelay
 	ScopeOf
 	ExitCode
 	LogFormatOf
@@ -138,10 +164,11 @@ var Table = [...]Option{
 	{RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO", "forward signal TO when FROM arrives, nothing if TO is none; repeatable, or a list with commas"},
 	{ParentDeath, 'p', "parent-death", MustArg, "PARENT_DEATH", "SIGNAL", "have the kernel send SIGNAL to init, which forwards it, when init's parent ends"},
 	{Grace, 'g', "grace", MustArg, "GRACE", "DURATION", "time between being asked to end and KILL, such as 8s, 500ms or plain seconds; 0, the default: no KILL, and no waiting for others once the command has ended"},
-	{StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL", "a signal that starts the grace period, beside TERM, INT and QUIT"},
-	{ScopeOf, 0, "scope", MustArg, "SCOPE", "group|container", "whom a stop is about: the command's process group, or every process that came from it; container is the default with --grace"},
+	{StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL", "a signal that asks the command to end, beside TERM and INT; repeatable, or a list with commas"},
+	{StopDelay, 0, "stop-delay", MustArg, "STOP_DELAY", "DURATION", "forward a stop signal only after this time, in which load balancers forget the container; the grace period runs meanwhile"},
+	{ScopeOf, 0, "scope", MustArg, "SCOPE", "group|ordered|container", "whom a stop is about: the command's process group; the group first, then every process that the command left (the default with --grace); every process at once"},
 	{ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO", "end with status TO when the command's is FROM: a number, a signal that ended it, or any (but 0); repeatable, or a list with commas"},
-	{Pause, 0, "pause", MayArg, "PAUSE", "", "run no command; reap orphans until TERM or INT, then end with status 0"},
+	{Pause, 0, "pause", MayArg, "PAUSE", "", "run no command; reap orphans until TERM, INT, PWR or RTMIN+3, then end with status 0"},
 	{LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "text|json", "format of init's lines; given, the last one says why the command ended"},
 	{TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH", "write that last line to PATH as well, such as /dev/termination-log"},
 	{Verbose, 'v', "verbose", MayArg, "VERBOSE", "", "say on stderr what happens; twice: orphans and terminals as well"},

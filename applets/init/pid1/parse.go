@@ -24,8 +24,10 @@ const (
 	CannotCatch                   // Problem.Bad is KILL or STOP, which never reach init
 	NotFromTo                     // Problem.Bad is not of the form FROM:TO
 	BadDuration                   // Problem.Bad is no duration
+	TooLong                       // Problem.Bad is a duration of more than MostDuration
+	DelayTooLong                  // no error of one option: Options.Delay is not less than Options.Grace
 	BadStatus                     // Problem.Bad is neither a status nor, where that is possible, a signal or "any"
-	BadScope                      // Problem.Bad is neither group nor container
+	BadScope                      // Problem.Bad is none of group, ordered and container
 	BadLogFormat                  // Problem.Bad is neither text nor json
 	UnwantedCommand               // a command together with --pause; Problem.Value is it
 	Impersonates                  // no error: Options.As says whose command line begins at Options.Command
@@ -44,8 +46,27 @@ type Problem struct {
 }
 
 // Parse reads the arguments behind init's own name, and the variables of init in envp, into o. A flag beats its
-// variable; for --rewrite, signal by signal. Options end at the first argument that is not one, or at "--".
+// variable; for --rewrite, signal by signal. Options end at the first argument that is not one, or at "--". When something is
+// wrong, o has what was read before, and all variables.
 func Parse(o *Options, argv, envp []*byte) (p Problem) {
+	p = o.parse(argv, envp)
+	if p.Reason == None || p.Reason == Impersonates {
+		if wrong := o.Check(); wrong.Reason != None {
+			return wrong
+		}
+	}
+	return p
+}
+
+// Check reports what is wrong with options that are right one by one.
+func (o *Options) Check() (p Problem) {
+	if o.Grace > 0 && o.Delay >= o.Grace {
+		p.Reason = DelayTooLong
+	}
+	return p
+}
+
+func (o *Options) parse(argv, envp []*byte) (p Problem) {
 	if p = o.ParseEnv(envp); p.Reason != None {
 		return p
 	}
@@ -53,7 +74,7 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 		return Problem{Reason: Impersonates}
 	}
 	g := getopt{argv: argv, table: Table[:]}
-	verbose, first := false, true
+	verbose, stopSignal, first := false, false, true
 	for {
 		opt, value := g.next(&p)
 		if p.Reason != None {
@@ -65,6 +86,10 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 		if opt.ID == Verbose && !verbose { // the variable's level is not added to
 			verbose = true
 			o.Verbose = 0
+		}
+		if opt.ID == StopSignal && !stopSignal { // nor are the variable's signals
+			stopSignal = true
+			o.StopSignals = 0
 		}
 		if p.Reason, p.Bad = o.set(opt.ID, value, g.hasValue); p.Reason != None {
 			p.Option, p.Short, p.Value = g.name, g.letter, value
@@ -99,27 +124,26 @@ func isCompat(arg string) bool {
 }
 
 // ParseEnv reads what init needs of the environment: its own variables, PATH and LISTEN_PID. Where one of these two is
-// there twice, the first counts, as for getenv(3).
+// there twice, the first counts, as for getenv(3). It reads all variables, and reports the first that is wrong.
 func (o *Options) ParseEnv(envp []*byte) (p Problem) {
-	o.path, o.listenPid = -1, -1
-	for i, entry := range envp {
+	for _, entry := range envp {
 		// Most entries are told apart by their first letters. The short prefixes, up to eight letters, are compared in
 		// code; a longer one is a string constant in memory that a plain run does not touch otherwise.
 		switch *entry {
 		case 'P':
-			if o.path < 0 && hasPrefix(sys.String(entry), pathVar) {
-				o.path = i
+			if o.path == 0 && hasPrefix(sys.String(entry), pathVar) {
+				o.path = addressOf(entry)
 			}
 		case 'L':
 			text := sys.String(entry)
-			if o.listenPid < 0 && hasPrefix(text, "LISTEN_") && hasPrefix(text, listenPidVar) {
-				o.listenPid = i
+			if o.listenPid == 0 && hasPrefix(text, "LISTEN_") && hasPrefix(text, listenPidVar) {
+				o.listenPid = addressOf(entry)
 			}
 		case 'U':
 			text := sys.String(entry)
 			if hasPrefix(text, "UTIL_") && hasPrefix(text, EnvPrefix) {
-				if p = o.parseVariable(text); p.Reason != None {
-					return p
+				if wrong := o.parseVariable(text); p.Reason == None {
+					p = wrong
 				}
 			}
 		}
@@ -127,22 +151,32 @@ func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 	return p
 }
 
-// parseVariable reads an entry UTIL_INIT_NAME=value. An empty value is as good as no variable, and so is an unknown
-// name: a newer init may know it.
+// parseVariable reads an entry UTIL_INIT_NAME=value. An empty value is as good as no variable. An unknown name is no error,
+// as a newer init may know it; but it may be misspelt, and is worth a message.
 func (o *Options) parseVariable(entry string) (p Problem) {
 	name, value, _ := cut(entry, '=')
 	if value == "" {
 		return p
 	}
-	for i := range Table {
-		if opt := &Table[i]; opt.Env != "" && opt.Env == name[len(EnvPrefix):] {
-			if p.Reason, p.Bad = o.set(opt.ID, value, true); p.Reason != None {
-				p.Option, p.Value = name, value
-			}
-			return p
-		}
+	opt := optionOf(name)
+	if opt == nil {
+		o.strange = true
+		return p
+	}
+	if p.Reason, p.Bad = o.set(opt.ID, value, true); p.Reason != None {
+		p.Option, p.Value = name, value
 	}
 	return p
+}
+
+// optionOf returns the option whose variable has that name, which begins with EnvPrefix, or nil.
+func optionOf(name string) *Option {
+	for i := range Table {
+		if opt := &Table[i]; opt.Env != "" && opt.Env == name[len(EnvPrefix):] {
+			return opt
+		}
+	}
+	return nil
 }
 
 // set takes one option into o. given tells whether there was a value at all.
@@ -165,29 +199,30 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 		return setBool(&o.Pause, value, given)
 	case ParentDeath:
 		return setSignal(&o.ParentDeath, value)
-	case StopSignal:
-		return setSignal(&o.StopSignal, value)
-	case RewriteSignal, ExitCode:
+	case RewriteSignal, ExitCode, StopSignal:
 		for more := true; more && r == None; {
-			var pair string
-			pair, value, more = cut(value, ',')
-			if id == ExitCode {
-				r, bad = o.exitCode(pair)
-			} else {
-				r, bad = o.rewrite(pair)
+			var part string
+			part, value, more = cut(value, ',')
+			switch id {
+			case ExitCode:
+				r, bad = o.exitCode(part)
+			case StopSignal:
+				r, bad = o.stopSignal(part)
+			default:
+				r, bad = o.rewrite(part)
 			}
 		}
 		return r, bad
 	case Grace:
-		d, ok := parseDuration(value)
-		if !ok {
-			return BadDuration, value
-		}
-		o.Grace = d
+		return setDuration(&o.Grace, value)
+	case StopDelay:
+		return setDuration(&o.Delay, value)
 	case ScopeOf:
 		switch {
 		case equalFold(value, "group"):
 			o.Scope = ScopeGroup
+		case equalFold(value, "ordered"):
+			o.Scope = ScopeOrdered
 		case equalFold(value, "container"):
 			o.Scope = ScopeContainer
 		default:
@@ -242,6 +277,19 @@ func (o *Options) rewrite(pair string) (r Reason, bad string) {
 	return None, ""
 }
 
+// stopSignal takes one signal that asks the command to end into o.
+func (o *Options) stopSignal(text string) (r Reason, bad string) {
+	s, ok := sig.Parse(text)
+	if !ok {
+		return UnknownSignal, text
+	}
+	if s == sig.KILL || s == sig.STOP {
+		return CannotCatch, text
+	}
+	o.StopSignals |= sig.Of(s)
+	return None, ""
+}
+
 // exitCode takes one FROM:TO of exit statuses into o. What is said of one status beats "any".
 func (o *Options) exitCode(pair string) (r Reason, bad string) {
 	fromText, toText, ok := cut(pair, ':')
@@ -274,17 +322,33 @@ func parseStatus(text string) (status uint8, ok bool) {
 	return uint8(n), n >= 0 && n <= 255
 }
 
+// MostDuration is the longest duration, in nanoseconds: a hundred years of 365 days, 876000h. It keeps every sum of two
+// within an int64.
+const MostDuration = int64(100 * 365 * 24 * 3600 * 1e9)
+
+// setDuration sets *ns to the duration that the value names.
+func setDuration(ns *int64, value string) (r Reason, bad string) {
+	d, r := parseDuration(value)
+	if r != None {
+		return r, value
+	}
+	*ns = d
+	return None, ""
+}
+
 // parseDuration reads a time as time.ParseDuration does, without a sign and without fractions of nanoseconds, or a plain
-// number of seconds.
-func parseDuration(text string) (ns int64, ok bool) {
-	const most = int64(100 * 365 * 24 * 3600 * 1e9) // a hundred years; also what keeps the sums within an int64
+// number of seconds. The reason is None, BadDuration or TooLong.
+func parseDuration(text string) (ns int64, r Reason) {
+	r = BadDuration
 	for text != "" {
 		var whole, fraction, scale int64 = 0, 0, 1
 		digits := 0
 		for ; text != "" && text[0] >= '0' && text[0] <= '9'; text = text[1:] {
-			if whole = whole*10 + int64(text[0]-'0'); whole > most {
-				return 0, false
+			digit := int64(text[0] - '0')
+			if whole > (MostDuration-digit)/10 { // too long in the smallest unit already
+				return 0, TooLong
 			}
+			whole = whole*10 + digit
 			digits++
 		}
 		if text != "" && text[0] == '.' {
@@ -298,8 +362,8 @@ func parseDuration(text string) (ns int64, ok bool) {
 		var unit int64
 		switch {
 		case digits == 0:
-			return 0, false
-		case text == "" && !ok:
+			return 0, BadDuration
+		case text == "" && r == BadDuration:
 			unit = 1e9
 		case hasPrefix(text, "ns"):
 			unit, text = 1, text[2:]
@@ -314,17 +378,17 @@ func parseDuration(text string) (ns int64, ok bool) {
 		case hasPrefix(text, "h"):
 			unit, text = 3600e9, text[1:]
 		default:
-			return 0, false
+			return 0, BadDuration
 		}
-		if whole > most/unit {
-			return 0, false
+		if whole > MostDuration/unit {
+			return 0, TooLong
 		}
-		if ns += whole*unit + fraction*(unit/scale) + fraction*(unit%scale)/scale; ns > most {
-			return 0, false
+		if ns += whole*unit + fraction*(unit/scale) + fraction*(unit%scale)/scale; ns > MostDuration {
+			return 0, TooLong
 		}
-		ok = true
+		r = None
 	}
-	return ns, ok
+	return ns, r
 }
 
 // setSignal sets *s to the signal that the value names.

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,24 +26,41 @@ import (
 //
 //	go test -run '^$' -fuzz FuzzParse -fuzztime 10m ./applets/init/pid1
 
-// reference is Parse by other means.
+// reference is Parse by other means, but for PATH and LISTEN_PID.
 func reference(args, env []string) (Options, Problem) {
-	o := Options{path: -1, listenPid: -1}
-	for i, entry := range slices.Backward(env) { // of several with one name, the first counts, as for getenv(3)
-		switch name, _, ok := strings.Cut(entry, "="); {
-		case ok && name == "PATH":
-			o.path = i
-		case ok && name == "LISTEN_PID":
-			o.listenPid = i
-		}
+	o, p := referenceParse(args, env)
+	if (p.Reason == None || p.Reason == Impersonates) && o.Grace > 0 && o.Delay >= o.Grace {
+		return o, Problem{Reason: DelayTooLong}
 	}
+	return o, p
+}
+
+// getenv returns the entry of a variable; of several with one name, the first, as getenv(3).
+func getenv(env []string, name string) string {
+	i := slices.IndexFunc(env, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
+	if i < 0 {
+		return ""
+	}
+	return env[i]
+}
+
+func referenceParse(args, env []string) (Options, Problem) {
+	o := Options{}
+	var first Problem
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
-		if long, ok := longByVariable[name]; ok && value != "" {
-			if reason, bad := referenceSet(&o, long, value, true); reason != None {
-				return o, Problem{Reason: reason, Option: name, Value: value, Bad: bad}
+		long, ok := longByVariable[name]
+		if !ok && value != "" && strings.HasPrefix(name, "UTIL_INIT_") {
+			o.strange = true
+		}
+		if ok && value != "" {
+			if reason, bad := referenceSet(&o, long, value, true); reason != None && first.Reason == None {
+				first = Problem{Reason: reason, Option: name, Value: value, Bad: bad}
 			}
 		}
+	}
+	if first.Reason != None {
+		return o, first
 	}
 
 	if name, _, _ := strings.Cut(strings.Join(args[:min(1, len(args))], ""), "="); o.As != Util && name != "--compat" {
@@ -50,7 +68,7 @@ func reference(args, env []string) (Options, Problem) {
 	}
 
 	rest := args
-	counted, first := false, true
+	counted, named, atFirst := false, false, true
 	for len(rest) > 0 && strings.HasPrefix(rest[0], "-") && rest[0] != "-" {
 		arg := rest[0]
 		rest = rest[1:]
@@ -98,19 +116,22 @@ func reference(args, env []string) (Options, Problem) {
 			if opt.long == "verbose" && !counted {
 				o.Verbose, counted = 0, true // -v beats UTIL_INIT_VERBOSE, rather than adding to it
 			}
+			if opt.long == "stop-signal" && !named {
+				o.StopSignals, named = 0, true
+			}
 			if p.Reason, p.Bad = referenceSet(&o, opt.long, opt.value, opt.given); p.Reason != None {
 				p.Value = opt.value
 				return o, p
 			}
 			switch {
-			case opt.long == "compat" && first:
+			case opt.long == "compat" && atFirst:
 				o.Command = len(args) - len(rest)
 				return o, Problem{Reason: Impersonates}
 			case opt.long == "compat":
 				p.Reason, p.Value = NotFirst, opt.value
 				return o, p
 			}
-			first = false
+			atFirst = false
 		}
 	}
 	switch {
@@ -127,14 +148,14 @@ func reference(args, env []string) (Options, Problem) {
 
 var (
 	longs = []string{
-		"single-child", "rewrite", "parent-death", "grace", "stop-signal", "scope", "exit-code", "pause", "log-format", "termination-log",
+		"single-child", "rewrite", "parent-death", "grace", "stop-signal", "stop-delay", "scope", "exit-code", "pause", "log-format", "termination-log",
 		"verbose", "warn-reaped", "compat", "help", "version",
 	}
 	longByLetter = map[byte]string{
 		'c': "single-child", 'r': "rewrite", 'p': "parent-death", 'g': "grace", 'e': "exit-code", 'v': "verbose", 'w': "warn-reaped", 'h': "help",
 	}
 	takesValue = map[string]bool{
-		"rewrite": true, "parent-death": true, "grace": true, "stop-signal": true, "scope": true, "exit-code": true, "log-format": true, "termination-log": true, "compat": true,
+		"rewrite": true, "parent-death": true, "grace": true, "stop-signal": true, "stop-delay": true, "scope": true, "exit-code": true, "log-format": true, "termination-log": true, "compat": true,
 	}
 	takesNone      = map[string]bool{"help": true, "version": true}
 	longByVariable = map[string]string{
@@ -145,6 +166,7 @@ var (
 		"UTIL_INIT_WARN_REAPED":     "warn-reaped",
 		"UTIL_INIT_GRACE":           "grace",
 		"UTIL_INIT_STOP_SIGNAL":     "stop-signal",
+		"UTIL_INIT_STOP_DELAY":      "stop-delay",
 		"UTIL_INIT_SCOPE":           "scope",
 		"UTIL_INIT_EXIT_CODE":       "exit-code",
 		"UTIL_INIT_PAUSE":           "pause",
@@ -156,6 +178,7 @@ var (
 	threeDigits = regexp.MustCompile(`^[0-9]{1,3}$`)
 	someDigits  = regexp.MustCompile(`^[0-9]{1,10}$`)
 	plainTime   = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)$`)
+	someNumber  = regexp.MustCompile(`^[0-9]+`)
 	oneTime     = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|ms|s|m|h)`)
 	truth       = map[string]bool{"1": true, "true": true, "yes": true, "on": true, "0": false, "false": false, "no": false, "off": false}
 )
@@ -188,24 +211,35 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 			n, _ := strconv.Atoi(value)
 			o.Verbose = uint8(n)
 		}
-	case "parent-death", "stop-signal":
+	case "parent-death":
 		s, ok := referenceSignal(value)
 		if !ok {
 			return UnknownSignal, value
 		}
-		if long == "parent-death" {
-			o.ParentDeath = s
+		o.ParentDeath = s
+	case "stop-signal":
+		for _, name := range strings.Split(value, ",") {
+			s, ok := referenceSignal(name)
+			switch {
+			case !ok:
+				return UnknownSignal, name
+			case s == sig.Signal(unix.SIGKILL), s == sig.Signal(unix.SIGSTOP):
+				return CannotCatch, name
+			}
+			o.StopSignals |= 1 << (s - 1)
+		}
+	case "grace", "stop-delay":
+		d, reason := referenceDuration(value)
+		if reason != None {
+			return reason, value
+		}
+		if long == "grace" {
+			o.Grace = d
 		} else {
-			o.StopSignal = s
+			o.Delay = d
 		}
-	case "grace":
-		d, ok := referenceDuration(value)
-		if !ok {
-			return BadDuration, value
-		}
-		o.Grace = d
 	case "scope":
-		scope, ok := map[string]Scope{"group": ScopeGroup, "container": ScopeContainer}[lower(value)]
+		scope, ok := map[string]Scope{"group": ScopeGroup, "ordered": ScopeOrdered, "container": ScopeContainer}[lower(value)]
 		if !ok {
 			return BadScope, value
 		}
@@ -291,7 +325,7 @@ func referenceStatus(text string) (uint8, bool) {
 }
 
 // referenceDuration is parseDuration in exact arithmetic; a fraction has nine digits that count.
-func referenceDuration(text string) (int64, bool) {
+func referenceDuration(text string) (int64, Reason) {
 	units := map[string]int64{"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9}
 	most := new(big.Int).Mul(big.NewInt(100*365*24*3600), big.NewInt(1e9))
 	sum := new(big.Int)
@@ -299,12 +333,15 @@ func referenceDuration(text string) (int64, bool) {
 		text += "s"
 	}
 	if text == "" {
-		return 0, false
+		return 0, BadDuration
 	}
 	for text != "" {
+		if digits, ok := new(big.Int).SetString(someNumber.FindString(text), 10); ok && digits.Cmp(most) > 0 {
+			return 0, TooLong
+		}
 		match := oneTime.FindStringSubmatch(text)
 		if match == nil {
-			return 0, false
+			return 0, BadDuration
 		}
 		text = text[len(match[0]):]
 		whole, fraction, _ := strings.Cut(match[1], ".")
@@ -312,8 +349,11 @@ func referenceDuration(text string) (int64, bool) {
 		n, _ := new(big.Int).SetString("0"+whole+fraction, 10)
 		n.Mul(n, big.NewInt(units[match[2]]))
 		sum.Add(sum, n.Quo(n, big.NewInt(1e9)))
+		if sum.Cmp(most) > 0 {
+			return 0, TooLong
+		}
 	}
-	return sum.Int64(), sum.Cmp(most) <= 0
+	return sum.Int64(), None
 }
 
 // lower makes lower-case letters of ASCII's upper-case ones. To strings.ToLower there are more.
@@ -357,13 +397,20 @@ func referenceSignal(text string) (sig.Signal, bool) {
 func compare(t *testing.T, args, env []string) Problem {
 	t.Helper()
 	var got Options
-	p := Parse(&got, cstrings(args), cstrings(env))
+	envp := cstrings(env)
+	p := Parse(&got, cstrings(args), envp)
+	path, listenPid := got.path.text(), got.listenPid.text()
+	got.path, got.listenPid = 0, 0
+	runtime.KeepAlive(envp)
 	want, wantProblem := reference(args, env)
 	if p != wantProblem {
 		t.Fatalf("args %q, env %q:\n got %+v\nwant %+v", args, env, p, wantProblem)
 	}
 	if (p.Reason == None || p.Reason == Impersonates) && got != want {
 		t.Fatalf("args %q, env %q:\n got %+v\nwant %+v", args, env, got, want)
+	}
+	if p.Reason == None && (path != getenv(env, "PATH") || listenPid != getenv(env, "LISTEN_PID")) {
+		t.Fatalf("env %q: PATH is %q, LISTEN_PID %q", env, path, listenPid)
 	}
 	return p
 }
@@ -486,6 +533,18 @@ var seeds = []struct{ args, env string }{
 	{"--grace 99999999999999999999s true", ""},
 	{"--stop-signal USR1 --scope group true", "UTIL_INIT_GRACE=5s UTIL_INIT_SCOPE=Container"},
 	{"--stop-signal none true", ""},
+	{"--stop-signal QUIT,HUP --stop-signal USR1 true", "UTIL_INIT_STOP_SIGNAL=WINCH,PWR"},
+	{"--stop-signal QUIT, true", ""},
+	{"--stop-signal KILL true", ""},
+	{"--stop-delay 5s --grace 6 true", ""},
+	{"--stop-delay 5s --grace 5 true", ""},
+	{"--stop-delay 5s true", "UTIL_INIT_GRACE=4s"},
+	{"--scope ordered true", ""},
+	{"--grace 10000000000000000000ns true", ""},
+	{"--grace 18446744073709551617 true", ""},
+	{"--grace 3153600000000000000ns true", ""},
+	{"--grace 3153600000000000001ns true", ""},
+	{"--log-format json --frob true", "UTIL_INIT_GRACE=x UTIL_INIT_TERMINATION_LOG=/x UTIL_INIT_GRAEC=5s"},
 	{"--scope all true", ""},
 	{"-e 143:0,TERM:1,any:2 true", "UTIL_INIT_EXIT_CODE=3:4"},
 	{"-e 256:0 true", ""},
@@ -572,9 +631,9 @@ func (g generator) option() []string {
 	case 14:
 		return []string{g.oneOf("-g", "-cg", "--grace"), g.duration()}
 	case 15:
-		return []string{"--grace=" + g.duration(), "--stop-signal=" + g.signal()}
+		return []string{"--grace=" + g.duration(), g.oneOf("--stop-signal="+g.signal(), "--stop-signal="+g.signal()+","+g.signal(), "--stop-delay="+g.duration())}
 	case 16:
-		return []string{g.oneOf("--scope=", "--log-format=", "--termination-log=") + g.mangle(g.oneOf("group", "container", "text", "JSON"))}
+		return []string{g.oneOf("--scope=", "--log-format=", "--termination-log=") + g.mangle(g.oneOf("group", "ordered", "container", "text", "JSON"))}
 	case 17:
 		if g.sometimes(4) {
 			return []string{g.mangle(g.oneOf("--pause", "--pause=no", "--pause=yes"))}
@@ -627,6 +686,10 @@ func (g generator) exitCodes() string {
 }
 
 func (g generator) duration() (text string) {
+	if g.sometimes(8) { // what no number of the machine holds, and what just fits
+		return g.mangle(g.oneOf("10000000000000000000ns", "18446744073709551617", "9223372036854775808ns", "3153600000000000000ns", "3153600000000000001ns",
+			"99999999999999999999999999999999h", fmt.Sprint(g.Uint64())+g.oneOf("ns", "us", "s", ""), "3153600000.000000001", "876000h1ns"))
+	}
 	for more := true; more; more = g.sometimes(3) {
 		text += g.mangle(g.oneOf("0", "8", "250", "1.5", ".25", "3.1234567891", "876000", "99999999999") + g.oneOf("ns", "us", "ms", "s", "m", "h"))
 	}
@@ -658,7 +721,7 @@ func (g generator) env() (env []string) {
 		case 0:
 			env = append(env, g.oneOf("PATH=", "LISTEN_PID=", "PATH", "LISTEN_PIDS=", "PA=", "")+g.oneOf("/bin:/usr/bin", "77", ""))
 		case 1:
-			env = append(env, g.oneOf("HOME=/", "U", "UTIL_INIT_", "UTIL_INIT_=1", "UTIL_INIT_REWRITES=1", "UTIL_INIT_VERSION=1", "P=L"))
+			env = append(env, g.oneOf("HOME=/", "U", "UTIL_INIT_", "UTIL_INIT_=1", "UTIL_INIT_REWRITES=", "UTIL_INIT_REWRITES=1", "UTIL_INIT_VERSION=1", "P=L"))
 		case 2:
 			env = append(env, "UTIL_INIT_"+g.oneOf("SINGLE_CHILD=", "WARN_REAPED=")+g.mangle(g.oneOf("1", "no", "TRUE", "")))
 		case 3:
@@ -668,7 +731,7 @@ func (g generator) env() (env []string) {
 		case 5:
 			env = append(env, g.oneOf("UTIL_INIT_PARENT_DEATH=", "UTIL_INIT_STOP_SIGNAL=")+g.signal())
 		case 6:
-			env = append(env, "UTIL_INIT_EXIT_CODE="+g.exitCodes(), "UTIL_INIT_GRACE="+g.duration())
+			env = append(env, "UTIL_INIT_EXIT_CODE="+g.exitCodes(), "UTIL_INIT_"+g.oneOf("GRACE=", "STOP_DELAY=")+g.duration())
 		case 7:
 			env = append(env, g.oneOf("UTIL_INIT_SCOPE=", "UTIL_INIT_LOG_FORMAT=", "UTIL_INIT_PAUSE=", "UTIL_INIT_TERMINATION_LOG=")+g.oneOf("group", "text", "no", "no", ""))
 		}

@@ -3,6 +3,7 @@ package pid1
 import (
 	"util/internal/proc"
 	"util/internal/sig"
+	"util/internal/sys"
 )
 
 // supervisor is all that init knows. It lives on the stack of entry.
@@ -19,10 +20,25 @@ type supervisor struct {
 
 	phase    phase
 	stops    int         // stop signals that arrived
+	delayed  Action      // a stop signal that is still to be forwarded; Do 0 none
+	arrived  sig.Signal  // as what it arrived
+	told     audience    // who had a stop signal
+	toldAt   uint64      // when the first was sent, in ticks since the boot (proc_pid_stat(5), starttime)
 	killed   bool        // KILL was sent
 	ended    bool        // the command has ended
+	reaped   bool        // and is reaped: its number can be given to another process
+	maybe    bool        // the command may be stopped
+	asked    sig.Set     // the signals by which it was asked to end since SIGCHLD last told how it is
 	status   proc.Status // the command's, once it has ended
-	deadline int64       // the end of the grace period, on the monotonic clock in nanoseconds; 0 none
+	noReap   sys.Errno   // why init could not become a subreaper
+	isDenied bool        // it was said that a signal is not permitted
+
+	// Times on the monotonic clock in nanoseconds; 0 none.
+	due      int64 // when the delayed signal is forwarded
+	deadline int64 // the end of the grace period; then, when KILL is sent again
+	limit    int64 // when init ends whoever is left
+	look     int64 // when it looks again for what nothing announces
+	pause    int64 // how long it waited for that the last time
 
 	wait    waiter
 	guise   guise
@@ -40,6 +56,16 @@ const (
 	killing               // KILL was sent to all in the scope
 )
 
+// audience says whom a signal has reached.
+type audience uint8
+
+const (
+	nobody     audience = iota
+	theCommand          // it alone, with --single-child
+	theGroup            // the command's process group
+	everyone            // every process of the scope
+)
+
 // Kind is the kind of an [Event].
 type Kind uint8
 
@@ -47,7 +73,9 @@ const (
 	Arrived Kind = iota // a signal reached init
 	Stopped             // the command has been stopped, by Signal
 	Ended               // the command has ended
+	Due                 // the time is over by which a stop signal is delayed
 	Expired             // the deadline has passed
+	Over                // KILL was sent, and the time is over that it takes
 	Typed               // a signal that the terminal sent to init's process group, with the command in it
 	Alone               // the command has ended, and no process of the scope is left
 )
@@ -55,7 +83,8 @@ const (
 // Event is what the loop waits for.
 type Event struct {
 	Kind   Kind
-	Signal sig.Signal // Arrived, Stopped
+	Signal sig.Signal // Arrived, Stopped, Typed
+	Taken  bool       // Arrived: the command catches, blocks or waits for the signal. Known for those that stop by default
 }
 
 // Do is a set of things to do. They are done in the order of the bits.
@@ -63,11 +92,14 @@ type Do uint16
 
 const (
 	HandOver   Do = 1 << iota // give the command the terminal, if init's own group has it
+	Postpone                  // keep Action.Signal for the time of --stop-delay
+	Release                   // send what was kept, now
+	Mark                      // take down that a stop begins
 	Forward                   // send Action.Signal to the command, or its group
 	ForwardAll                // send Action.Signal to every process of the scope, the command's group among them
 	Wake                      // continue the command if it is stopped
 	StopSelf                  // stop init, by Action.Signal
-	Sweep                     // TERM to every process of the scope that has not had it, and continue it if it is stopped
+	Sweep                     // TERM to every process of the scope that is to have it, and continue it if it is stopped
 	Arm                       // start the grace period, unless it runs
 	Kill                      // KILL to every process of the scope
 	End                       // end with the command's status
@@ -88,6 +120,7 @@ func (s *supervisor) step(ev Event) Action {
 		// The shell above sees its job, init, stop as the command did.
 		return Action{StopSelf, ev.Signal}
 	case Ended:
+		s.delayed, s.due = Action{}, 0 // there is nobody left to forward it to
 		switch {
 		case s.Grace == 0 && s.noSweep:
 			return Action{Do: End}
@@ -98,31 +131,31 @@ func (s *supervisor) step(ev Event) Action {
 		}
 		s.phase = leaving
 		return Action{Do: Sweep | Arm}
+	case Due:
+		return Action{Do: Release}
 	case Expired:
 		s.phase = killing
 		return Action{Do: Kill}
-	case Alone:
+	case Over, Alone:
 		return Action{Do: End}
 	case Typed:
-		a := s.arrived(ev.Signal)
+		a := s.arrives(ev)
 		if s.Rewrite[ev.Signal] == Unchanged {
 			a.Do &^= Forward // the command has it already
 		}
 		return a
 	}
-	return s.arrived(ev.Signal)
+	return s.arrives(ev)
 }
 
-// arrived is [supervisor.step] for a signal.
-func (s *supervisor) arrived(signal sig.Signal) Action {
+// arrives is [supervisor.step] for a signal.
+func (s *supervisor) arrives(ev Event) Action {
+	signal := ev.Signal
 	if s.Pause {
-		if signal == sig.TERM || signal == sig.INT {
-			return Action{Do: End}
-		}
-		return Action{Ignore, signal}
+		return s.arrivesInPause(signal)
 	}
 	if s.As != Util {
-		if a, ok := s.arrivedAs(signal); ok {
+		if a, ok := s.arrivesAs(signal); ok {
 			return a
 		}
 	}
@@ -144,6 +177,9 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 		if rewriting != Unchanged || s.jobs {
 			break // of a job: if it stops the command, that is an event of its own
 		}
+		if ev.Taken {
+			break // to this program it means something else: one worker more, say
+		}
 		// The group of a session leader is orphaned, and the kernel does not stop an orphaned group by these three.
 		a.Signal = sig.STOP
 		if !s.noStop {
@@ -155,9 +191,19 @@ func (s *supervisor) arrived(signal sig.Signal) Action {
 		}
 	}
 	if s.isStop(signal) {
-		s.stop(&a)
+		return s.stop(a)
 	}
 	return a
+}
+
+// arrivesInPause is arrives where there is no command. PWR and RTMIN+3 are the stop signals of LXC and of systemd's
+// containers.
+func (s *supervisor) arrivesInPause(signal sig.Signal) Action {
+	switch signal {
+	case sig.TERM, sig.INT, sig.PWR, sig.RTMin + 3:
+		return Action{Do: End}
+	}
+	return Action{Ignore, signal}
 }
 
 // asksToEnd reports whether a signal is one of those by which people and terminals ask a program to end.
@@ -169,33 +215,36 @@ func asksToEnd(signal sig.Signal) bool {
 	return false
 }
 
-// isStop reports whether a signal asks the command to end.
+// isStop reports whether a signal asks the command to end. QUIT is none by itself: programs answer it in various ways, a
+// Java virtual machine with a list of its threads.
 func (s *supervisor) isStop(signal sig.Signal) bool {
-	switch signal {
-	case sig.TERM, sig.INT, sig.QUIT:
-		return true
-	}
-	return s.StopSignal != 0 && signal == s.StopSignal
+	return signal == sig.TERM || signal == sig.INT || s.StopSignals.Has(signal)
 }
 
-// stop completes the action for a signal that asks the command to end: it reaches the whole scope, and starts the grace
-// period; the second one ends it.
-func (s *supervisor) stop(a *Action) {
-	if s.container() && !s.Single {
+// stop completes the action for a signal that asks the command to end. The first one starts the grace period, and may have to
+// wait for its time; all further ones are forwarded at once, and change nothing: only the deadline kills.
+func (s *supervisor) stop(a Action) Action {
+	if s.atOnce() {
 		a.Do = a.Do&^Forward | ForwardAll
 	}
-	if s.Grace == 0 {
-		return
+	if s.phase < leaving && (s.Grace > 0 || s.wide()) {
+		a.Do |= Mark
 	}
 	s.stops++
-	switch {
-	case s.phase == killing:
-		a.Do = Ignore
-	case s.stops > 1:
-		s.phase = killing
-		a.Do = Kill
-	case s.phase == running:
+	first := s.stops == 1 && s.phase == running
+	if first && s.Delay > 0 {
+		s.delayed = a
+		a = Action{Postpone, a.Signal}
+	} else if s.delayed.Do != 0 {
+		if s.delayed.Signal == a.Signal { // one of the same kind that is still pending swallows it
+			s.delayed, s.due = Action{}, 0
+		} else {
+			a.Do |= Release
+		}
+	}
+	if s.Grace > 0 && s.phase == running {
 		s.phase = stopping
 		a.Do |= Arm
 	}
+	return a
 }

@@ -47,6 +47,10 @@ func TestStep(t *testing.T) {
 		{"an end is asked for", all, none, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
 		{"an end is asked for", all, none, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
 
+		{"a stop, which the command takes", all, none, Event{Kind: Arrived, Signal: sig.TSTP, Taken: true}, Action{Forward, sig.TSTP}},
+		{"a stop, which the command takes", all, none, Event{Kind: Arrived, Signal: sig.TTIN, Taken: true}, Action{Forward, sig.TTIN}},
+		{"a stop, which the command takes", all, none, Event{Kind: Arrived, Signal: sig.TTOU, Taken: true}, Action{Forward, sig.TTOU}},
+		{"a stop, rewritten and taken", all, rewrite(sig.TSTP, Rewriting(sig.USR1)), Event{Kind: Arrived, Signal: sig.TSTP, Taken: true}, Action{Forward, sig.USR1}},
 		{"a stop", []mode{container}, none, arrived(sig.TSTP), Action{Forward, sig.STOP}},
 		{"a stop", []mode{container}, none, arrived(sig.TTIN), Action{Forward, sig.STOP}},
 		{"a stop", []mode{container}, none, arrived(sig.TTOU), Action{Forward, sig.STOP}},
@@ -77,14 +81,28 @@ func TestStep(t *testing.T) {
 
 		{"the command has ended", all, none, Event{Kind: Ended}, Action{Do: Sweep | End}},
 		{"the command has ended, grace", all, Options{Grace: 1}, Event{Kind: Ended}, Action{Do: Sweep | Arm}},
-		{"a stop signal, grace", all, Options{Grace: 1}, arrived(sig.TERM), Action{ForwardAll | Wake | Arm, sig.TERM}},
-		{"a stop signal, grace, group", all, Options{Grace: 1, Scope: ScopeGroup}, arrived(sig.INT), Action{Forward | Wake | Arm, sig.INT}},
-		{"a stop signal, container", all, Options{Scope: ScopeContainer}, arrived(sig.QUIT), Action{ForwardAll | Wake, sig.QUIT}},
-		{"a stop signal, single child", all, Options{Grace: 1, Single: true}, arrived(sig.TERM), Action{Forward | Wake | Arm, sig.TERM}},
-		{"another stop signal", all, Options{Grace: 1, StopSignal: sig.USR1}, arrived(sig.USR1), Action{ForwardAll | Arm, sig.USR1}},
+		{"a stop signal, grace", all, Options{Grace: 1}, arrived(sig.TERM), Action{Mark | Forward | Wake | Arm, sig.TERM}},
+		{"a stop signal, grace, ordered", all, Options{Grace: 1, Scope: ScopeOrdered}, arrived(sig.TERM), Action{Mark | Forward | Wake | Arm, sig.TERM}},
+		{"a stop signal, grace, group", all, Options{Grace: 1, Scope: ScopeGroup}, arrived(sig.INT), Action{Mark | Forward | Wake | Arm, sig.INT}},
+		{"a stop signal, grace, container", all, Options{Grace: 1, Scope: ScopeContainer}, arrived(sig.INT), Action{Mark | ForwardAll | Wake | Arm, sig.INT}},
+		{"a stop signal, ordered", all, Options{Scope: ScopeOrdered}, arrived(sig.TERM), Action{Mark | Forward | Wake, sig.TERM}},
+		{"a stop signal, container", all, Options{Scope: ScopeContainer}, arrived(sig.INT), Action{Mark | ForwardAll | Wake, sig.INT}},
+		{"a stop signal, group", all, Options{Scope: ScopeGroup}, arrived(sig.INT), Action{Forward | Wake, sig.INT}},
+		{"a stop signal, single child", all, Options{Grace: 1, Single: true}, arrived(sig.TERM), Action{Mark | Forward | Wake | Arm, sig.TERM}},
+		{"a stop signal, single child, container", all, Options{Grace: 1, Scope: ScopeContainer, Single: true}, arrived(sig.TERM), Action{Mark | Forward | Wake | Arm, sig.TERM}},
+		{"another stop signal", all, Options{Grace: 1, StopSignals: sig.Of(sig.USR1) | sig.Of(sig.PWR)}, arrived(sig.USR1), Action{Mark | Forward | Arm, sig.USR1}},
+		{"another stop signal", all, Options{Grace: 1, StopSignals: sig.Of(sig.USR1) | sig.Of(sig.PWR)}, arrived(sig.PWR), Action{Mark | Forward | Arm, sig.PWR}},
+		{"TERM is one beside another", all, Options{Grace: 1, StopSignals: sig.Of(sig.USR1)}, arrived(sig.TERM), Action{Mark | Forward | Wake | Arm, sig.TERM}},
+		{"QUIT is none", all, Options{Grace: 1}, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
+		{"QUIT, named", all, Options{Grace: 1, StopSignals: sig.Of(sig.QUIT)}, arrived(sig.QUIT), Action{Mark | Forward | Wake | Arm, sig.QUIT}},
 		{"HUP is none", all, Options{Grace: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{"a stop signal, delayed", all, Options{Grace: 2, Delay: 1}, arrived(sig.TERM), Action{Postpone | Arm, sig.TERM}},
+		{"a stop signal, delayed, no grace", all, Options{Delay: 1}, arrived(sig.TERM), Action{Postpone, sig.TERM}},
+		{"no stop signal, delay", all, Options{Delay: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
 		{"pause", all, Options{Pause: true}, arrived(sig.TERM), Action{Do: End}},
 		{"pause", all, Options{Pause: true}, arrived(sig.INT), Action{Do: End}},
+		{"pause", all, Options{Pause: true}, arrived(sig.PWR), Action{Do: End}},
+		{"pause", all, Options{Pause: true}, arrived(37), Action{Do: End}},
 		{"pause", all, Options{Pause: true}, arrived(sig.HUP), Action{Ignore, sig.HUP}},
 	} {
 		for _, m := range c.modes {
@@ -96,30 +114,59 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// What a rewritten signal is counts by what arrives.
+func TestStepRewrittenStop(t *testing.T) {
+	for _, c := range []struct {
+		arrives, becomes sig.Signal
+		isStop           bool
+	}{{sig.TERM, sig.QUIT, true}, {sig.INT, sig.HUP, true}, {sig.QUIT, sig.TERM, false}, {sig.USR1, sig.INT, false}} {
+		s := supervisor{Options: Options{Grace: 1}}
+		s.Rewrite[c.arrives] = Rewriting(c.becomes)
+		a := s.step(Event{Kind: Arrived, Signal: c.arrives})
+		if a.Signal != c.becomes || (a.Do&Arm != 0) != c.isStop || a.Do&Forward == 0 {
+			t.Errorf("%s, which becomes %s: %+v", c.arrives.Name(), c.becomes.Name(), a)
+		}
+	}
+}
+
 // TestStepPhases goes from phase to phase.
 func TestStepPhases(t *testing.T) {
-	term, ended, expired, alone := Event{Kind: Arrived, Signal: sig.TERM}, Event{Kind: Ended}, Event{Kind: Expired}, Event{Kind: Alone}
+	term, interrupt := Event{Kind: Arrived, Signal: sig.TERM}, Event{Kind: Arrived, Signal: sig.INT}
+	ended, expired, over, alone, due := Event{Kind: Ended}, Event{Kind: Expired}, Event{Kind: Over}, Event{Kind: Alone}, Event{Kind: Due}
+	const delay = 1
 	for _, c := range []struct {
 		name   string
+		delay  int64
 		events []Event
 		want   Action // the last
 	}{
-		{"stop, the command ends", []Event{term, ended}, Action{Do: Sweep | Arm}},
-		{"stop, the command ends, the others too", []Event{term, ended, alone}, Action{Do: End}},
-		{"stop, the time is up", []Event{term, expired}, Action{Do: Kill}},
-		{"stop, the time is up, KILL ends the command", []Event{term, expired, ended}, Action{Do: Kill}},
-		{"stop, the time is up, all have ended", []Event{term, expired, ended, alone}, Action{Do: End}},
-		{"stop twice", []Event{term, term}, Action{Kill, sig.TERM}},
-		{"stop three times", []Event{term, term, term}, Action{Ignore, sig.TERM}},
-		{"stop, the command ends, stop", []Event{term, ended, term}, Action{Kill, sig.TERM}},
-		{"the command ends, stop", []Event{ended, term}, Action{ForwardAll | Wake, sig.TERM}},
-		{"the command ends, the time is up", []Event{ended, expired}, Action{Do: Kill}},
-		{"the command ends, the time is up twice", []Event{ended, expired, expired}, Action{Do: Kill}},
+		{"stop, the command ends", 0, []Event{term, ended}, Action{Do: Sweep | Arm}},
+		{"stop, the command ends, the others too", 0, []Event{term, ended, alone}, Action{Do: End}},
+		{"stop, the time is up", 0, []Event{term, expired}, Action{Do: Kill}},
+		{"stop, the time is up, KILL ends the command", 0, []Event{term, expired, ended}, Action{Do: Kill}},
+		{"stop, the time is up, all have ended", 0, []Event{term, expired, ended, alone}, Action{Do: End}},
+		{"stop, KILL ends nobody", 0, []Event{term, expired, expired, over}, Action{Do: End}},
+		{"stop twice", 0, []Event{term, term}, Action{Mark | Forward | Wake, sig.TERM}},
+		{"stop three times", 0, []Event{term, interrupt, term}, Action{Mark | Forward | Wake, sig.TERM}},
+		{"stop, the command ends, stop", 0, []Event{term, ended, term}, Action{Forward | Wake, sig.TERM}},
+		{"stop, KILL, stop", 0, []Event{term, expired, interrupt}, Action{Forward | Wake, sig.INT}},
+		{"the command ends, stop", 0, []Event{ended, term}, Action{Forward | Wake, sig.TERM}},
+		{"the command ends, the time is up", 0, []Event{ended, expired}, Action{Do: Kill}},
+		{"the command ends, the time is up twice", 0, []Event{ended, expired, expired}, Action{Do: Kill}},
+		{"stop, delayed, the time is over", delay, []Event{term, due}, Action{Do: Release}},
+		{"stop, delayed, stop by another signal", delay, []Event{term, interrupt}, Action{Release | Mark | Forward | Wake, sig.INT}},
+		{"stop, delayed, stop by the same", delay, []Event{term, term}, Action{Mark | Forward | Wake, sig.TERM}},
+		{"stop, delayed, the command ends", delay, []Event{term, ended}, Action{Do: Sweep | Arm}},
+		{"stop, delayed, the command ends, stop", delay, []Event{term, ended, term}, Action{Forward | Wake, sig.TERM}},
+		{"the command ends, a stop is not delayed", delay, []Event{ended, term}, Action{Forward | Wake, sig.TERM}},
 	} {
-		s := supervisor{Options: Options{Grace: 1}}
+		s := supervisor{Options: Options{Grace: 2, Delay: c.delay}}
 		var got Action
 		for _, ev := range c.events {
 			got = s.step(ev)
+			if got.Do&Release != 0 {
+				s.delayed = Action{} // as do does
+			}
 		}
 		if got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)

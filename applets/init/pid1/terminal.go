@@ -43,7 +43,7 @@ func openTerminal() int {
 	// fault in the read-only data.
 	var path [9]byte
 	copy(path[:], "/dev/tty")
-	fd, e := sys.Open(&path[0], unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	fd, e := own(sys.Open(&path[0], unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0))
 	switch e {
 	case 0:
 		return fd

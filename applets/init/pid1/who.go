@@ -83,7 +83,7 @@ func (s *supervisor) impersonate(called string, argv, envp []*byte) {
 	if called == "" {
 		called = s.As.name()
 	}
-	i := imitator{called: called, argv: argv, envp: envp}
+	i := imitator{format: s.LogFormat, log: s.TerminationLog, called: called, argv: argv, envp: envp}
 	switch s.As {
 	case DumbInit:
 		s.dumbInit(&i)
@@ -92,13 +92,16 @@ func (s *supervisor) impersonate(called string, argv, envp []*byte) {
 	case Catatonit:
 		s.catatonit(&i)
 	}
-	if s.container() {
+	if s.wide() {
 		s.noReaper = false // whom a stop is about must be init's descendants
 	}
 }
 
 // imitator is a command line of another init that is being read.
 type imitator struct {
+	format LogFormat
+	log    string // the termination log
+	said   bool   // what is wrong
 	called string
 	argv   []*byte
 	envp   []*byte
@@ -122,8 +125,15 @@ func (o *Options) commandIs(g *getopt) bool {
 	return g.first < len(g.argv)
 }
 
-// show writes a text in which every "%" stands for the name of the program, and ends the process.
+// show writes a text in which every "%" stands for the name of the program, and ends the process. In the format json, there is
+// no usage behind a complaint.
 func (i *imitator) show(fd int, text string, status int) {
+	if status != 0 && !i.said {
+		fail(i.format, i.log, "no command")
+	}
+	if status != 0 && i.format == LogJSON {
+		sys.Exit(status)
+	}
 	name := base(i.called)
 	from := 0
 	for n := 0; n < len(text); n++ {
@@ -152,7 +162,7 @@ func printTo(fd int, text string) {
 //
 //go:noinline
 func (i *imitator) complain(g *getopt, p Problem) {
-	var t line
+	t := newLine()
 	t.raw(i.called)
 	t.raw(": ")
 	switch {
@@ -188,8 +198,16 @@ func (i *imitator) complain(g *getopt, p Problem) {
 		t.raw(g.wrong)
 		t.raw("' doesn't allow an argument")
 	}
-	t.finish()
-	printTo(2, t.text())
+	i.wrong(t)
+}
+
+// wrong says what is wrong with the command line.
+func (i *imitator) wrong(t *line) {
+	i.said = true
+	if !fail(i.format, i.log, t.text()) {
+		t.finish()
+		printTo(2, t.text())
+	}
 }
 
 // variable returns the value of an entry of the environment if it begins with name, which ends with "=".
@@ -224,7 +242,7 @@ func leadingInt(text string) (n int, rest string) {
 	return n, text[i:]
 }
 
-// Where a run differs. Decisions about signals are step's, which asks arrivedAs.
+// Where a run differs. Decisions about signals are step's, which asks arrivesAs.
 
 // terminalAs is terminal for a personality.
 func (s *supervisor) terminalAs() (place proc.Place, fd int) {
@@ -259,8 +277,8 @@ func (s *supervisor) terminalAs() (place proc.Place, fd int) {
 	return proc.Background, fd
 }
 
-// arrivedAs is arrived where a personality's decision differs; else ok is false.
-func (s *supervisor) arrivedAs(signal sig.Signal) (a Action, ok bool) {
+// arrivesAs is arrives where a personality's decision differs; else ok is false.
+func (s *supervisor) arrivesAs(signal sig.Signal) (a Action, ok bool) {
 	switch signal {
 	case sig.CHLD: // theirs alone, whoever sent it
 		return Action{Ignore, signal}, true
@@ -306,9 +324,6 @@ func (s *supervisor) lastSignal() sig.Signal {
 	return sig.TERM
 }
 
-// keepsStdout reports whether init has messages for stdout.
-func (s *supervisor) keepsStdout() bool { return s.As == Tini && s.Verbose > 0 }
-
 // Where init asks for words.
 
 // speaks reports whether init's lines are the personality's: a log format asks for init's own.
@@ -329,8 +344,8 @@ func (s *supervisor) introduce(termErr sys.Errno) {
 	}
 }
 
-// arrives looks at a signal before it is handled.
-func (s *supervisor) arrives(ev *Event, info *sys.Siginfo) {
+// receiveAs looks at a signal before it is handled.
+func (s *supervisor) receiveAs(ev *Event, info *sys.Siginfo) {
 	const fromKernel = 128 // SI_KERNEL, sigaction(2)
 	if s.Verbose > 0 && s.speaks() {
 		s.sayArrivedAs(ev.Signal)
@@ -426,17 +441,18 @@ func (s *supervisor) endUnstartedAs(cmd *proc.Start) {
 		if s.Verbose > 0 {
 			s.sayArrivedAs(sig.CHLD)
 		}
-	} else {
-		s.sayCannotExec(cmd)
+		s.sayEndedAs(s.ExitCode(s.status.Exit))
 	}
-	s.end()
+	s.sayCannotExec(cmd)
+	proc.Reap(s.pid, nil)
+	s.takeBack()
+	sys.Exit(int(s.ExitCode(s.status.Exit)))
 }
 
 // endAs completes the line and writes it to stderr.
 func (t *line) endAs(s *supervisor) {
-	if lost := s.log.lost; lost > 0 {
-		s.log.lost = 0
-		s.sayLost(lost)
+	if s.log.lost > 0 {
+		s.sayLost()
 	}
 	t.end(s)
 }

@@ -92,10 +92,10 @@ func (t *line) catatonit(level string, pid int32) {
 
 //go:noinline
 func (i *imitator) catatonitMissing() {
-	var t line
+	t := newLine()
 	t.catatonit("ERROR", sys.Getpid())
-	t.raw("missing program name\n")
-	printTo(2, t.text())
+	t.raw("missing program name")
+	i.wrong(t)
 	i.show(2, catatonitUsage, 1)
 }
 
@@ -104,7 +104,7 @@ func (s *supervisor) catatonitStarted() {
 	if s.Verbose == 0 || s.Pause {
 		return
 	}
-	var t line
+	t := newLine()
 	t.catatonit("DEBUG", s.self)
 	t.raw("pid1 (")
 	t.num(int(s.pid))
@@ -118,7 +118,7 @@ func (s *supervisor) catatonitForwarded(sent sig.Signal, e sys.Errno) {
 	if e == 0 {
 		return
 	}
-	var t line
+	t := newLine()
 	t.catatonit("WARN", s.self)
 	t.raw("forwarding of signal ")
 	t.num(int(sent))
@@ -131,7 +131,7 @@ func (s *supervisor) catatonitForwarded(sent sig.Signal, e sys.Errno) {
 
 //go:noinline
 func (s *supervisor) catatonitReaped(child proc.Child) {
-	var t line
+	t := newLine()
 	t.catatonit("DEBUG", s.self)
 	t.raw("child process ")
 	t.num(int(child.Pid))
@@ -142,7 +142,7 @@ func (s *supervisor) catatonitReaped(child proc.Child) {
 
 //go:noinline
 func (s *supervisor) catatonitCannotExec(e sys.Errno) {
-	var t line
+	t := newLine()
 	t.catatonit("ERROR", s.pid)
 	t.raw("failed to exec pid1: ")
 	t.reason(e)

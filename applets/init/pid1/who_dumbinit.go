@@ -74,6 +74,8 @@ func (o *Options) dumbInit(i *imitator) {
 			o.inGroup = true
 		case RewriteSignal:
 			if !o.dumbInitRewrite(value) {
+				i.said = true
+				fail(i.format, i.log, "option -r takes SIGNAL:SIGNAL, numbers from 1 to 31, the second also 0")
 				i.show(2, dumbInitRewrite, 1)
 			}
 		}
@@ -111,7 +113,7 @@ const dumbInitPrefix = "[dumb-init] "
 
 //go:noinline
 func (s *supervisor) dumbInitText(text string) {
-	var t line
+	t := newLine()
 	t.raw(dumbInitPrefix)
 	t.raw(text)
 	t.endAs(s)
@@ -119,7 +121,7 @@ func (s *supervisor) dumbInitText(text string) {
 
 //go:noinline
 func (s *supervisor) dumbInitNum(before string, n int, after string) {
-	var t line
+	t := newLine()
 	t.raw(dumbInitPrefix)
 	t.raw(before)
 	t.num(n)
@@ -129,7 +131,7 @@ func (s *supervisor) dumbInitNum(before string, n int, after string) {
 
 //go:noinline
 func (s *supervisor) dumbInitErrno(before string, e sys.Errno) {
-	var t line
+	t := newLine()
 	t.raw(dumbInitPrefix)
 	t.raw(before)
 	t.raw(" (errno=")
@@ -178,7 +180,7 @@ func (s *supervisor) dumbInitStarted() {
 
 //go:noinline
 func (s *supervisor) dumbInitTranslated(from, to int) {
-	var t line
+	t := newLine()
 	t.raw(dumbInitPrefix)
 	t.raw("Translating signal ")
 	t.num(from)
@@ -213,7 +215,7 @@ func (s *supervisor) dumbInitSuspends(arrived sig.Signal) {
 
 //go:noinline
 func (s *supervisor) dumbInitReaped(child proc.Child) {
-	var t line
+	t := newLine()
 	t.raw(dumbInitPrefix)
 	t.raw("A child with PID ")
 	t.num(int(child.Pid))
@@ -241,7 +243,7 @@ func (s *supervisor) dumbInitEnded(code uint8) {
 
 //go:noinline
 func (s *supervisor) dumbInitCannotExec(e sys.Errno) {
-	var t line
+	t := newLine()
 	t.raw(dumbInitPrefix)
 	t.plain(s.name())
 	t.raw(": ")

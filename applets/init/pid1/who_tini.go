@@ -163,14 +163,13 @@ func (o *Options) tiniParentDeath(text string) bool {
 //
 //go:noinline
 func (i *imitator) tiniInvalid(letter byte, value string) {
-	var t line
+	t := newLine()
 	t.tini(fatalLevel, sys.Getpid())
 	t.raw("Not a valid option for -")
 	t.put(letter)
 	t.raw(": ")
 	t.raw(value)
-	t.raw("\n")
-	printTo(2, t.text())
+	i.wrong(t)
 	sys.Exit(1)
 }
 
@@ -236,10 +235,10 @@ func (s *supervisor) tiniEnds(t *line, level int) {
 
 //go:noinline
 func (s *supervisor) tiniText(level int, text string) {
-	var t line
-	if s.tiniSays(&t, level) {
+	t := newLine()
+	if s.tiniSays(t, level) {
 		t.raw(text)
-		s.tiniEnds(&t, level)
+		s.tiniEnds(t, level)
 	}
 }
 
@@ -247,14 +246,14 @@ func (s *supervisor) tiniText(level int, text string) {
 //
 //go:noinline
 func (s *supervisor) tiniQuoted(level int, before string, n int, after string) {
-	var t line
-	if s.tiniSays(&t, level) {
+	t := newLine()
+	if s.tiniSays(t, level) {
 		t.raw(before)
 		t.raw("'")
 		t.num(n)
 		t.raw("'")
 		t.raw(after)
-		s.tiniEnds(&t, level)
+		s.tiniEnds(t, level)
 	}
 }
 
@@ -273,45 +272,45 @@ func (s *supervisor) tiniStarted() {
 	if !s.noReaper {
 		s.tiniText(traceLevel, "Registered as child subreaper")
 	}
-	var t line
-	if s.tiniSays(&t, infoLevel) {
+	t := newLine()
+	if s.tiniSays(t, infoLevel) {
 		t.raw("Spawned child process '")
 		t.plain(s.name())
 		t.raw("' with pid '")
 		t.num(int(s.pid))
 		t.raw("'")
-		s.tiniEnds(&t, infoLevel)
+		s.tiniEnds(t, infoLevel)
 	}
 }
 
 //go:noinline
 func (s *supervisor) tiniForwarded(sent sig.Signal, e sys.Errno) {
-	var t line
+	t := newLine()
 	switch {
 	case e != 0:
-		if s.tiniSays(&t, warnLevel) {
+		if s.tiniSays(t, warnLevel) {
 			t.raw("Cannot forward signal '")
 			t.signalText(sent)
 			t.raw("': ")
 			t.reason(e)
-			s.tiniEnds(&t, warnLevel)
+			s.tiniEnds(t, warnLevel)
 		}
-	case s.tiniSays(&t, debugLevel):
+	case s.tiniSays(t, debugLevel):
 		t.raw("Passing signal: '")
 		t.signalText(sent)
 		t.raw("'")
-		s.tiniEnds(&t, debugLevel)
+		s.tiniEnds(t, debugLevel)
 	}
 }
 
 //go:noinline
 func (s *supervisor) tiniReaped(child proc.Child) {
 	s.tiniQuoted(debugLevel, "Reaped child with pid: ", int(child.Pid), "")
-	var t line
-	if s.WarnReaped && s.tiniSays(&t, warnLevel) {
+	t := newLine()
+	if s.WarnReaped && s.tiniSays(t, warnLevel) {
 		t.raw("Reaped zombie process with pid=")
 		t.num(int(child.Pid))
-		s.tiniEnds(&t, warnLevel)
+		s.tiniEnds(t, warnLevel)
 	}
 }
 
@@ -321,12 +320,12 @@ func (s *supervisor) tiniEnded() {
 	if s.status.Signal == 0 {
 		s.tiniQuoted(infoLevel, "Main child exited normally (with status ", int(s.status.Exit), ")")
 	} else {
-		var t line
-		if s.tiniSays(&t, infoLevel) {
+		t := newLine()
+		if s.tiniSays(t, infoLevel) {
 			t.raw("Main child exited with signal (with signal '")
 			t.signalText(s.status.Signal)
 			t.raw("')")
-			s.tiniEnds(&t, infoLevel)
+			s.tiniEnds(t, infoLevel)
 		}
 	}
 	s.tiniIdle()
@@ -347,7 +346,7 @@ func (s *supervisor) tiniIdle() {
 
 //go:noinline
 func (s *supervisor) tiniCannotExec(e sys.Errno) {
-	var t line
+	t := newLine()
 	t.tini(fatalLevel, s.pid)
 	t.raw("exec ")
 	t.plain(s.name())

@@ -14,7 +14,7 @@ type account struct {
 	usage    unix.Rusage // of the command and of those it waited for
 	reaped   int         // orphans
 	oomKills int         // what the memory cgroup had counted before; -1 if that is not known
-	left     int         // processes that KILL met
+	left     int         // processes that KILL was sent to; -1 if that is not known
 }
 
 // names of the processes that KILL met, as they stand in the message. A package variable because it is seldom used.
@@ -23,37 +23,48 @@ var names struct {
 	buf [300]byte
 }
 
-func (a *account) begin() {
-	a.start = sys.ClockGettime(unix.CLOCK_MONOTONIC)
-	a.oomKills = oomKills()
-}
-
-// noteLeft takes down who is left in the scope.
+// begin takes down what has to be known when the command starts.
 //
 //go:noinline
-func (s *supervisor) noteLeft() {
+func (s *supervisor) begin() {
+	a := &s.account
+	a.start = now()
+	a.oomKills = oomKills()
+	s.locateTerminationLog()
+}
+
+// noteLeft takes down who is left in the scope, and returns how many they are; -1 if that cannot be found out.
+//
+//go:noinline
+func (s *supervisor) noteLeft() int {
+	names.n = 0
 	var r roll
-	if !s.explains() || !r.open(s.self) {
-		return
+	if !r.open(s.self) {
+		return -1
 	}
+	n := 0
 	for p := r.next(); p.pid != 0; p = r.next() {
-		if p.state == 'Z' || !s.container() && p.group != s.pid {
+		if p.ended() || !s.wide() && p.group != s.pid {
 			continue
 		}
-		s.account.left++
+		n++
 		if names.n < len(names.buf)-40 { // a name has at most 15 bytes
 			if names.n > 0 {
 				putName(", ")
 			}
 			var text [512]byte
-			putName(commOf(text[:r.read(p.pid, text[:])]))
+			putName(commOf(text[:r.read(p.pid, "/stat\x00", text[:])]))
 			putName(" (")
 			names.n += putNumber(names.buf[names.n:], int(p.pid))
 			putName(")")
 		}
 	}
 	r.close()
+	return n
 }
+
+// theirNames is what noteLeft took down.
+func theirNames() string { return unsafe.String(&names.buf[0], names.n) }
 
 func putName(text string) {
 	names.n += copy(names.buf[names.n:], text)
@@ -82,38 +93,70 @@ func commOf(stat []byte) string {
 func (s *supervisor) sayEnded(code uint8) {
 	if s.speaks() {
 		s.sayEndedAs(code)
-		if s.TerminationLog == "" {
+		if s.TerminationLog == "" && s.ended {
 			return
 		}
 	}
 	a := &s.account
-	ran := sys.ClockGettime(unix.CLOCK_MONOTONIC) - a.start
+	killed, alive := 0, 0
+	if s.killed {
+		killed = max(a.left, 0)
+		if s.limit <= now() { // some did not end
+			if alive = s.noteLeft(); alive > 0 {
+				killed = max(killed-alive, 0)
+			}
+		}
+	}
+	ran := now() - a.start
+	if !s.explains() { // but for this, nobody wants to hear how it ended
+		ran = 0
+	}
 	user, system := a.usage.Utime.Nano(), a.usage.Stime.Nano()
 	peak := int(a.usage.Maxrss) // kB, getrusage(2)
-	var t line
-	t.begin(s)
+	t := s.newLine()
 	t.quoted(s.name())
 	t.str(", pid ")
 	t.num(int(s.pid))
 	t.str(", ")
-	t.status(s.status)
-	t.str(" after ")
-	t.seconds(ran)
-	t.str(" (user ")
-	t.seconds(user)
-	t.str(", system ")
-	t.seconds(system)
-	t.str(", peak memory ")
-	t.num(peak)
-	t.str(" kB); orphans reaped: ")
+	switch {
+	case s.ended:
+		t.status(s.status)
+	case s.self == 1:
+		t.str("was still alive after KILL, and is ended by the kernel with PID 1,")
+	default:
+		t.str("is still alive after KILL,")
+	}
+	if s.explains() {
+		t.str(" after ")
+		t.seconds(ran)
+	}
+	if s.ended {
+		t.str(" (user ")
+		t.seconds(user)
+		t.str(", system ")
+		t.seconds(system)
+		t.str(", peak memory ")
+		t.num(peak)
+		t.str(" kB)")
+	}
+	t.str("; orphans reaped: ")
 	t.num(a.reaped)
-	if s.killed {
+	if killed > 0 {
 		t.str("; killed: ")
-		t.num(a.left)
-		if names.n > 0 {
+		t.num(killed)
+		if alive == 0 {
 			t.str(": ")
-			t.plain(unsafe.String(&names.buf[0], names.n))
+			t.plain(theirNames())
 		}
+	}
+	switch {
+	case alive > 0:
+		t.str("; not ended by KILL: ")
+		t.num(alive)
+		t.str(": ")
+		t.plain(theirNames())
+	case alive < 0:
+		t.str("; not all ended by KILL; who, cannot be seen without a /proc of this PID namespace")
 	}
 	oom := 0
 	if now := oomKills(); a.oomKills >= 0 && now > a.oomKills {
@@ -121,12 +164,12 @@ func (s *supervisor) sayEnded(code uint8) {
 		t.str("; out of memory: the kernel killed ")
 		t.num(oom)
 		t.str(" in the memory cgroup, limit ")
-		t.str(memoryText(limitFile))
+		t.memory(limitFile)
 		t.str(" bytes, peak ")
-		t.str(memoryText(peakFile))
+		t.memory(peakFile)
 		t.str(" bytes")
 	}
-	if int(code) != s.status.Code() {
+	if !s.ended || int(code) != s.status.Code() {
 		t.str("; init ends with ")
 		t.num(int(code))
 	}
@@ -134,10 +177,12 @@ func (s *supervisor) sayEnded(code uint8) {
 	t.field("event", "ended")
 	t.field("command", s.name())
 	t.fieldNum("pid", int(s.pid))
-	if s.status.Signal != 0 {
+	switch {
+	case !s.ended:
+	case s.status.Signal != 0:
 		t.field("signal", s.status.Signal.Name())
 		t.fieldBool("core_dumped", s.status.Core)
-	} else {
+	default:
 		t.fieldNum("status", int(s.status.Exit))
 	}
 	t.fieldNum("exit_code", int(code))
@@ -146,71 +191,51 @@ func (s *supervisor) sayEnded(code uint8) {
 	t.fieldSeconds("system_seconds", system)
 	t.fieldNum("peak_memory_kb", peak)
 	t.fieldNum("orphans_reaped", a.reaped)
-	t.fieldNum("killed", a.left)
+	t.fieldNum("killed", killed)
+	t.fieldNum("not_ended", max(alive, 0))
 	t.fieldBool("out_of_memory", oom > 0)
-	t.last(s)
-}
-
-// last writes the message as init's last: to the log if there is one, and to the termination log.
-func (t *line) last(s *supervisor) {
 	if s.Verbose > 0 || s.LogFormat != LogDefault || s.TerminationLog == "" {
 		t.end(s)
 	} else {
 		t.finish()
 	}
-	if s.TerminationLog == "" {
-		return
+	s.writeTerminationLog(t)
+}
+
+// last writes a message that says why nothing could be started: to the log, and to the termination log.
+func (t *line) last(s *supervisor) {
+	if s.speaks() { // they have said it in their words
+		t.finish()
+	} else {
+		t.end(s)
 	}
-	// The text of an option goes on to the NUL of its argument.
-	fd, e := sys.Open(unsafe.StringData(s.TerminationLog), unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0o644)
-	if e == 0 {
-		_, e = sys.Write(fd, t.buf[:t.n])
-		sys.Close(fd)
-	}
-	if e != 0 {
-		s.sayNoTerminationLog(e)
-	}
+	s.locateTerminationLog()
+	s.writeTerminationLog(t)
 }
 
 //go:noinline
-func (s *supervisor) sayNoTerminationLog(e sys.Errno) {
-	var t line
-	t.begin(s)
-	t.str("termination log ")
-	t.quoted(s.TerminationLog)
-	t.str(": ")
-	t.errno(e)
-	t.end(s)
-}
-
-//go:noinline
-func (s *supervisor) sayKill(ev Event) {
-	var t line
-	t.begin(s)
+func (s *supervisor) sayKill() {
+	t := s.newLine()
+	t.str("the grace period of ")
+	t.seconds(s.Grace)
+	t.str(" is over: KILL to ")
 	switch {
-	case ev.Kind == Arrived:
-		t.str("second stop signal, ")
-		t.str(ev.Signal.Name())
-		t.str(": KILL to ")
-	default:
-		t.str("the grace period of ")
-		t.seconds(s.Grace)
-		t.str(" is over: KILL to ")
-	}
-	switch {
-	case s.account.left == 0 && s.container():
+	case s.account.left <= 0 && s.wide():
 		t.str("all that is left")
-	case s.account.left == 0:
+	case s.account.left <= 0:
 		t.str("the process group")
 	default:
 		t.num(s.account.left)
 		t.str(" that are left: ")
-		t.plain(unsafe.String(&names.buf[0], names.n))
+		t.plain(theirNames())
 	}
 	t.field("event", "kill")
-	t.fieldNum("killed", s.account.left)
+	t.fieldNum("killed", max(s.account.left, 0))
 	t.end(s)
 }
+
+// memory appends what a file of the memory cgroup says, a number or a word.
+func (t *line) memory(file int) { t.plain(upTo(memoryText(file), 32)) }
 
 // The files of the memory cgroup, version 2 and 1.
 const (
@@ -284,7 +309,7 @@ func tryMemory(v1 bool, path string) bool {
 	memory.v1 = v1
 	memory.n = copy(memory.path[:], mount)
 	memory.n += copy(memory.path[memory.n:], path)
-	fd, e := sys.Open(memoryPath(countFile), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, e := own(sys.Open(memoryPath(countFile), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		memory.n = 0
 		return false
@@ -316,7 +341,7 @@ func memoryPath(file int) *byte {
 
 // memoryText returns what a file of the memory cgroup says, without the newline at its end. It is good until the next call.
 func memoryText(file int) string {
-	fd, e := sys.Open(memoryPath(file), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, e := own(sys.Open(memoryPath(file), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		return "unknown"
 	}
@@ -333,7 +358,7 @@ func memoryText(file int) string {
 
 // readFile reads the beginning of a file whose path ends with a NUL byte, and returns its length.
 func readFile(path string, p []byte) int {
-	fd, e := sys.Open(unsafe.StringData(path), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, e := own(sys.Open(unsafe.StringData(path), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		return 0
 	}

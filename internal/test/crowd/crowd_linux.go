@@ -61,7 +61,7 @@ func zombies(n int, reap bool) {
 	ready()
 	for {
 		sys.Sigtimedwait(sig.Of(sig.CHLD), &info, nil)
-		sys.Wait4(-1, unix.WNOHANG, nil)
+		sys.Wait4(-1, nil, unix.WNOHANG, nil)
 	}
 }
 
@@ -90,7 +90,7 @@ func storm(n int) {
 			continue
 		}
 		for {
-			if pid, _ := sys.Wait4(-1, unix.WNOHANG, nil); pid <= 0 {
+			if pid, _ := sys.Wait4(-1, nil, unix.WNOHANG, nil); pid <= 0 {
 				break
 			}
 		}

@@ -160,7 +160,7 @@ func orphans(n int) {
 	for ; n > 0; n-- {
 		child := sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 		if int(child) != 0 {
-			_, _ = sys.Wait4(int32(child), 0, nil)
+			_, _ = sys.Wait4(int32(child), nil, 0, nil)
 			continue
 		}
 		parent := sys.Getpid()

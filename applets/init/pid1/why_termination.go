@@ -1,0 +1,206 @@
+package pid1
+
+import (
+	"unsafe"
+
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file writes the termination log. Its path may lie in a directory of the command's user, who may have put a link there to
+// a file of somebody else's, for init, which may be root, to write to.
+
+// termination is where the termination log is. A package variable because it is seldom used.
+var termination struct {
+	n    int // the length of the path; 0 if it is not known
+	path [2 * unix.PathMax]byte
+}
+
+// locateTerminationLog takes down the path of the termination log. A relative one means the working directory that init was
+// started in, which it leaves.
+//
+//go:noinline
+func (s *supervisor) locateTerminationLog() {
+	name := s.TerminationLog
+	if name == "" || termination.n > 0 {
+		return
+	}
+	path := termination.path[:]
+	n := 0
+	if name[0] != '/' {
+		length, e := sys.Getcwd(path[:unix.PathMax])
+		if e != 0 {
+			s.sayNoTerminationLog(e)
+			return
+		}
+		n = length
+		path[n-1] = '/' // in the place of the NUL byte
+	}
+	if n+len(name) >= unix.PathMax {
+		s.sayNoTerminationLog(unix.ENAMETOOLONG)
+		return
+	}
+	n += copy(path[n:], name)
+	path[n] = 0
+	termination.n = n
+}
+
+// writeTerminationLog writes a line to the termination log, in the place of what it held.
+//
+//go:noinline
+func (s *supervisor) writeTerminationLog(t *line) {
+	if termination.n == 0 {
+		return
+	}
+	fd, e := openTrusted(termination.path[:termination.n+1])
+	if e == 0 {
+		_, e = sys.Write(fd, t.buf[:t.n])
+		takeRaised(e)
+		sys.Close(fd)
+	}
+	if e != 0 {
+		s.sayNoTerminationLog(e)
+	}
+}
+
+// Fail says on behalf of a program that ends what is wrong, where it is wanted: in the termination log, if its path is known,
+// and, in the format json, as an object on stderr. It reports whether it did the latter.
+func Fail(o *Options, text string) (said bool) { return fail(o.LogFormat, o.TerminationLog, text) }
+
+func fail(format LogFormat, log, text string) (said bool) {
+	var s supervisor
+	s.LogFormat, s.TerminationLog = format, log
+	t := &failure
+	t.clear()
+	t.head(format == LogJSON)
+	t.escaped(text)
+	t.field("event", "usage error")
+	t.finish()
+	if said = format == LogJSON; said {
+		printTo(2, t.text())
+	}
+	s.locateTerminationLog()
+	s.writeTerminationLog(t)
+	return said
+}
+
+// failure is the message of fail, which speaks while another one is under construction.
+var failure line
+
+// openTrusted opens a file to write to, and makes it if it is not there. path is absolute, ends with a NUL byte, and is altered.
+// It is walked through directory by directory; a symbolic link counts only where nobody but root and init's own user can have
+// put it: else the result is ELOOP, as for O_NOFOLLOW (open(2)). What the file held is thrown away, unless it is a standard
+// stream of init's as well: that is written to at its end.
+func openTrusted(path []byte) (fd int, e sys.Errno) {
+	dir, e := own(sys.Open(unsafe.StringData("/\x00"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+	for from := 0; e == 0; {
+		for path[from] == '/' {
+			from++
+		}
+		to := from
+		for path[to] != '/' && path[to] != 0 {
+			to++
+		}
+		if path[to] == 0 {
+			fd, e = openLast(dir, &path[from])
+			sys.Close(dir)
+			return fd, e
+		}
+		path[to] = 0
+		var below int
+		below, e = openBelow(dir, &path[from], unix.O_PATH|unix.O_DIRECTORY)
+		path[to] = '/'
+		sys.Close(dir)
+		dir, from = below, to
+	}
+	return -1, e
+}
+
+// openBelow opens what has a name in a directory. A link is followed if it can be trusted.
+func openBelow(dir int, name *byte, flags int) (fd int, e sys.Errno) {
+	const readable = 0o644
+	fd, e = own(sys.OpenatMode(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, readable))
+	if e != unix.ELOOP && e != unix.ENOTDIR { // ENOTDIR is what a link is to O_DIRECTORY
+		return fd, e
+	}
+	link, trusted := lookAtLink(dir, name)
+	switch {
+	case !link:
+		return fd, e
+	case !trusted:
+		return -1, unix.ELOOP
+	}
+	return own(sys.OpenatMode(dir, name, flags|unix.O_CLOEXEC, readable))
+}
+
+// lookAtLink reports whether a name in a directory is a symbolic link, and one that only root or init's own user can have put
+// there.
+func lookAtLink(dir int, name *byte) (link, trusted bool) {
+	fd, e := own(sys.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC))
+	if e != 0 {
+		return false, false
+	}
+	var of, in unix.Stat_t
+	e = sys.Fstat(fd, &of)
+	sys.Close(fd)
+	if e != 0 || of.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return false, false
+	}
+	const others = unix.S_IWGRP | unix.S_IWOTH
+	e = sys.Fstat(dir, &in)
+	return true, e == 0 && isTrusted(in.Uid) && isTrusted(of.Uid) && (in.Mode&others == 0 || in.Mode&unix.S_ISVTX != 0)
+}
+
+func isTrusted(user uint32) bool { return user == 0 || user == sys.Geteuid() }
+
+// openLast opens the file itself.
+func openLast(dir int, name *byte) (fd int, e sys.Errno) {
+	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_NONBLOCK | unix.O_NOCTTY
+	fd, e = openBelow(dir, name, flags)
+	if e == unix.ENOENT {
+		return openBelow(dir, name, flags|unix.O_CREAT)
+	}
+	if e != 0 {
+		return fd, e
+	}
+	var st unix.Stat_t
+	if e = sys.Fstat(fd, &st); e == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG && !isStandard(&st) {
+		e = sys.Ftruncate(fd, 0)
+	}
+	if e != 0 {
+		sys.Close(fd)
+	}
+	return fd, e
+}
+
+// isStandard reports whether a file is one of the standard streams.
+func isStandard(st *unix.Stat_t) bool {
+	var stream unix.Stat_t
+	for fd := 0; fd <= 2; fd++ {
+		if sys.Fstat(fd, &stream) == 0 && stream.Dev == st.Dev && stream.Ino == st.Ino {
+			return true
+		}
+	}
+	return false
+}
+
+//go:noinline
+func (s *supervisor) sayNoTerminationLog(e sys.Errno) {
+	t := &apology // another line may still be under construction
+	t.clear()
+	t.head(s.LogFormat == LogJSON)
+	t.str("termination log ")
+	t.quoted(s.TerminationLog)
+	t.str(": ")
+	switch e {
+	case unix.ELOOP:
+		t.str("leads through a symbolic link that another user may have put there")
+	case unix.ENXIO:
+		t.str("a pipe that nobody reads, or a socket")
+	default:
+		t.errno(e)
+	}
+	t.field("event", "no termination log")
+	t.end(s)
+}
