@@ -268,12 +268,12 @@ func TestForward(t *testing.T) {
 	})
 }
 
-// The job-control signals become STOP, unless they are rewritten. PID 1 cannot stop itself; another init does.
+// The job-control signals become STOP for a command that leaves them to the kernel. PID 1 cannot stop itself; another init does.
 func TestStopContinue(t *testing.T) {
 	probe := test.Probe(t)
 	for _, by := range []syscall.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU} {
 		for _, pid1 := range []bool{true, false} {
-			cmd := bare(test.Util(t), probe, "catch", "echo", "15")
+			cmd := bare(test.Util(t), probe, "say", "ready", "pause")
 			if pid1 {
 				test.Namespace(cmd)
 			}
@@ -286,10 +286,9 @@ func TestStopContinue(t *testing.T) {
 				test.Eventually(t, "init stops", func() bool { return procState(p.Process.Pid) == 'T' })
 			}
 			p.Signal(unix.SIGCONT)
-			p.Expect("18")
+			test.Eventually(t, "the command goes on", func() bool { return procState(command) == 'S' })
 			p.Signal(unix.SIGTERM)
-			p.Expect("15")
-			if status := p.Status(); status != 0 {
+			if status := p.Status(); status != 128+15 {
 				t.Errorf("status %d", status)
 			}
 		}
@@ -300,6 +299,44 @@ func TestStopContinue(t *testing.T) {
 	p.Expect("15")
 	if status := p.Status(); status != 0 {
 		t.Errorf("TSTP rewritten: status %d", status)
+	}
+}
+
+// To a command that catches, blocks or waits for them, the job-control signals mean something else, and reach it as they are.
+func TestStopSignalsTaken(t *testing.T) {
+	probe := test.Probe(t)
+	for _, args := range [][]string{nil, {"-c"}} {
+		for _, by := range []syscall.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU} {
+			for _, way := range []struct{ name, word string }{{"blocked", "catch"}, {"caught", "handle"}, {"waited for", "await"}} {
+				words := append(append(args[:len(args):len(args)], probe), "say", "ready", way.word)
+				switch way.word {
+				case "catch":
+					words = append(words, "echo", "64")
+				case "await": // what is fatal kills a process that waits for it without having blocked it
+					words = slices.Insert(words, len(words)-1, "block", "64")
+				}
+				for name, cmd := range stopOf(t, words...) {
+					p := test.Start(t, cmd)
+					p.Expect("ready")
+					init := initPid(t, p, name)
+					command, _ := strconv.Atoi(children(t, init)[0])
+					rests := func() { test.Eventually(t, "the command waits", func() bool { return settled(command) }) }
+					for range 3 {
+						rests()
+						kill(t, init, by)
+						p.Expect(strconv.Itoa(int(by)))
+					}
+					rests()
+					if state := procState(init); state == 'T' {
+						t.Errorf("%v %s, signal %d: init has stopped", args, way.name, by)
+					}
+					kill(t, init, 64)
+					if status := p.Status(); status != 0 {
+						t.Errorf("%v %s, signal %d: status %d", args, way.name, by, status)
+					}
+				}
+			}
+		}
 	}
 }
 
@@ -455,35 +492,24 @@ func TestListenPid(t *testing.T) {
 	})
 }
 
-// Init itself holds nothing of the command's: other ends of pipes see the command close them.
+// Init itself holds nothing of the command's but the standard files: the other end of another pipe sees the command close it.
 func TestLetsGo(t *testing.T) {
 	probe := test.Probe(t)
 	both(t, func(t *testing.T, util string) {
-		stdin, feed, _ := os.Pipe()
 		extra, end, _ := os.Pipe()
-		cmd := initOf(util, probe, "say", "here", "close", "0", "close", "1", "close", "3", "pause")
-		cmd.Stdin, cmd.ExtraFiles, cmd.Dir = stdin, []*os.File{end}, t.TempDir()
+		cmd := initOf(util, probe, "close", "3", "say", "here", "pause")
+		cmd.ExtraFiles, cmd.Dir = []*os.File{end}, t.TempDir()
 		p := test.Start(t, cmd)
-		stdin.Close()
 		end.Close()
-		if rest := p.Rest(); len(rest) != 1 { // ends although the command runs
-			t.Errorf("stdout: %q", rest)
-		}
+		p.Expect("here")
 		if n, err := extra.Read(make([]byte, 1)); n != 0 || err == nil {
 			t.Errorf("file 3: %d, %v", n, err)
 		}
-		test.Eventually(t, "stdin is closed", func() bool {
-			_, err := feed.Write([]byte("x"))
-			return err != nil
-		})
-		if dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.Process.Pid)); dir != "/" {
-			t.Errorf("working directory %q, %v", dir, err)
+		dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
+		test.Eventually(t, "init leaves the working directory", func() bool { to, _ := os.Readlink(dir + "/cwd"); return to == "/" })
+		if files := entries(t, dir+"/fd"); strings.Join(files, " ") != "0 1 2" {
+			t.Errorf("open files %v", files)
 		}
-		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Process.Pid))
-		if err != nil || len(entries) != 1 || entries[0].Name() != "2" {
-			t.Errorf("files: %v, %v", entries, err)
-		}
-		feed.Close()
 		extra.Close()
 		p.Signal(unix.SIGTERM)
 		if status := p.Status(); status != 128+15 {

@@ -35,8 +35,8 @@ func TestWeight(t *testing.T) {
 			if threads := entries(t, dir+"/task"); len(threads) != 1 {
 				t.Errorf("%d threads", len(threads))
 			}
-			if files := entries(t, dir+"/fd"); strings.Join(files, " ") != "2" {
-				t.Errorf("open files %v, want stderr only", files)
+			if files := entries(t, dir+"/fd"); strings.Join(files, " ") != "0 1 2" {
+				t.Errorf("open files %v, want the standard files only", files)
 			}
 			if kB := field(t, dir+"/smaps_rollup", "Rss:"); kB > 96 && link.name == "early" {
 				t.Errorf("%d kB resident: the code that a plain run needs lies in two pieces; see ARCHITECTURE.md, Weight", kB)

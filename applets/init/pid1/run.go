@@ -383,6 +383,7 @@ func (s *supervisor) mark() {
 		s.told = theCommand
 	}
 	s.toldAt = uint64(sys.ClockGettime(unix.CLOCK_BOOTTIME)) / (1e9 / ticksPerSecond)
+	s.lastPid = lastPid()
 }
 
 // wake continues the command if it is stopped, so that it can act on a signal by which it is asked to end. How it is, SIGCHLD

@@ -24,6 +24,7 @@ type supervisor struct {
 	arrived  sig.Signal  // as what it arrived
 	told     audience    // who had a stop signal
 	toldAt   uint64      // when the first was sent, in ticks since the boot (proc_pid_stat(5), starttime)
+	lastPid  int32       // the pid that had been given last then; 0 unknown
 	killed   bool        // KILL was sent
 	ended    bool        // the command has ended
 	reaped   bool        // and is reaped: its number can be given to another process

@@ -222,11 +222,13 @@ func (s *supervisor) canBeQuiet() bool {
 	return s.phase == running && !s.wait.quiet && !s.wait.cannot && !s.jobs && !s.WarnReaped && !s.explains()
 }
 
-// becomeAttentive makes init hear of every child again.
+// becomeAttentive makes init hear of every child again. Setting the disposition throws away a SIGCHLD that is pending
+// (sigaction(2) of POSIX), so it looks once by itself.
 func (s *supervisor) becomeAttentive() {
 	if s.wait.quiet {
 		s.wait.quiet, s.wait.deaf = false, 0
 		sys.Close(s.wait.signals)
 		sys.RtSigaction(sig.CHLD, &sys.Sigaction{}, nil)
+		s.look = now()
 	}
 }

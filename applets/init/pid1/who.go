@@ -441,7 +441,9 @@ func (s *supervisor) endUnstartedAs(cmd *proc.Start) {
 		if s.Verbose > 0 {
 			s.sayArrivedAs(sig.CHLD)
 		}
-		s.sayEndedAs(s.ExitCode(s.status.Exit))
+		if s.explains() {
+			s.sayEndedAs(s.ExitCode(s.status.Exit))
+		}
 	}
 	s.sayCannotExec(cmd)
 	proc.Reap(s.pid, nil)

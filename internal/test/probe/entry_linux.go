@@ -17,7 +17,8 @@ func entry(stack unsafe.Pointer) {
 	argc := *(*int)(stack)
 	argv := unsafe.Slice((**byte)(unsafe.Add(stack, unsafe.Sizeof(argc))), argc)
 	envp := (**byte)(unsafe.Add(stack, (argc+2)*int(unsafe.Sizeof(argc))))
-	for i := 1; i < argc; i++ {
+	last := argc
+	for i := 1; i < last; i++ {
 		arg := 0
 		if i+1 < argc {
 			arg = number(sys.String(argv[i+1]))
@@ -30,6 +31,21 @@ func entry(stack unsafe.Pointer) {
 		case "catch":
 			sys.Sigprocmask(sig.All)
 			say("ready")
+		case "handle":
+			handle()
+		case "await":
+			await()
+		case "traceme":
+			sys.Call(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0, 0, 0)
+		case "filelimit":
+			limit(unix.RLIMIT_FSIZE, arg)
+			i++
+		case "openlimit":
+			limit(unix.RLIMIT_NOFILE, arg)
+			i++
+		case "stacklimit":
+			limit(unix.RLIMIT_STACK, arg)
+			i++
 		case "echo":
 			echo(sig.Signal(arg))
 			i++
@@ -37,6 +53,27 @@ func entry(stack unsafe.Pointer) {
 			fork(true)
 		case "orphan":
 			fork(false)
+		case "beside":
+			i++
+			if int(sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)) == 0 {
+				last = i + 1 + arg
+			} else {
+				i += arg
+			}
+		case "nextpid":
+			i++
+			nextPid(arg)
+		case "flood":
+			for {
+				sys.Kill(1, sig.Signal(arg))
+			}
+		case "busy":
+			i++
+			for end := sys.ClockGettime(unix.CLOCK_MONOTONIC) + int64(arg)*1e3; sys.ClockGettime(unix.CLOCK_MONOTONIC) < end; {
+			}
+		case "write":
+			write(argv[i+1], sys.String(argv[i+2]))
+			i += 2
 		case "orphans":
 			orphans(arg)
 			i++
@@ -138,6 +175,36 @@ func mountproc() {
 	}
 }
 
+// nextPid makes the kernel give n to the next process.
+func nextPid(n int) {
+	fd, e := sys.Open(unsafe.StringData("/proc/sys/kernel/ns_last_pid\x00"), unix.O_WRONLY, 0)
+	if e != 0 {
+		say("cannot choose a pid")
+		sys.Exit(proc.ExitFailed)
+	}
+	var l line
+	l.num(n - 1)
+	_, _ = sys.Write(fd, l.buf[:l.n])
+	sys.Close(fd)
+}
+
+// write writes a line to a file, and says if it cannot.
+func write(path *byte, text string) {
+	fd, e := sys.Open(path, unix.O_WRONLY|unix.O_APPEND, 0)
+	if e != 0 {
+		var l line
+		l.str("cannot open: errno ")
+		l.num(int(e))
+		l.end()
+		return
+	}
+	var l line
+	l.str(text)
+	l.str("\n")
+	_, _ = sys.Write(fd, l.buf[:l.n])
+	sys.Close(fd)
+}
+
 // fork goes on in a new child. The parent exits with the child's status, at once if it does not wait for it.
 func fork(wait bool) {
 	pid := sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
@@ -188,6 +255,51 @@ func echo(last sig.Signal) {
 			return
 		}
 	}
+}
+
+// await prints each signal that it waits for, without having blocked it.
+func await() {
+	var info sys.Siginfo
+	for {
+		n, e := sys.Sigtimedwait(sig.All, &info, nil)
+		if e == 0 {
+			tell(n)
+		}
+	}
+}
+
+// handle prints each signal by a handler.
+func handle() {
+	for n := sig.HUP; n <= sig.Max; n++ {
+		// SA_RESTORER: the kernel returns from the handler by way of code of ours.
+		sys.RtSigaction(n, &sys.Sigaction{Handler: handlerPC(), Flags: 0x04000000, Restorer: restorerPC(), Mask: ^uint64(0)}, nil)
+	}
+	for {
+		sys.Call(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+	}
+}
+
+// tell prints the number of a signal, and ends the probe after the last one.
+func tell(n int) {
+	var l line
+	l.num(n)
+	l.end()
+	if n == 64 {
+		sys.Exit(0)
+	}
+}
+
+// handled is called by the handler.
+//
+//lint:ignore U1000 the assembly of handler calls it
+func handled(n int) { tell(n) }
+
+func handlerPC() uintptr
+func restorerPC() uintptr
+
+func limit(what, n int) {
+	both := [2]uint64{uint64(n), uint64(n)}
+	sys.Call(unix.SYS_SETRLIMIT, uintptr(what), uintptr(unsafe.Pointer(&both)), 0, 0, 0, 0)
 }
 
 func state() {

@@ -5,15 +5,26 @@
 //	state      print pid, parent, group, session, foreground group of the terminal (or -1), mask and ignored signals
 //	fds        print the open files below 64
 //	catch      block all signals, so that they can be waited for, and print "ready"
+//	handle     print the number of each signal, by a handler, and end after signal 64
+//	await      print the number of each signal, by sigwait(3) without blocking any, and end after signal 64
 //	echo N     print the number of each signal that arrives; go on after signal N
 //	fork       go on in a new child; the parent waits for the child to end, and exits with its status
 //	orphan     go on in a new child; the parent exits
+//	beside N   carry out the next N words in a new child, which then exits, and go on behind them at once
+//	nextpid N  let N be the next pid of this namespace (/proc/sys/kernel/ns_last_pid)
+//	flood N    send signal N to PID 1 without a pause, for ever
 //	orphans N  have N children of a child end, each after the child: init has to reap them
+//	busy N     compute for N microseconds
+//	write FILE TEXT  append a line to a file
 //	setsid     lead a new session
 //	setpgid    lead a new process group
 //	pause      wait for ever
 //	sleep N    wait for N milliseconds
 //	runaway    go on in a new child, whose parent exits, again and again
+//	traceme    make the parent the tracer (ptrace(2))
+//	filelimit N  files may have N bytes (RLIMIT_FSIZE)
+//	openlimit N  N files may be open (RLIMIT_NOFILE)
+//	stacklimit N  the stack may have N bytes (RLIMIT_STACK)
 //	deny N E   have the system call N fail with errno E from now on (seccomp(2))
 //	bomb       fork for ever, and so do the children: only where the number of processes is limited
 //	mountproc  mount the /proc of this PID namespace (in a mount namespace of its own: see test.ProcNamespace)
