@@ -5,11 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"util/internal/test"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestARM64 runs the arm64 program where no such machine is at hand, under Debian's qemu-user-static.
@@ -103,6 +106,23 @@ func TestARM64(t *testing.T) {
 		}
 	})
 
+	// The emulator maps the file as the kernel does, and touches of it what the program touches. So this shows what
+	// TestWeight and TestPageFaults would find on such a machine, but for what the child touches before its exec.
+	t.Run("Weight", func(t *testing.T) {
+		file := util[len(util)-1]
+		cmd := test.Namespace(command(util, append(append([]string{"init", "--"}, probe...), "say", "ready", "pause")...))
+		cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root"}
+		p := test.Start(t, cmd)
+		p.Expect("ready")
+		dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
+		waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
+		test.Eventually(t, "init waits for a signal", func() bool { return strings.HasPrefix(read(t, dir+"/syscall"), waiting) })
+		const most = 64 + 16 // a piece of the code, and the end of the data segment
+		if kB, where := residentOf(t, dir, file); kB > most {
+			t.Errorf("%d kB of the program are resident, more than %d; see ARCHITECTURE.md, Weight:\n%s", kB, most, where)
+		}
+	})
+
 	t.Run("Help", func(t *testing.T) {
 		status, stdout, stderr := test.Run(t, command(util, "init", "--help"))
 		if status != 0 || stderr != "" || !strings.Contains(stdout, "--rewrite FROM:TO") {
@@ -113,6 +133,30 @@ func TestARM64(t *testing.T) {
 			t.Errorf("status %d, stderr %q", status, stderr)
 		}
 	})
+}
+
+// residentOf returns how much of a file is in a process's memory, and the lines that say which mappings it is in.
+func residentOf(t *testing.T, dir, file string) (kB int, where string) {
+	t.Helper()
+	mapping := ""
+	for line := range strings.Lines(read(t, dir+"/smaps")) {
+		words := strings.Fields(line)
+		switch {
+		case strings.Contains(words[0], "-"):
+			mapping = line
+		case words[0] == "Rss:" && strings.HasSuffix(strings.TrimSpace(mapping), " "+file):
+			n, err := strconv.Atoi(words[1])
+			if err != nil {
+				t.Fatalf("%q", line)
+			}
+			kB += n
+			where += mapping + line
+		}
+	}
+	if where == "" {
+		t.Fatalf("%s is not mapped", file)
+	}
+	return kB, where
 }
 
 // childrenOf returns the children of a process, zombies included.

@@ -127,21 +127,23 @@ func isCompat(arg string) bool {
 // there twice, the first counts, as for getenv(3). It reads all variables, and reports the first that is wrong.
 func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 	for _, entry := range envp {
-		// Most entries are told apart by their first letters. The short prefixes, up to eight letters, are compared in
-		// code; a longer one is a string constant in memory that a plain run does not touch otherwise.
+		// Most entries are told apart by their first letters. A constant of up to 16 letters stays within the code only where
+		// it is written as one side of the comparison. As a parameter, even of hasPrefix, which is inlined, it is a string in
+		// memory that a plain run does not touch otherwise, and on arm64 comparing it is a call of far code.
 		switch *entry {
 		case 'P':
-			if o.path == 0 && hasPrefix(sys.String(entry), pathVar) {
+			text := sys.String(entry)
+			if o.path == 0 && len(text) >= len(pathVar) && text[:len(pathVar)] == pathVar {
 				o.path = addressOf(entry)
 			}
 		case 'L':
 			text := sys.String(entry)
-			if o.listenPid == 0 && hasPrefix(text, "LISTEN_") && hasPrefix(text, listenPidVar) {
+			if o.listenPid == 0 && len(text) >= len(listenPidVar) && text[:len(listenPidVar)] == listenPidVar {
 				o.listenPid = addressOf(entry)
 			}
 		case 'U':
 			text := sys.String(entry)
-			if hasPrefix(text, "UTIL_") && hasPrefix(text, EnvPrefix) {
+			if len(text) >= len(EnvPrefix) && text[:len(EnvPrefix)] == EnvPrefix {
 				if wrong := o.parseVariable(text); p.Reason == None {
 					p = wrong
 				}

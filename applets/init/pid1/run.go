@@ -182,6 +182,7 @@ func (s *supervisor) closeEach() {
 
 // loop waits for events, one at a time, and does what step says. It does not return.
 func (s *supervisor) loop() {
+	s.children(nil) // those that whoever executed init had before: what SIGCHLD told of them is lost, like the signal itself
 	var info sys.Siginfo
 	for {
 		ev, ok := s.next(&info)
@@ -255,8 +256,10 @@ func (s *supervisor) children(info *sys.Siginfo) {
 			s.handle(Event{Kind: Stopped, Signal: by})
 		}
 	}
-	s.maybe = true
-	s.wakeAsked()
+	if info != nil {
+		s.maybe = true
+		s.wakeAsked()
+	}
 }
 
 // commandEnded takes down how the command ended, and does what follows; once, whatever tells of it, and whoever is given the

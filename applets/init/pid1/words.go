@@ -487,6 +487,14 @@ func (s *supervisor) sayStarted() {
 	t.field("command", s.name())
 	t.fieldNum("pid", int(s.pid))
 	t.end(s)
+	if s.noReap == 0 {
+		return
+	}
+	t = s.newLine()
+	t.str("orphans will not be reaped here: not PID 1, and cannot become a subreaper: ")
+	t.errno(s.noReap)
+	t.field("event", "no subreaper")
+	t.end(s)
 }
 
 //go:noinline

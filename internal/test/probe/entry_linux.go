@@ -37,6 +37,13 @@ func entry(stack unsafe.Pointer) {
 			await()
 		case "traceme":
 			sys.Call(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0, 0, 0)
+		case "signaltrap":
+			sys.Call(unix.SYS_TGKILL, uintptr(sys.Getpid()), uintptr(sys.Getpid()), uintptr(sig.TRAP), 0, 0, 0)
+		case "chain":
+			i++
+			chain(arg)
+		case "hidepid":
+			mount("hidepid=2\x00")
 		case "filelimit":
 			limit(unix.RLIMIT_FSIZE, arg)
 			i++
@@ -166,12 +173,27 @@ func deny(nr, errno int) {
 
 // mountproc mounts the /proc of this PID namespace, in a mount namespace of its own.
 func mountproc() {
-	root, name := unsafe.StringData("/\x00"), unsafe.StringData("proc\x00")
-	path := unsafe.StringData("/proc\x00")
+	root := unsafe.StringData("/\x00")
 	sys.Call(unix.SYS_MOUNT, 0, uintptr(unsafe.Pointer(root)), 0, unix.MS_REC|unix.MS_PRIVATE, 0, 0)
-	if sys.Call(unix.SYS_MOUNT, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(name)), 0, 0, 0) != 0 {
+	mount("\x00")
+}
+
+func mount(options string) {
+	name, path, data := unsafe.StringData("proc\x00"), unsafe.StringData("/proc\x00"), unsafe.StringData(options)
+	if sys.Call(unix.SYS_MOUNT, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(name)), 0, uintptr(unsafe.Pointer(data)), 0) != 0 {
 		say("cannot mount /proc")
 		sys.Exit(proc.ExitFailed)
+	}
+}
+
+// chain goes on in the nth descendant.
+func chain(n int) {
+	for range n {
+		if int(sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)) != 0 {
+			for {
+				sys.Call(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+			}
+		}
 	}
 }
 
@@ -205,10 +227,14 @@ func write(path *byte, text string) {
 	sys.Close(fd)
 }
 
-// fork goes on in a new child. The parent exits with the child's status, at once if it does not wait for it.
+// fork goes on in a new child. The parent exits with the child's status, or at once; then the child goes on after that.
 func fork(wait bool) {
+	parent := sys.Getpid()
 	pid := sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if int(pid) == 0 {
+		for !wait && getppid() == parent {
+			sys.Call(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+		}
 		return
 	}
 	if !wait || int(pid) < 0 {

@@ -9,7 +9,7 @@
 //	await      print the number of each signal, by sigwait(3) without blocking any, and end after signal 64
 //	echo N     print the number of each signal that arrives; go on after signal N
 //	fork       go on in a new child; the parent waits for the child to end, and exits with its status
-//	orphan     go on in a new child; the parent exits
+//	orphan     go on in a new child whose parent has exited
 //	beside N   carry out the next N words in a new child, which then exits, and go on behind them at once
 //	nextpid N  let N be the next pid of this namespace (/proc/sys/kernel/ns_last_pid)
 //	flood N    send signal N to PID 1 without a pause, for ever
@@ -21,6 +21,9 @@
 //	pause      wait for ever
 //	sleep N    wait for N milliseconds
 //	runaway    go on in a new child, whose parent exits, again and again
+//	signaltrap send itself TRAP with tgkill(2)
+//	chain N    go on in a descendant of the Nth generation; all in between wait for ever
+//	hidepid    mount /proc once more, where users see their own processes only
 //	traceme    make the parent the tracer (ptrace(2))
 //	filelimit N  files may have N bytes (RLIMIT_FSIZE)
 //	openlimit N  N files may be open (RLIMIT_NOFILE)
