@@ -24,7 +24,7 @@ type waiter struct {
 }
 
 const (
-	deafness = 1e9 // how long a quiet init leaves SIGCHLD pending, in nanoseconds
+	deafness = 250e6 // how long a quiet init leaves SIGCHLD pending, in nanoseconds
 
 	// The first and the longest time between two looks for what nothing announces, in nanoseconds: that the kernel has reaped
 	// the command, which takes it microseconds, but a debugger as long as it likes; that a process of the group has ended
