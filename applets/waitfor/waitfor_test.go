@@ -350,6 +350,8 @@ func TestCommandNotRun(t *testing.T) {
 		{126, "permission denied", dir},
 		{126, "interpreter", write("lost", "#!/no/such/interpreter\n", 0o755)},
 		{127, "no such file", write("file", "", 0o755) + "/x"},
+		{126, "exec format error: built for s390x, this machine is ", write("s390x", "\x7fELF\x02\x02\x01"+strings.Repeat("\x00", 10)+"\x02\x00\x16"+strings.Repeat("\x00", 44), 0o755)},
+		{126, "exec format error: neither a program for Linux nor a script", write("binary", "\x00\x01\x02", 0o755)},
 	} {
 		expect(t, c.status, []string{c.says}, up, "--", c.command)
 	}

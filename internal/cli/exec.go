@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -26,7 +27,11 @@ func Exec(argv []string) error {
 	path, names := candidates(argv[0])
 	for _, file := range names {
 		err := syscall.Exec(file, argv, os.Environ())
-		if err == unix.ENOEXEC { // a script without "#!"
+		if err == unix.ENOEXEC {
+			if why := formatOf(file); why != "" {
+				return cannot(argv[0], errors.New(why))
+			}
+			// a script without "#!"
 			err = syscall.Exec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), os.Environ())
 			return cannot(argv[0], fmt.Errorf("is no program, and as a script for /bin/sh: %w", err))
 		}
@@ -49,6 +54,25 @@ func Exec(argv []string) error {
 		return &Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: %w", argv[0], unix.ENOENT)}
 	}
 	return &Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: not found in PATH %q", argv[0], path)}
+}
+
+// formatOf says why the kernel does not execute a file that is no script either; "" if it may be a script.
+func formatOf(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head := make([]byte, proc.FormatSize)
+	n, _ := io.ReadFull(f, head)
+	format := proc.FormatOf(head[:n])
+	if format.Kind == proc.Text {
+		return ""
+	}
+	var here unix.Utsname
+	_ = unix.Uname(&here)
+	why := format.Why(unix.ByteSliceToString(here.Machine[:]))
+	return strings.Join(why[:], "")
 }
 
 func cannot(name string, err error) error {

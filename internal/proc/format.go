@@ -26,7 +26,7 @@ const FormatSize = 128
 
 // FormatOf looks at the beginning of a file.
 func FormatOf(head []byte) Format {
-	if len(head) >= 20 && head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F' {
+	if len(head) >= 4 && head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F' {
 		return Format{ELF, machine(head)}
 	}
 	for _, c := range head {
@@ -43,6 +43,9 @@ func FormatOf(head []byte) Format {
 // machine names the machine of an ELF header (elf(5), e_machine; uname(2)).
 func machine(head []byte) string {
 	const wide, little = 2, 1 // EI_CLASS ELFCLASS64, EI_DATA ELFDATA2LSB
+	if len(head) < 20 {
+		return ""
+	}
 	code := uint(head[18])<<8 | uint(head[19])
 	if head[5] == little {
 		code = uint(head[19])<<8 | uint(head[18])
@@ -76,8 +79,22 @@ func machine(head []byte) string {
 	return ""
 }
 
-// RunsHere reports whether a program for a machine can be expected to run where uname(2) says here.
-func RunsHere(machine, here string) bool {
+// Why says, of a file that the kernel does not execute and that is no script, what it is: four parts of one sentence, for code that
+// cannot put them together. here is the machine as uname(2) calls it.
+func (f Format) Why(here string) [4]string {
+	switch {
+	case f.Kind == Binary:
+		return [4]string{"exec format error: neither a program for Linux nor a script"}
+	case f.Machine == "":
+		return [4]string{"exec format error: built for another machine, this one is ", here}
+	case runsHere(f.Machine, here):
+		return [4]string{"exec format error: built for ", f.Machine, ", as this machine, but damaged or no program"}
+	}
+	return [4]string{"exec format error: built for ", f.Machine, ", this machine is ", here}
+}
+
+// runsHere reports whether a program for a machine can be expected to run where uname(2) says here.
+func runsHere(machine, here string) bool {
 	if machine == "i386" { // i486, i586, i686
 		return len(here) == 4 && here[0] == 'i' && here[2:] == "86"
 	}

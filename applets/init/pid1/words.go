@@ -736,24 +736,10 @@ func (t *line) format(f proc.Format) {
 		t.str("neither a program for this machine nor a script that /bin/sh can run")
 		return
 	}
-	t.str("exec format error: ")
 	var name unix.Utsname
 	sys.Uname(&name)
-	here := sys.String(&name.Machine[0])
-	switch {
-	case f.Kind == proc.Binary:
-		t.str("neither a program for Linux nor a script")
-	case f.Machine == "":
-		t.str("built for another machine, this one is ")
-		t.plain(here)
-	case proc.RunsHere(f.Machine, here):
-		t.str("built for ")
-		t.str(f.Machine)
-		t.str(", as this machine, but damaged or no program")
-	default:
-		t.str("built for ")
-		t.str(f.Machine)
-		t.str(", this machine is ")
-		t.plain(here)
+	why := f.Why(sys.String(&name.Machine[0]))
+	for i := range why {
+		t.plain(why[i])
 	}
 }
