@@ -1,6 +1,7 @@
 package initcmd_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -73,7 +74,7 @@ var differences = []difference{
 		false, `/TERM while stopped`,
 	},
 	{
-		"all", "the working directory and the open files of the command", "held by init (catatonit: the first three files and the directory)", "let go, but for stderr and what else messages need",
+		"all", "the working directory and the open files of the command", "held by init (catatonit: the first three files and the directory)", "let go, but for files 0, 1 and 2",
 		false, `/holds`,
 	},
 	{
@@ -101,6 +102,10 @@ var differences = []difference{
 		true, `dumb-init/terminal -c`,
 	},
 	{
+		"all", "a program for another machine, or no program and no script either", "given to /bin/sh, which finds a syntax error", "`Exec format error`, with init's own status for a command that cannot be executed",
+		false, `/(other machine|no program)`,
+	},
+	{
 		"tini, catatonit", "`init command &` under an interactive shell", "takes the terminal from the shell", "leaves it",
 		false, `(tini|catatonit)/shell: background`,
 	},
@@ -109,8 +114,8 @@ var differences = []difference{
 		false, `(tini|catatonit)/shell: \^Z`,
 	},
 	{
-		"dumb-init", "what is left of the group when the command has ended", "gets TERM", "gets TERM, and CONT in case it is stopped",
-		false, `dumb-init/left$`,
+		"dumb-init", "what is left of the group when the command has ended, and is stopped", "gets TERM, on which it does not act", "gets TERM and CONT",
+		false, `dumb-init/left, stopped`,
 	},
 }
 
@@ -418,11 +423,20 @@ func scenarios(t *testing.T, p peer) []scenario {
 		r.send(t, unix.SIGTERM)
 	}})
 
+	for name, content := range map[string]string{"other machine": "\x7fELF\x02\x02\x01" + strings.Repeat("\x00", 10) + "\x02\x00\x16" + strings.Repeat("\x00", 44), "no program": "\x00\x01(\n"} {
+		path := filepath.Join(filepath.Dir(probe), strings.ReplaceAll(name, " ", "-"))
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil && !errors.Is(err, unix.ETXTBSY) {
+			t.Fatal(err)
+		}
+		add(scenario{name: name, args: []string{"--", path}})
+	}
+
 	// Groups: who gets a signal, and who is told when the command has ended.
 	flags := map[string][]string{"dumb-init": {"", "-c"}, "tini": {"", "-g"}, "catatonit": {"", "-g"}}[p.name]
 	for _, flag := range flags {
-		add(groupScenario(strings.TrimSpace("left "+flag), strings.Fields(flag), probe))
+		add(groupScenario(strings.TrimSpace("left "+flag), strings.Fields(flag), probe, false))
 	}
+	add(groupScenario("left, stopped", nil, probe, true))
 
 	// Terminals.
 	for _, child := range []bool{false, true} {
@@ -536,14 +550,22 @@ func signalScenario(n int, args []string) scenario {
 
 // groupScenario has a command with a child in its group that prints what it gets. USR2 ends the command; what the child
 // gets until then and afterwards, is its output. Init is an ordinary process, so that the child outlives it.
-func groupScenario(name string, flags []string, probe string) scenario {
+func groupScenario(name string, flags []string, probe string, stopped bool) scenario {
 	sc := scenario{name: name, bare: true, args: append(append(flags, "--"), probe, "fork", "catch", "echo", "64")}
 	sc.drive = func(t *testing.T, r *rerun) {
 		r.ready(t)
 		child := childOf(t, childOf(t, r.init))
+		if stopped {
+			kill(t, child, unix.SIGSTOP)
+			test.Eventually(t, "it stops", func() bool { return procState(child) == 'T' })
+		}
 		r.send(t, unix.SIGURG)
 		r.send(t, unix.SIGUSR2)
 		test.Eventually(t, "init ends", func() bool { state := procState(r.init); return state == 0 || state == 'Z' })
+		if stopped {
+			r.note("it goes on: %v", procState(child) != 'T')
+			_ = syscall.Kill(child, unix.SIGCONT)
+		}
 		_ = syscall.Kill(child, 64)
 	}
 	return sc

@@ -79,6 +79,20 @@ func TestCallGraph(t *testing.T) {
 	}
 }
 
+// TestStackDepth keeps the stack that init needs small: with a limit of 16 kB (RLIMIT_STACK), of which the arguments, the
+// environment and the path of the command take their part, everything works.
+func TestStackDepth(t *testing.T) {
+	const most = 6 << 10
+	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes:\n%s", bytes, strings.Join(way, "\n"))
+	if bytes > most {
+		t.Errorf("init needs %d bytes of stack, more than %d:\n%s", bytes, most, strings.Join(way, "\n"))
+	}
+}
+
 // twin links util for arch twice: as the Makefile does, and so with the symbols kept, which is returned. What is found
 // in the twin is true of the other, because both have the same code and the same entry point.
 func twin(t *testing.T, arch string) string {

@@ -182,7 +182,7 @@ func (s *supervisor) closeEach() {
 
 // loop waits for events, one at a time, and does what step says. It does not return.
 func (s *supervisor) loop() {
-	s.children(nil) // those that whoever executed init had before: what SIGCHLD told of them is lost, like the signal itself
+	s.inherited()
 	var info sys.Siginfo
 	for {
 		ev, ok := s.next(&info)
@@ -200,6 +200,18 @@ func (s *supervisor) loop() {
 		}
 		if s.phase >= leaving && s.ended {
 			s.seeWhetherAlone()
+		}
+	}
+}
+
+// inherited takes care of children that whoever executed init had before: what SIGCHLD told of them is lost, since setting its
+// disposition throws it away.
+func (s *supervisor) inherited() {
+	for child := proc.Ended(); child.Pid != 0 && child.Pid != s.pid; child = proc.Ended() {
+		if child.Trapped {
+			proc.Detach(child.Pid)
+		} else {
+			s.reapOrphan(child)
 		}
 	}
 }
@@ -315,15 +327,7 @@ func (s *supervisor) do(a Action, arrived sig.Signal) {
 	if a.Do&Release != 0 {
 		s.release()
 	}
-	if a.Do&Mark != 0 {
-		s.mark()
-	}
-	if a.Do&(Forward|ForwardAll) != 0 {
-		s.forward(arrived, a)
-	}
-	if a.Do&Wake != 0 {
-		s.wake(a.Signal)
-	}
+	s.pass(a, arrived)
 	if a.Do&StopSelf != 0 {
 		s.stopSelf(a.Signal)
 	}
@@ -341,6 +345,19 @@ func (s *supervisor) do(a Action, arrived sig.Signal) {
 	}
 	if a.Do&Ignore != 0 && s.Verbose > 0 {
 		s.sayIgnored(a.Signal)
+	}
+}
+
+// pass is the part of an action that sends a signal on.
+func (s *supervisor) pass(a Action, arrived sig.Signal) {
+	if a.Do&Mark != 0 {
+		s.mark()
+	}
+	if a.Do&(Forward|ForwardAll) != 0 {
+		s.forward(arrived, a)
+	}
+	if a.Do&Wake != 0 {
+		s.wake(a.Signal)
 	}
 }
 
@@ -369,11 +386,11 @@ func (s *supervisor) postpone(arrived sig.Signal) {
 	}
 }
 
-// release does what was postponed.
+// release sends what was postponed.
 func (s *supervisor) release() {
 	a := s.delayed
 	s.delayed, s.due = Action{}, 0
-	s.do(a, s.arrived)
+	s.pass(a, s.arrived)
 }
 
 // mark takes down that a stop begins: whom it reaches, and the time, behind which nobody is started but to finish work.

@@ -63,6 +63,19 @@ func TestBreaches(t *testing.T) {
 	}
 }
 
+// TestDepth gives the measure of the stack a program that has no depth, and parts of it that have one.
+func TestDepth(t *testing.T) {
+	program := test.Build(t, "./testdata/early", "-E _rt0_bad", "amd64")
+	policy := callgraph.Policy{Packages: []string{"main"}, Functions: map[string]string{"runtime.morestack_noctxt.abi0": "cold"}}
+	if bytes, way, err := callgraph.Depth(program, "main.recurses", policy); err == nil || !strings.Contains(err.Error(), "main.recurses calls itself") {
+		t.Errorf("%d, %v, %v", bytes, way, err)
+	}
+	bytes, way, err := callgraph.Depth(program, "main.methods", policy)
+	if err != nil || len(way) != 2 || !strings.HasPrefix(way[1], "main.number.twice (") || bytes < 16 || bytes > 64 {
+		t.Errorf("%d, %v, %v", bytes, way, err)
+	}
+}
+
 // TestUnusable gives the checker what it cannot read.
 func TestUnusable(t *testing.T) {
 	stripped := test.Build(t, "./testdata/early", "-s -w -E _rt0_bad", "amd64")

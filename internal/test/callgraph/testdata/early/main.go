@@ -18,6 +18,7 @@ func early() {
 	starts()
 	panics(n)
 	foreignVariable()
+	recurses(3)
 }
 
 var (
@@ -60,6 +61,14 @@ func panics(n int) {
 	if n == 4 {
 		panic(text)
 	}
+}
+
+//go:noinline
+func recurses(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return 1 + recurses(n-1)
 }
 
 //go:noinline

@@ -1,0 +1,466 @@
+package initcmd_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"util/internal/test"
+
+	"golang.org/x/sys/unix"
+)
+
+// These tests run real servers under init, as Debian packages them, and stop them while they have work to do. Where a
+// way of stopping loses that work, a case shows it: so that the test of the other way can fail.
+
+// server is util init with a server as its command, as PID 1 of a namespace with a /proc of its own.
+type server struct {
+	*test.Process
+	t   *testing.T
+	dir string
+}
+
+// newServer starts a server in dir, where its files are.
+func newServer(t *testing.T, dir string, options []string, command ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: dir}
+	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	args := slices.Concat([]string{"mountproc", "exec", test.Util(t), "init"}, options, []string{"--"}, command)
+	cmd := test.ProcNamespace(exec.Command(test.Probe(t), args...))
+	cmd.Dir = dir
+	cmd.Stderr = stderr
+	s.Process = test.Start(t, cmd)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("stderr of the server:\n%s", s.log())
+		}
+	})
+	return s
+}
+
+func (s *server) log() string {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "stderr"))
+	return string(text)
+}
+
+// logged waits until the server has written text to its stderr.
+func (s *server) logged(text string) {
+	s.t.Helper()
+	test.Eventually(s.t, "the server writes "+text, func() bool { return strings.Contains(s.log(), text) })
+}
+
+// dial connects to the socket of the server once it accepts connections.
+func (s *server) dial() net.Conn {
+	s.t.Helper()
+	var conn net.Conn
+	test.Eventually(s.t, "the server accepts connections", func() (ok bool) {
+		var err error
+		conn, err = net.Dial("unix", filepath.Join(s.dir, "socket"))
+		return err == nil
+	})
+	_ = conn.SetDeadline(time.Now().Add(test.Deadline))
+	s.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// request is a request whose work has begun: the first line of the answer has come.
+type request struct {
+	*bufio.Reader
+	conn net.Conn
+}
+
+// get begins a request by HTTP.
+func (s *server) get() *request {
+	s.t.Helper()
+	conn := s.dial()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+	return s.begun(conn)
+}
+
+func (s *server) begun(conn net.Conn) *request {
+	s.t.Helper()
+	r := bufio.NewReader(conn)
+	for line := ""; line != "begun\n"; {
+		var err error
+		if line, err = r.ReadString('\n'); err != nil {
+			s.t.Fatalf("the answer ended early: %v", err)
+		}
+	}
+	return &request{r, conn}
+}
+
+// release lets the work end that waits for the file "go".
+func (s *server) release() { write(s.t, s.dir, "go", "") }
+
+// answered checks whether the answer gets to its end, and closes the connection.
+func (s *server) answered(answer *request, want bool) {
+	s.t.Helper()
+	rest, err := io.ReadAll(answer)
+	answer.conn.Close() // a worker of php-fpm waits for that
+	if got := strings.Contains(string(rest), "finished\n"); got != want {
+		s.t.Errorf("answered: %v, want %v; rest %q, %v", got, want, rest, err)
+	}
+}
+
+func (s *server) status(want int) {
+	s.t.Helper()
+	if got := s.Status(); got != want {
+		s.t.Errorf("status %d, want %d", got, want)
+	}
+}
+
+// write makes a file in dir.
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they disconnect. Each backend leads
+// a session of its own and takes TERM as the order to end at once.
+func TestServerPostgreSQL(t *testing.T) {
+	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if len(bins) == 0 {
+		test.Missing(t, "PostgreSQL", "no /usr/lib/postgresql/*/bin/postgres")
+	}
+	owner, err := user.Lookup("postgres")
+	if err != nil || os.Geteuid() != 0 {
+		test.Missing(t, "root", "PostgreSQL runs as a user of its own")
+	}
+	bin, psql := filepath.Dir(bins[len(bins)-1]), test.Tool(t, "psql")
+	dir := t.TempDir()
+	uid, _ := strconv.Atoi(owner.Uid)
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)); err != nil {
+		t.Fatal(err)
+	}
+	asUser := []string{test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}
+	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if out, err := exec.Command(initdb[0], initdb[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+
+	// connected starts the server and a client in a transaction.
+	connected := func(t *testing.T, options ...string) (s *server, client *test.Process, query func(string)) {
+		t.Helper()
+		s = newServer(t, dir, options, append(slices.Clone(asUser), bin+"/postgres", "-D", dir+"/data", "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off")...)
+		s.logged("database system is ready to accept connections")
+		cmd := exec.Command(psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", dir, "-U", "postgres")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client = test.Start(t, cmd)
+		query = func(text string) { _, _ = io.WriteString(stdin, text+"\n") }
+		query("BEGIN; CREATE TABLE IF NOT EXISTS done (n int); INSERT INTO done VALUES (1); SELECT 'begun';")
+		client.Expect("begun")
+		return s, client, query
+	}
+	t.Run("smart", func(t *testing.T) {
+		s, client, query := connected(t, "--grace", "20s")
+		s.Signal(unix.SIGTERM)
+		s.logged("received smart shutdown request")
+		if status, _, stderr := test.Run(t, exec.Command(psql, "-h", dir, "-U", "postgres", "-c", "SELECT 1")); status != 2 || !strings.Contains(stderr, "shutting down") {
+			t.Errorf("a new client: status %d, %s", status, stderr)
+		}
+		query("INSERT INTO done VALUES (2); COMMIT; SELECT 'rows', count(*) FROM done;")
+		client.Expect("rows|2")
+		query(`\q`)
+		if status := client.Status(); status != 0 {
+			t.Errorf("client: status %d, %s", status, client.Stderr())
+		}
+		s.status(0)
+		s.logged("database system is shut down")
+		if log := s.log(); strings.Contains(log, "terminating connection") || strings.Contains(log, "KILL") {
+			t.Error("the server lost a connection")
+		}
+	})
+	t.Run("all at once", func(t *testing.T) {
+		s, client, query := connected(t, "--grace", "20s", "--scope", "container")
+		s.Signal(unix.SIGTERM)
+		s.logged("terminating connection due to administrator command")
+		query("SELECT 1;")
+		if status := client.Status(); status != 2 {
+			t.Errorf("client: status %d, %s", status, client.Stderr())
+		}
+		s.status(0)
+	})
+	t.Run("fast", func(t *testing.T) {
+		s, _, _ := connected(t, "--grace", "20s", "--rewrite", "TERM:INT")
+		s.Signal(unix.SIGTERM)
+		s.status(0) // with the client still connected
+		s.logged("received fast shutdown request")
+		s.logged("database system is shut down")
+	})
+}
+
+// gunicorn takes TTIN and TTOU as the orders for one worker more and one less, and finishes requests on TERM. Its workers
+// do not handle HUP, the master's order to reload: with the whole group they lose their requests.
+func TestServerGunicorn(t *testing.T) {
+	gunicorn := test.Tool(t, "gunicorn")
+	start := func(t *testing.T, options ...string) *server {
+		dir := t.TempDir()
+		write(t, dir, "app.py", `import os, time
+def app(environ, start_response):
+    start_response("200 OK", [])
+    yield b"begun\n"
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    yield b"finished\n"
+`)
+		return newServer(t, dir, options, gunicorn, "--bind", "unix:socket", "app:app")
+	}
+	for name, options := range map[string][]string{"group": nil, "single": {"-c"}, "grace": {"--grace", "20s"}} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, options...)
+			s.dial().Close()
+			master := childOf(t, s.Process.Process.Pid)
+			workers := func(n int) {
+				t.Helper()
+				test.Eventually(t, fmt.Sprint(n, " workers"), func() bool { return len(children(t, master)) == n })
+			}
+			workers(1)
+			s.Signal(unix.SIGTTIN)
+			workers(2)
+			s.Signal(unix.SIGTTOU)
+			workers(1)
+			answer := s.get()
+			s.Signal(unix.SIGTERM)
+			s.logged("Handling signal: term")
+			s.release()
+			s.answered(answer, true)
+			s.status(0)
+		})
+		t.Run("reload "+name, func(t *testing.T) {
+			s := start(t, options...)
+			answer := s.get()
+			s.Signal(unix.SIGHUP)
+			s.logged("Hang up: Master")
+			if name == "single" {
+				s.release()
+			}
+			s.answered(answer, name == "single")
+		})
+	}
+}
+
+// php-fpm's workers do not handle USR2, which is the master's order to reload, so that with the whole group they lose
+// their requests. QUIT they know as well.
+func TestServerPHP(t *testing.T) {
+	fpms, _ := filepath.Glob("/usr/sbin/php-fpm*")
+	if len(fpms) == 0 {
+		test.Missing(t, "php-fpm", "no /usr/sbin/php-fpm*")
+	}
+	start := func(t *testing.T, options ...string) *server {
+		dir := t.TempDir()
+		write(t, dir, "index.php", `<?php
+echo "begun\n";
+flush();
+while (!file_exists(__DIR__ . "/go")) usleep(10000);
+echo "finished\n";
+`)
+		write(t, dir, "conf", `[global]
+error_log = /proc/self/fd/2
+log_level = debug
+process_control_timeout = 20s
+[www]
+listen = `+dir+`/socket
+pm = static
+pm.max_children = 1
+`)
+		return newServer(t, dir, options, fpms[len(fpms)-1], "-n", "-R", "-F", "-y", dir+"/conf")
+	}
+	// get begins a request by FastCGI.
+	get := func(s *server) *request {
+		conn := s.dial()
+		var out, params []byte
+		for _, p := range [][2]string{{"REQUEST_METHOD", "GET"}, {"SCRIPT_FILENAME", s.dir + "/index.php"}} {
+			for _, text := range p { // a length above 127 takes four bytes, the first with its highest bit
+				params = binary.BigEndian.AppendUint32(params, uint32(len(text))|1<<31)
+			}
+			params = append(params, p[0]+p[1]...)
+		}
+		for _, r := range []struct {
+			kind byte
+			body []byte
+		}{{1, []byte{0, 1, 0, 0, 0, 0, 0, 0}}, {4, params}, {4, nil}, {5, nil}} { // begin a request to a responder; parameters; their end; no input
+			out = append(out, 1, r.kind, 0, 1)
+			out = binary.BigEndian.AppendUint16(out, uint16(len(r.body)))
+			out = append(append(out, 0, 0), r.body...)
+		}
+		_, _ = conn.Write(out)
+		return s.begun(conn)
+	}
+	t.Run("reload single", func(t *testing.T) {
+		s := start(t, "-c")
+		answer := get(s)
+		s.Signal(unix.SIGUSR2)
+		s.logged("sending signal 3 SIGQUIT to child")
+		s.release()
+		s.answered(answer, true)
+		s.answered(get(s), true) // of the next generation
+		s.Signal(unix.SIGTERM)
+		s.status(0)
+	})
+	t.Run("reload group", func(t *testing.T) {
+		s := start(t)
+		answer := get(s)
+		s.Signal(unix.SIGUSR2)
+		s.answered(answer, false)
+		s.logged("exited on signal 12 (SIGUSR2)")
+	})
+	for _, options := range [][]string{{"-c"}, {"--grace", "20s"}} {
+		t.Run("quit "+options[0], func(t *testing.T) {
+			s := start(t, append(options, "--rewrite", "TERM:QUIT")...)
+			answer := get(s)
+			s.Signal(unix.SIGTERM)
+			s.logged("sending signal 3 SIGQUIT to child")
+			s.release()
+			s.answered(answer, true)
+			s.status(0)
+		})
+	}
+}
+
+// nginx finishes its requests on QUIT, and drops them on TERM.
+func TestServerNginx(t *testing.T) {
+	nginx := test.Tool(t, "nginx")
+	for _, tc := range []struct {
+		name     string
+		options  []string
+		finished bool
+	}{
+		{"QUIT", []string{"--grace", "9s", "--rewrite", "TERM:QUIT"}, true},
+		{"TERM", []string{"--grace", "9s"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			released := make(chan struct{})
+			slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.WriteString(w, "begun\n")
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-released:
+				case <-r.Context().Done():
+				}
+				_, _ = io.WriteString(w, "finished\n")
+			}))
+			t.Cleanup(slow.Close)
+			dir := t.TempDir()
+			write(t, dir, "conf", `daemon off; user root root; pid pid; error_log stderr notice; events {} http { access_log off;
+client_body_temp_path 1; proxy_temp_path 2; fastcgi_temp_path 3; uwsgi_temp_path 4; scgi_temp_path 5;
+server { listen unix:socket; location / { proxy_buffering off; proxy_pass `+slow.URL+`; } } }`)
+			s := newServer(t, dir, tc.options, nginx, "-e", "stderr", "-p", dir, "-c", "conf")
+			answer := s.get()
+			s.Signal(unix.SIGTERM)
+			if tc.finished {
+				s.logged("gracefully shutting down")
+				close(released)
+			}
+			s.answered(answer, tc.finished)
+			s.status(0)
+		})
+	}
+}
+
+// A JVM answers QUIT with a dump of its threads and goes on; TERM runs its shutdown hooks, and then it ends with 143.
+func TestServerJVM(t *testing.T) {
+	java := test.Tool(t, "java")
+	start := func(t *testing.T, options ...string) *server {
+		dir := t.TempDir()
+		write(t, dir, "Main.java", `class Main {
+	public static void main(String[] args) throws Exception {
+		Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("hook")));
+		for (int n = 0; n < 400; n++) {
+			System.out.println("tick");
+			Thread.sleep(50);
+		}
+	}
+}
+`)
+		return newServer(t, dir, options, java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Main.java")
+	}
+	dump := func(s *server) {
+		s.Expect("tick")
+		s.Signal(unix.SIGQUIT)
+		for !strings.HasPrefix(s.Line(), "Full thread dump ") {
+		}
+	}
+	t.Run("QUIT", func(t *testing.T) {
+		s := start(t, "--grace", "300ms")
+		dump(s)
+		for range 20 { // one second
+			s.Expect("tick")
+		}
+	})
+	t.Run("TERM", func(t *testing.T) {
+		s := start(t, "--grace", "9s", "--exit-code", "143:0")
+		dump(s)
+		s.Signal(unix.SIGTERM)
+		s.Expect("hook")
+		s.status(0)
+	})
+}
+
+// supervisord stops its programs one after another, the one with the highest number first. Each leads a group of its own.
+func TestServerSupervisord(t *testing.T) {
+	supervisord := test.Tool(t, "supervisord")
+	for _, tc := range []struct {
+		name    string
+		options []string
+		ordered bool
+	}{
+		{"ordered", []string{"--grace", "20s", "--scope", "ordered"}, true},
+		{"all at once", []string{"--grace", "20s", "--scope", "container"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, "program", `trap 'echo $1 asked >>said; sleep 0.5; echo $1 ended >>said; exit 0' TERM
+echo $1 ready >>said
+while :; do sleep 0.02; done
+`)
+			write(t, dir, "conf", `[supervisord]
+nodaemon = true
+logfile = log
+pidfile = pid
+[program:database]
+priority = 1
+command = /bin/sh program database
+[program:app]
+priority = 2
+command = /bin/sh program app
+`)
+			s := newServer(t, dir, tc.options, supervisord, "-c", "conf")
+			said := func() []string {
+				text, _ := os.ReadFile(dir + "/said")
+				return strings.Split(strings.TrimSpace(string(text)), "\n")
+			}
+			test.Eventually(t, "the programs run", func() bool { return len(said()) == 2 })
+			s.Signal(unix.SIGTERM)
+			s.status(0)
+			got := said()[2:]
+			ordered := slices.Equal(got, []string{"app asked", "app ended", "database asked", "database ended"})
+			early := slices.Contains(got[:slices.Index(got, "app ended")+1], "database asked")
+			if ordered != tc.ordered || early == tc.ordered {
+				t.Errorf("the programs said %q", got)
+			}
+		})
+	}
+}
