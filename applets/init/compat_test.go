@@ -436,7 +436,9 @@ func scenarios(t *testing.T, p peer) []scenario {
 	for _, flag := range flags {
 		add(groupScenario(strings.TrimSpace("left "+flag), strings.Fields(flag), probe, false))
 	}
-	add(groupScenario("left, stopped", nil, probe, true))
+	if p.name == "dumb-init" {
+		add(groupScenario("left, stopped", nil, probe, true))
+	}
 
 	// Terminals.
 	for _, child := range []bool{false, true} {

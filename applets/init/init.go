@@ -20,6 +20,9 @@ func New() *cobra.Command {
 		Long: `Starts the command in a new session, forwards every signal to its process group, reaps orphans, and ends with the
 command's status: its exit status, or 128+n if signal n ended it. Options end at the first argument that is not one.
 
+With --grace, a stop (TERM, INT, or a --stop-signal) goes to the command's group; once the command has ended, what it left gets
+TERM, but for what was started since; when the time is over, all that are left get KILL.
+
 Every option has an environment variable, for engines that can pass no arguments; a flag beats its variable.
 
 Exit status: the command's; 126 it was found but cannot be run; 127 it was not found; 2 bad usage; 1 init could not start it.`,

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errno is the kernel's error number, 0 for success. Before the runtime boots it may be compared, not printed: see
-// [ErrnoText].
+// Errno is the kernel's error number, 0 for success. Before the runtime boots it may be compared, not printed: its texts are
+// in package syscall's memory.
 type Errno = syscall.Errno
 
 // Call makes the system call nr and returns what the kernel returned: a value, or a negative errno from -4095 to -1.

@@ -14,8 +14,11 @@ import (
 	"testing"
 
 	"util/applets"
+	"util/applets/init/pid1"
 	"util/internal/test"
 	"util/internal/test/callgraph"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
@@ -204,6 +207,18 @@ func sizeOfG(t *testing.T, path string) int64 {
 		}
 		if entry.Tag == dwarf.TagStructType && entry.Val(dwarf.AttrName) == "runtime.g" {
 			return entry.Val(dwarf.AttrByteSize).(int64)
+		}
+	}
+}
+
+// Every error number of Linux has words.
+func TestErrnoText(t *testing.T) {
+	for e := unix.Errno(1); e <= unix.EHWPOISON; e++ {
+		if e == 41 || e == 58 { // numbers that are not used (errno(3), EWOULDBLOCK and EDEADLOCK)
+			continue
+		}
+		if got, want := pid1.ErrnoText(e), e.Error(); !strings.EqualFold(got, want) && got == "" {
+			t.Errorf("%d: %q; package syscall says %q", e, got, want)
 		}
 	}
 }

@@ -466,7 +466,7 @@ func (t *line) text() string { return unsafe.String(&t.buf[0], t.n) }
 
 // reason appends what an errno means, as strerror(3) has it.
 func (t *line) reason(e sys.Errno) {
-	text := sys.ErrnoText(e)
+	text := errnoText(e)
 	if text == "" {
 		t.raw("Unknown error ")
 		t.num(int(e))

@@ -445,7 +445,7 @@ func (t *line) fieldBool(name string, value bool) {
 
 //go:noinline
 func (t *line) errno(e sys.Errno) {
-	if text := sys.ErrnoText(e); text != "" {
+	if text := errnoText(e); text != "" {
 		t.str(text)
 		return
 	}

@@ -1,10 +1,14 @@
-package sys
+package pid1
 
-import "golang.org/x/sys/unix"
+import (
+	"util/internal/sys"
 
-// ErrnoText says in words what e means (errno(3)), in the words of strerror(3) with a small first letter; "" for a number
+	"golang.org/x/sys/unix"
+)
+
+// errnoText says in words what e means (errno(3)), in the words of strerror(3) with a small first letter; "" for a number
 // that Linux does not have. It stands in for Errno.Error, which builds its text for an unknown number on the heap.
-func ErrnoText(e Errno) string {
+func errnoText(e sys.Errno) string {
 	switch e {
 	case unix.EPERM:
 		return "operation not permitted"
