@@ -39,6 +39,7 @@ func TestDocker(t *testing.T) {
 		{"PidsLimit", dockerPidsLimit, false},
 		{"MemoryLimit", dockerMemoryLimit, false},
 		{"Exec", dockerExec, false},
+		{"StandardFiles", dockerStandardFiles, true},
 		{"Restart", dockerRestart, false},
 		{"Environment", dockerEnvironment, false},
 		{"Install", dockerInstall, false},
@@ -334,6 +335,25 @@ func dockerExec(t *testing.T, image string) {
 	}
 	if got := inside.Status(); got != 137 {
 		t.Errorf("docker exec: status %d, want 137: the kernel ends what is left with process 1", got)
+	}
+}
+
+// dockerStandardFiles lets a job under docker exec write to the container's log, as jobs of cron do.
+func dockerStandardFiles(t *testing.T, image string) {
+	for _, terminal := range [][]string{nil, {"--tty"}} {
+		id := docker(t, slices.Concat([]string{"run", "--detach"}, terminal, []string{image, "/probe", "say", "ready", "pause"})...)
+		t.Cleanup(func() { _ = exec.Command("docker", "rm", "--force", id).Run() })
+		logs := func() string {
+			_, stdout, stderr := test.Run(t, exec.Command("docker", "logs", id))
+			return stdout + stderr
+		}
+		test.Eventually(t, "the command is ready", func() bool { return strings.Contains(logs(), "ready") })
+		for file, text := range map[string]string{"/proc/1/fd/1": "from a job", "/proc/1/fd/2": "an error of a job"} {
+			if out := docker(t, "exec", id, "/bin/busybox", "sh", "-c", "echo "+text+" >"+file); out != "" {
+				t.Errorf("%v: %q", terminal, out)
+			}
+			test.Eventually(t, "docker logs shows what the job wrote", func() bool { return strings.Contains(logs(), text) })
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -179,6 +180,21 @@ func injected(t *testing.T, e *engine) {
 	status, _, stderr = e.run(append(run, "--env", "UTIL_INIT_GRACE=soon", "probe", "/probe")...)
 	if status != 2 || !strings.HasPrefix(stderr, `util init: UTIL_INIT_GRACE: "soon"`) {
 		t.Errorf("bad variable: status %d, stderr %q", status, stderr)
+	}
+
+	for _, terminal := range [][]string{nil, {"--tty"}} {
+		id := e.must(slices.Concat([]string{"run", "--detach", "--init", "--network", "none"}, terminal, []string{"probe", "/probe", "say", "ready", "pause"})...)
+		defer func() { _, _, _ = e.run("rm", "--force", id) }()
+		test.Eventually(t, "the command is ready", func() bool { return strings.Contains(e.must("logs", id), "ready") })
+		for file, text := range map[string]string{"/proc/1/fd/1": "from a job", "/proc/1/fd/2": "an error of a job"} {
+			if out := e.must("exec", id, "/probe", "write", file, text); out != "" {
+				t.Errorf("%v: exec: %q", terminal, out)
+			}
+			test.Eventually(t, "the engine logs what the job wrote", func() bool {
+				_, stdout, stderr := e.run("logs", id)
+				return strings.Contains(stdout+stderr, text)
+			})
+		}
 	}
 
 	for _, tc := range []struct {
