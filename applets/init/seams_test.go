@@ -359,8 +359,12 @@ func TestHostileMessages(t *testing.T) {
 func TestSmallStack(t *testing.T) {
 	probe, util := test.Probe(t), test.Util(t)
 	for _, args := range [][]string{
-		{"tini", "-vvv", "-w", "-s"}, {"dumb-init", "-v"}, {"catatonit"}, {"init", "-vvw", "-g", "60", "--log-format", "json", "--termination-log", filepath.Join(t.TempDir(), "log")},
-		{"init", "-vv", "-g", "60", "--scope", "container"}, {"init", "-g", "1h", "--scope", "group"},
+		{"tini", "-vvv", "-w", "-s"},
+		{"dumb-init", "-v"},
+		{"catatonit"},
+		{"init", "-vvw", "-g", "60", "--log-format", "json", "--termination-log", filepath.Join(t.TempDir(), "log")},
+		{"init", "-vv", "-g", "60", "--scope", "container"},
+		{"init", "-g", "1h", "--scope", "group"},
 	} {
 		words := slices.Concat([]string{"mountproc", "stacklimit", "16384", "exec", util}, args, []string{"--", probe, "orphans", "3", "beside", "3", "setsid", "sleep", "20", "catch", "echo", "20", "echo", "15", "exit", "4"})
 		cmd := test.ProcNamespace(exec.Command(probe, words...))
@@ -421,8 +425,10 @@ func TestDescendants(t *testing.T) {
 		}
 		setuid := setuidProbe(t)
 		for _, words := range [][]string{{}, {"fork"}} { // PID 1, subreaper
-			args := slices.Concat([]string{"mountproc", "hidepid"}, words, []string{"setuid", "65534", "exec", util, "init", "-g", "300ms",
-				probe, "beside", "15", "exec", setuid, "setuid", "0", "setsid", "beside", "5", "setuid", "65534", "say", "visible", "pause", "pause", "pause", "say", "here", "pause"})
+			args := slices.Concat([]string{"mountproc", "hidepid"}, words, []string{
+				"setuid", "65534", "exec", util, "init", "-g", "300ms",
+				probe, "beside", "15", "exec", setuid, "setuid", "0", "setsid", "beside", "5", "setuid", "65534", "say", "visible", "pause", "pause", "pause", "say", "here", "pause",
+			})
 			args[slices.Index(args, "15")] = "14"
 			p := test.Start(t, test.ProcNamespace(exec.Command(probe, args...)))
 			p.Expect("visible")
