@@ -304,6 +304,9 @@ func (s *supervisor) reapOrphan(child proc.Child) {
 // reapCommand reaps the command. A pidfd goes on to stand for its process group, whose number is free from now on as
 // soon as the group is empty.
 func (s *supervisor) reapCommand() {
+	if s.reaped {
+		return
+	}
 	if s.wait.command < 0 {
 		if fd, e := own(sys.PidfdOpen(s.pid)); e == 0 {
 			s.wait.command = fd

@@ -68,11 +68,22 @@ func (s *supervisor) sweepGroup() {
 	}
 	// A stopped process cannot act on it. To find out whether there is one takes a look at every process, which is left to those
 	// who wait in any case, and to dumb-init, whose users expect TERM alone.
-	if s.Grace > 0 || s.As == DumbInit {
+	switch {
+	case s.Grace == 0 && s.As != DumbInit:
+		s.signalGroup(sig.CONT)
+	case !s.isLastOfAll():
 		s.continueGroup()
-		return
 	}
-	s.signalGroup(sig.CONT)
+}
+
+// isLastOfAll reports whether the command has left nobody: where orphans become init's children, init has none but the zombie
+// of the command, which is reaped to see that.
+func (s *supervisor) isLastOfAll() bool {
+	if s.self != 1 && (s.noReaper || s.noReap != 0) {
+		return false
+	}
+	s.reapCommand()
+	return proc.Childless()
 }
 
 // seeWhetherAlone handles that no process of the scope is left, if that is so.
