@@ -302,12 +302,12 @@ func (s *supervisor) reapOrphan(child proc.Child) {
 }
 
 // reapCommand reaps the command. A pidfd goes on to stand for its process group, whose number is free from now on as
-// soon as the group is empty.
+// soon as the group is empty; without a grace period nobody needs it any more.
 func (s *supervisor) reapCommand() {
 	if s.reaped {
 		return
 	}
-	if s.wait.command < 0 {
+	if s.wait.command < 0 && s.Grace > 0 {
 		if fd, e := own(sys.PidfdOpen(s.pid)); e == 0 {
 			s.wait.command = fd
 		}
