@@ -395,7 +395,7 @@ func TestServerJVM(t *testing.T) {
 	}
 }
 `)
-		return newServer(t, dir, options, java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Main.java")
+		return newServer(t, dir, options, java, "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Main.java")
 	}
 	dump := func(s *server) {
 		s.Expect("tick")
@@ -439,6 +439,7 @@ while :; do sleep 0.02; done
 			write(t, dir, "conf", `[supervisord]
 nodaemon = true
 logfile = log
+childlogdir = .
 pidfile = pid
 [program:database]
 priority = 1

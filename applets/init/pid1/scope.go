@@ -69,9 +69,10 @@ func (s *supervisor) sweepGroup() {
 	// A stopped process cannot act on it. To find out whether there is one takes a look at every process, which is left to those
 	// who wait in any case, and to dumb-init, whose users expect TERM alone.
 	switch {
+	case s.isLastOfAll():
 	case s.Grace == 0 && s.As != DumbInit:
 		s.signalGroup(sig.CONT)
-	case !s.isLastOfAll():
+	default:
 		s.continueGroup()
 	}
 }
