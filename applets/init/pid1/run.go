@@ -214,6 +214,9 @@ func (s *supervisor) inherited() {
 			s.reapOrphan(child)
 		}
 	}
+	if s.wait.quiet { // it has set the disposition once more, and may have thrown away what told of the command's end
+		s.look = now()
+	}
 }
 
 // receive completes an event, and takes care of the children if it is about them. It reports whether the event is one for
