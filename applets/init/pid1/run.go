@@ -189,6 +189,9 @@ func (s *supervisor) loop() {
 		if s.wait.isLook() {
 			s.children(nil)
 		}
+		if ok && ev.Kind == Over {
+			s.children(nil) // the command's end may have come while init was busy
+		}
 		if ok {
 			ok = s.receive(&ev, &info)
 		}
@@ -244,6 +247,9 @@ func (s *supervisor) children(info *sys.Siginfo) {
 	var child proc.Child
 	if info != nil && !s.wait.quiet {
 		child = proc.FromSIGCHLD(info)
+		if child.Pid == s.pid { // of a tracee it also tells the end of the first thread, while others run: Ended knows
+			child = proc.Child{}
+		}
 	}
 	if child.Pid == 0 {
 		child = proc.Ended()

@@ -143,6 +143,9 @@ func (s *supervisor) step(ev Event) Action {
 		a := s.arrives(ev)
 		if s.Rewrite[ev.Signal] == Unchanged {
 			a.Do &^= Forward // the command has it already
+			if a.Do&Postpone != 0 {
+				s.delayed.Do &^= Forward
+			}
 		}
 		return a
 	}

@@ -127,15 +127,19 @@ func (s *supervisor) killDescendants() {
 		s.signalGroup(sig.KILL)
 		return
 	}
-	const most = 64 // a process that waits for a device does not stop; then KILL must do
-	for n, moving := 0, true; moving && n < most; n++ {
+	const (
+		most   = 64    // a process that waits for a device does not stop; then KILL must do
+		enough = 500e6 // of the time until init ends, in nanoseconds, is left for KILL
+	)
+	for n, moving := 0, true; moving && n < most && now() < s.limit-enough; n++ {
 		moving = false
 		for p := r.next(); p.pid != 0; p = r.next() {
 			switch p.state {
 			case 'T', 't', 'Z', 'X':
 			default:
-				r.signal(&p, sig.STOP)
-				moving = true
+				if r.signal(&p, sig.STOP) == 0 {
+					moving = true
+				}
 			}
 		}
 		r.rewind()
@@ -238,14 +242,14 @@ func (r *roll) next() (p process) {
 }
 
 // signal sends a signal to the process that next returned last.
-func (r *roll) signal(p *process, what sig.Signal) {
+func (r *roll) signal(p *process, what sig.Signal) sys.Errno {
 	if r.pidfd >= 0 {
 		e := sys.PidfdSendSignal(r.pidfd, what, 0)
 		if e != unix.ENOSYS && e != unix.EPERM { // EPERM: a seccomp filter that does not know the call
-			return
+			return e
 		}
 	}
-	sys.Kill(p.pid, what)
+	return sys.Kill(p.pid, what)
 }
 
 // descends reports whether p descends from init. While it climbs, parents may end, and their numbers be given anew: a

@@ -144,7 +144,7 @@ func (s *supervisor) sayEnded(code uint8) {
 	if killed > 0 {
 		t.str("; killed: ")
 		t.num(killed)
-		if alive == 0 {
+		if alive == 0 && names.n > 0 {
 			t.str(": ")
 			t.plain(theirNames())
 		}
