@@ -475,3 +475,14 @@ func TestFileLimitLowered(t *testing.T) {
 		t.Errorf("status %d; %d context switches before", status, before)
 	}
 }
+
+// A zombie that whoever executed init left to it makes init quiet at once; a command that has ended by then is seen all the same.
+func TestInheritedZombie(t *testing.T) {
+	probe := test.Probe(t)
+	for range 100 {
+		cmd := test.Namespace(exec.Command(probe, "beside", "2", "exit", "0", "sleep", "2", "exec", test.Util(t), "init", "--", probe, "exit", "5"))
+		if status, _, _ := test.Run(t, cmd); status != 5 {
+			t.Fatalf("status %d", status)
+		}
+	}
+}

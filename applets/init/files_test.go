@@ -248,6 +248,7 @@ func TestTerminationLog(t *testing.T) {
 			os.Mkdir(shared, 0o755), os.Chmod(shared, 0o777|os.ModeSticky), os.Symlink(secret, shared+"/log"), os.Symlink(secret, shared+"/own"), os.Lchown(shared+"/log", other, other),
 			os.Mkdir(dir+"/open", 0o755), os.Chmod(dir+"/open", 0o777), os.Symlink(secret, dir+"/open/log"),
 			os.Symlink(secret, dir+"/mine"), os.Symlink(theirs, dir+"/there"),
+			os.Symlink("theirs/log", dir+"/through"), os.Symlink("theirs/up", dir+"/thither"), os.Symlink("there/../mine", dir+"/round"), os.Symlink("circle", dir+"/circle"),
 		} {
 			if err != nil {
 				t.Fatal(err)
@@ -256,6 +257,8 @@ func TestTerminationLog(t *testing.T) {
 		const before = "a secret\n"
 		for log, follows := range map[string]bool{
 			theirs + "/log": false, theirs + "/up/secret": false, theirs + "/root" + secret: false, shared + "/log": false, dir + "/open/log": false, dir + "/there/log": false,
+			// Links of root's that lead through links of theirs.
+			"through": false, "thither/secret": false, "round": true, "circle": false,
 			shared + "/own": true, dir + "/mine": true, "mine": true,
 		} {
 			if err := os.WriteFile(secret, []byte(before), 0o600); err != nil {

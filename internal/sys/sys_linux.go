@@ -220,6 +220,11 @@ func Fstat(fd int, st *unix.Stat_t) Errno {
 	return errno(Call(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0))
 }
 
+// Fstatfs is fstatfs(2).
+func Fstatfs(fd int, st *unix.Statfs_t) Errno {
+	return errno(Call(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0))
+}
+
 // Ftruncate is ftruncate(2).
 func Ftruncate(fd int, size int64) Errno {
 	return errno(Call(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0))

@@ -53,7 +53,7 @@ func (s *supervisor) writeTerminationLog(t *line) {
 	if termination.n == 0 {
 		return
 	}
-	fd, e := openTrusted(termination.path[:termination.n+1])
+	fd, e := openTrusted(termination.path[:])
 	if e == 0 {
 		_, e = sys.Write(fd, t.buf[:t.n])
 		takeRaised(e)
@@ -88,12 +88,14 @@ func fail(format LogFormat, log, text string) (said bool) {
 // failure is the message of fail, which speaks while another one is under construction.
 var failure line
 
-// openTrusted opens a file to write to, and makes it if it is not there. path is absolute, ends with a NUL byte, and is altered.
-// It is walked through directory by directory; a symbolic link counts only where nobody but root and init's own user can have
-// put it: else the result is ELOOP, as for O_NOFOLLOW (open(2)). What the file held is thrown away, unless it is a standard
-// stream of init's as well: that is written to at its end.
+// openTrusted opens a file to write to, and makes it if it is not there. path holds an absolute path that ends with a NUL byte,
+// and is altered. It is walked through name by name, and so is what a symbolic link leads to: each link counts only where
+// nobody but root and init's own user can have put it; else the result is ELOOP, as for O_NOFOLLOW (open(2)). What the file held
+// is thrown away, unless it is a standard stream of init's as well: that is written to at its end.
 func openTrusted(path []byte) (fd int, e sys.Errno) {
-	dir, e := own(sys.Open(unsafe.StringData("/\x00"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+	const mostLinks = 40 // as in the kernel (path_resolution(7))
+	dir, e := openRoot()
+	links := 0
 	for from := 0; e == 0; {
 		for path[from] == '/' {
 			from++
@@ -102,14 +104,29 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 		for path[to] != '/' && path[to] != 0 {
 			to++
 		}
-		if path[to] == 0 {
-			fd, e = openLast(dir, &path[from])
+		last := path[to] == 0
+		path[to] = 0
+		name := &path[from]
+		kind := lookAt(dir, name)
+		switch {
+		case kind == otherLink || kind == rootsLink && links == mostLinks:
+			e = unix.ELOOP
+		case kind == rootsLink:
+			links++
+			if from, e = follow(dir, path, from, to, last); e == 0 && path[from] == '/' {
+				sys.Close(dir)
+				dir, e = openRoot()
+			}
+			continue
+		case last:
+			fd, e = openLast(dir, name)
 			sys.Close(dir)
 			return fd, e
 		}
-		path[to] = 0
-		var below int
-		below, e = openBelow(dir, &path[from], unix.O_PATH|unix.O_DIRECTORY)
+		below := -1
+		if e == 0 {
+			below, e = own(sys.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC))
+		}
 		path[to] = '/'
 		sys.Close(dir)
 		dir, from = below, to
@@ -117,39 +134,71 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 	return -1, e
 }
 
-// openBelow opens what has a name in a directory. A link is followed if it can be trusted.
-func openBelow(dir int, name *byte, flags int) (fd int, e sys.Errno) {
-	const readable = 0o644
-	fd, e = own(sys.OpenatMode(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, readable))
-	if e != unix.ELOOP && e != unix.ENOTDIR { // ENOTDIR is what a link is to O_DIRECTORY
-		return fd, e
-	}
-	link, trusted := lookAtLink(dir, name)
-	switch {
-	case !link:
-		return fd, e
-	case !trusted:
-		return -1, unix.ELOOP
-	}
-	return own(sys.OpenatMode(dir, name, flags|unix.O_CLOEXEC, readable))
+func openRoot() (fd int, e sys.Errno) {
+	return own(sys.Open(unsafe.StringData("/\x00"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 }
 
-// lookAtLink reports whether a name in a directory is a symbolic link, and one that only root or init's own user can have put
-// there.
-func lookAtLink(dir int, name *byte) (link, trusted bool) {
+// linkKind is what a name in a directory is.
+type linkKind uint8
+
+const (
+	noLink    linkKind = iota // no symbolic link, nothing at all, or a link of procfs, which leads to an open file
+	rootsLink                 // a link that only root or init's own user can have put there
+	otherLink                 // another link
+)
+
+// lookAt finds out what a name in a directory is.
+func lookAt(dir int, name *byte) linkKind {
 	fd, e := own(sys.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC))
 	if e != 0 {
-		return false, false
+		return noLink
 	}
 	var of, in unix.Stat_t
 	e = sys.Fstat(fd, &of)
 	sys.Close(fd)
 	if e != 0 || of.Mode&unix.S_IFMT != unix.S_IFLNK {
-		return false, false
+		return noLink
 	}
 	const others = unix.S_IWGRP | unix.S_IWOTH
-	e = sys.Fstat(dir, &in)
-	return true, e == 0 && isTrusted(in.Uid) && isTrusted(of.Uid) && (in.Mode&others == 0 || in.Mode&unix.S_ISVTX != 0)
+	if sys.Fstat(dir, &in) != 0 || !isTrusted(in.Uid) || !isTrusted(of.Uid) || in.Mode&others != 0 && in.Mode&unix.S_ISVTX == 0 {
+		return otherLink
+	}
+	var fs unix.Statfs_t
+	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC {
+		return noLink
+	}
+	return rootsLink
+}
+
+// rest is what stands behind a link in a path. A package variable because it is large and seldom used.
+var rest [unix.PathMax]byte
+
+// follow puts what a link leads to in the place of its name, which is path[from:to], and returns where to go on.
+func follow(dir int, path []byte, from, to int, last bool) (next int, e sys.Errno) {
+	n := 0
+	if !last {
+		path[to] = '/'
+		n = copy(rest[:], sys.String(&path[to]))
+	}
+	if n == len(rest) {
+		return 0, unix.ENAMETOOLONG
+	}
+	rest[n] = 0
+	path[to] = 0
+	var name [256]byte // NAME_MAX and the NUL byte
+	if to-from >= len(name) {
+		return 0, unix.ENAMETOOLONG
+	}
+	copy(name[:], path[from:to])
+	length, e := sys.Readlinkat(dir, &name[0], path[:unix.PathMax])
+	if e == 0 && (length == 0 || length+n >= unix.PathMax) {
+		e = unix.ENAMETOOLONG
+	}
+	if e != 0 {
+		return 0, e
+	}
+	copy(path[length:], rest[:n+1])
+	return 0, 0
 }
 
 func isTrusted(user uint32) bool { return user == 0 || user == sys.Geteuid() }
@@ -157,9 +206,14 @@ func isTrusted(user uint32) bool { return user == 0 || user == sys.Geteuid() }
 // openLast opens the file itself.
 func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_NONBLOCK | unix.O_NOCTTY
-	fd, e = openBelow(dir, name, flags)
+	nofollow := unix.O_NOFOLLOW
+	var fs unix.Statfs_t
+	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC { // /proc/self/fd/2 leads to an open file
+		nofollow = 0
+	}
+	fd, e = own(sys.Openat(dir, name, flags|nofollow|unix.O_CLOEXEC))
 	if e == unix.ENOENT {
-		return openBelow(dir, name, flags|unix.O_CREAT)
+		return own(sys.OpenatMode(dir, name, flags|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644))
 	}
 	if e != 0 {
 		return fd, e
