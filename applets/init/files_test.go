@@ -171,7 +171,7 @@ func TestTerminationLog(t *testing.T) {
 			{"UTIL_INIT_TERMINATION_LOG=" + log, "-g soon true", `-g: "soon": is no duration`},
 			{"UTIL_INIT_GRACE=soon UTIL_INIT_TERMINATION_LOG=" + log, "true", `UTIL_INIT_GRACE: "soon": is no duration`},
 			{"UTIL_INIT_TERMINATION_LOG=" + log, "", "command: missing"},
-			{"UTIL_INIT_TERMINATION_LOG=usage", "--stop-delay 9 -g 8 true", "--stop-delay: "},
+			{"UTIL_INIT_TERMINATION_LOG=usage", "--stop-delay 9 -g 8 true", "--stop-delay "},
 		} {
 			os.Remove(log)
 			cmd := bare(util, strings.Fields(tc.args)...)
@@ -203,14 +203,15 @@ func TestTerminationLog(t *testing.T) {
 	})
 	t.Run("a standard stream", func(t *testing.T) {
 		for _, log := range []string{"stream", "/dev/stderr", "/proc/self/fd/2"} {
-			stream, err := os.OpenFile(dir+"/stream", os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+			stream, err := os.OpenFile(dir+"/stream", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, _ = stream.WriteString("the log of the application\n")
 			_, _ = run(t, log, func(cmd *exec.Cmd) { cmd.Stderr = stream })
+			_, _ = stream.WriteString("and what comes behind\n")
 			stream.Close()
-			if got := read(t, dir+"/stream"); !strings.HasPrefix(got, "the log of the application\nutil init: ") {
+			if got := read(t, dir+"/stream"); !strings.HasPrefix(got, "the log of the application\nutil init: ") || !strings.HasSuffix(got, "\nand what comes behind\n") {
 				t.Errorf("%s: %q", log, got)
 			}
 		}

@@ -38,7 +38,7 @@ func describe(o *pid1.Options, p pid1.Problem) error {
 	case pid1.MissingValue:
 		return cli.Usagef("option %q: needs a value", name)
 	case pid1.DelayTooLong:
-		return cli.Usagef("--stop-delay: %q: is not less than the grace period of %v: the command would be killed before it is asked to end",
+		return cli.Usagef("--stop-delay (UTIL_INIT_STOP_DELAY): %q: is not less than the grace period of %v: the command would be killed before it is asked to end",
 			time.Duration(o.Delay).String(), time.Duration(o.Grace))
 	case pid1.UnwantedValue:
 		return cli.Usagef("option %q: takes no value, but has %q", name, p.Value)

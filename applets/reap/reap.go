@@ -124,7 +124,7 @@ func (r *reaper) reap() error {
 	signal.Notify(ended, syscall.SIGCHLD)
 	defer signal.Stop(ended)
 	r.reapDead()
-	if !r.Wait || proc.Childless() {
+	if !r.Wait || proc.Childless(false) {
 		return nil
 	}
 	asked := make(chan os.Signal, 1)
@@ -138,7 +138,7 @@ func (r *reaper) reap() error {
 	if r.Limit > 0 {
 		timeUp = time.After(r.Limit)
 	}
-	for !proc.Childless() {
+	for !proc.Childless(false) {
 		select {
 		case <-ended:
 			r.reapDead()

@@ -119,11 +119,11 @@ func Gone(pid int32) bool {
 }
 
 // Childless reports whether the caller has no child, neither a live one nor a zombie. Where a seccomp filter refuses waitid(2),
-// it may reap one.
-func Childless() bool {
+// it cannot tell without reaping one, if it may; else it is false.
+func Childless(mayReap bool) bool {
 	var info sys.Siginfo
 	e := sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-	if e != 0 && e != unix.ECHILD {
+	if e != 0 && e != unix.ECHILD && mayReap {
 		_, e = sys.Wait4(-1, nil, unix.WNOHANG, nil)
 	}
 	return e == unix.ECHILD

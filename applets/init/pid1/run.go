@@ -210,15 +210,20 @@ func (s *supervisor) loop() {
 // inherited takes care of children that whoever executed init had before: what SIGCHLD told of them is lost, since setting its
 // disposition throws it away.
 func (s *supervisor) inherited() {
-	for child := proc.Ended(); child.Pid != 0 && child.Pid != s.pid; child = proc.Ended() {
-		if child.Trapped {
+	for child := proc.Ended(); child.Pid != 0; child = proc.Ended() {
+		switch {
+		case child.Trapped:
 			proc.Detach(child.Pid)
-		} else {
+		case child.Pid != s.pid:
 			s.reapOrphan(child)
+		case child.Reaped: // where waitid is refused, nothing else will tell
+			s.commandEnded(child.Status, false)
+		default: // SIGCHLD tells, or the look that becoming quiet is followed by
+			return
 		}
-	}
-	if s.wait.quiet { // it has set the disposition once more, and may have thrown away what told of the command's end
-		s.look = now()
+		if s.wait.quiet { // it has set the disposition once more, and may have thrown away what told of the command's end
+			s.look = now()
+		}
 	}
 }
 
@@ -288,6 +293,7 @@ func (s *supervisor) children(info *sys.Siginfo) {
 func (s *supervisor) commandEnded(status proc.Status, zombie bool) {
 	s.status = status
 	s.ended = true
+	s.reaped = !zombie
 	s.handle(Event{Kind: Ended})
 	if zombie {
 		s.reapCommand()
@@ -471,7 +477,7 @@ func (s *supervisor) end() {
 	}
 	s.takeBack()
 	code := s.ExitCode(uint8(s.status.Code()))
-	if s.explains() || s.limit != 0 && !s.ended {
+	if s.explains() || s.limit != 0 && (!s.ended || s.self != 1 && now() >= s.limit) {
 		s.sayEnded(code)
 	}
 	sys.Exit(int(code))

@@ -18,7 +18,7 @@ func (s *supervisor) send(what sig.Signal) sys.Errno {
 	switch {
 	case !s.Single:
 		return s.signalGroup(what)
-	case s.wait.quiet:
+	case s.wait.command >= 0: // the kernel may have reaped it, or may do so at any time
 		return sys.PidfdSendSignal(s.wait.command, what, 0)
 	case s.reaped: // its number may be another's
 		return unix.ESRCH
@@ -84,13 +84,13 @@ func (s *supervisor) isLastOfAll() bool {
 		return false
 	}
 	s.reapCommand()
-	return proc.Childless()
+	return proc.Childless(true)
 }
 
 // seeWhetherAlone handles that no process of the scope is left, if that is so.
 func (s *supervisor) seeWhetherAlone() {
 	if s.wide() {
-		if proc.Childless() {
+		if proc.Childless(true) {
 			s.handle(Event{Kind: Alone})
 		}
 		return

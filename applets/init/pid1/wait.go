@@ -145,7 +145,6 @@ func (s *supervisor) lookAtCommand() {
 		return
 	}
 	if status, ok := sys.PidfdExit(s.wait.command); ok {
-		s.reaped = true
 		s.commandEnded(proc.FromWait(status), false)
 		return
 	}

@@ -337,7 +337,7 @@ func (s *supervisor) tiniIdle() {
 	if int(s.Verbose) < traceLevel-warnLevel {
 		return
 	}
-	if proc.Childless() {
+	if proc.Childless(s.ended) {
 		s.tiniText(traceLevel, "No child to wait")
 	} else {
 		s.tiniText(traceLevel, "No child to reap")

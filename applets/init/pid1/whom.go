@@ -24,7 +24,7 @@ func (s *supervisor) signalRest(what sig.Signal) bool {
 		}
 	}
 	r.close()
-	return true
+	return !r.blind
 }
 
 // sweepEach is sweep, process by process. It returns false if they cannot be found. It is one pass: a process that forks
@@ -36,8 +36,11 @@ func (s *supervisor) sweepEach() bool {
 	if !r.open(s.self) {
 		return false
 	}
+	seen := false
+	window := pidWindow()
 	for p := r.next(); p.pid != 0; p = r.next() {
-		if s.told != nobody && s.startedSince(&p) {
+		seen = true
+		if s.told != nobody && s.startedSince(&p, window) {
 			continue
 		}
 		if s.told < theGroup || s.told == theGroup && p.group != s.pid {
@@ -48,18 +51,33 @@ func (s *supervisor) sweepEach() bool {
 		}
 	}
 	r.close()
-	return true
+	return seen || !r.blind
+}
+
+// pidWindow returns how far a pid may lie behind another one to have been given later: half of all, so that it is clear on which
+// side of the highest number they lie, and no more than can be given in a hundredth of a second.
+func pidWindow() int32 {
+	const most = 1 << 13
+	var text [16]byte
+	n := readFile("/proc/sys/kernel/pid_max\x00", text[:])
+	for n > 0 && text[n-1] == '\n' {
+		n--
+	}
+	pidMax := number(unsafe.String(&text[0], n))
+	if pidMax <= 0 {
+		return most
+	}
+	return int32(min(pidMax/2, most))
 }
 
 // startedSince reports whether a process was started after the stop signal was sent. Start times are a hundredth of a second
 // wide: within one the pids tell, which are given in their order, and then from the lowest again.
-func (s *supervisor) startedSince(p *process) bool {
+func (s *supervisor) startedSince(p *process, window int32) bool {
 	if p.start != s.toldAt || s.lastPid == 0 {
 		return p.start >= s.toldAt
 	}
-	const window = 1 << 13 // more than can be given in a hundredth of a second
 	ahead := p.pid - s.lastPid
-	return ahead > 0 && ahead < window || ahead < -window
+	return ahead > 0 && ahead <= window || ahead < -window
 }
 
 // lastPid returns the pid that was given last in init's PID namespace (proc_loadavg(5)), or 0.
@@ -109,12 +127,14 @@ func (s *supervisor) groupIsEmpty() bool {
 	if !r.openGroup(s.self, s.pid) {
 		return false
 	}
+	seen := false // that it exists was found out before: who sees nobody cannot see
 	p := r.next()
 	for p.pid != 0 && p.ended() {
+		seen = true
 		p = r.next()
 	}
 	r.close()
-	return p.pid == 0
+	return p.pid == 0 && seen
 }
 
 // killDescendants ends the descendants of a subreaper. They are stopped first: who is stopped cannot fork, so that a fork
@@ -148,6 +168,9 @@ func (s *supervisor) killDescendants() {
 		r.signal(&p, sig.KILL)
 	}
 	r.close()
+	if r.blind {
+		s.signalGroup(sig.KILL)
+	}
 }
 
 // process is what /proc/PID/stat tells of a process (proc_pid_stat(5)).
@@ -170,6 +193,7 @@ type roll struct {
 	group int32 // its members only, if it is not 0; the leader not
 	dir   int   // /proc
 	pidfd int   // of the process that next returned last, or -1
+	blind bool  // not all could be read, for want of files
 	list  directory
 }
 
@@ -261,7 +285,7 @@ func (r *roll) descends(p process) bool {
 		return false
 	}
 	// Once more, up to who is known, to keep what was found out of those in between.
-	for child := p; child.pid != 0 && child.pid != r.self; child = r.stat(child.parent) {
+	for child := p; ; {
 		if _, known := kin.find(&child); known {
 			break
 		}
@@ -269,6 +293,12 @@ func (r *roll) descends(p process) bool {
 		if child.parent == r.self || child.parent <= 0 {
 			break
 		}
+		parent := r.stat(child.parent)
+		check := r.stat(child.pid)
+		if parent.pid == 0 || check.parent != child.parent || check.start != child.start {
+			break // who is above it now, climb has not seen
+		}
+		child = parent
 	}
 	return is
 }
@@ -382,6 +412,13 @@ func (r *roll) read(pid int32, file string, text []byte) int {
 	n := putNumber(path[:], int(pid))
 	copy(path[n:], file)
 	fd, e := own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC))
+	if e == unix.EMFILE && r.pidfd >= 0 {
+		r.drop()
+		fd, e = own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC))
+	}
+	if e == unix.EMFILE || e == unix.ENFILE || e == unix.ENOMEM {
+		r.blind = true
+	}
 	if e != 0 {
 		return 0
 	}

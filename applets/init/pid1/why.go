@@ -122,9 +122,12 @@ func (s *supervisor) sayEnded(code uint8) {
 	case s.ended:
 		t.status(s.status)
 	case s.self == 1:
-		t.str("was still alive after KILL, and is ended by the kernel with PID 1,")
+		t.str("was still alive after KILL, and is ended by the kernel with PID 1")
 	default:
-		t.str("is still alive after KILL,")
+		t.str("is still alive after KILL")
+	}
+	if s.explains() && !s.ended {
+		t.str(",")
 	}
 	if s.explains() {
 		t.str(" after ")

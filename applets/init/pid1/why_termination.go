@@ -219,8 +219,14 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 		return fd, e
 	}
 	var st unix.Stat_t
-	if e = sys.Fstat(fd, &st); e == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG && !isStandard(&st) {
-		e = sys.Ftruncate(fd, 0)
+	if e = sys.Fstat(fd, &st); e == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG {
+		switch stream := standard(&st); stream {
+		case -1:
+			e = sys.Ftruncate(fd, 0)
+		case 1, 2: // by the stream itself, whose place in the file moves on for all who share it
+			sys.Close(fd)
+			return sys.FcntlDupfd(stream, 3)
+		}
 	}
 	if e != 0 {
 		sys.Close(fd)
@@ -228,15 +234,15 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 	return fd, e
 }
 
-// isStandard reports whether a file is one of the standard streams.
-func isStandard(st *unix.Stat_t) bool {
+// standard returns which standard stream a file is, or -1.
+func standard(st *unix.Stat_t) int {
 	var stream unix.Stat_t
-	for fd := 0; fd <= 2; fd++ {
+	for fd := 2; fd >= 0; fd-- {
 		if sys.Fstat(fd, &stream) == 0 && stream.Dev == st.Dev && stream.Ino == st.Ino {
-			return true
+			return fd
 		}
 	}
-	return false
+	return -1
 }
 
 //go:noinline
