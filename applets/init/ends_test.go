@@ -486,3 +486,27 @@ func TestInheritedZombie(t *testing.T) {
 		}
 	}
 }
+
+// Who is out of files sees nobody in /proc, and takes nobody for gone: the group is waited for, and what is left has its TERM.
+func TestFilesRunOut(t *testing.T) {
+	probe := test.Probe(t)
+	for _, files := range []uint64{3, 4, 5, 6} {
+		for _, scope := range []string{"group", "ordered"} {
+			t.Run(fmt.Sprintf("%d files, scope %s", files, scope), func(t *testing.T) {
+				args := []string{"-g", "60", "--scope", scope, probe, "beside", "11", "catch", "echo", "15", "sleep", "100", "say", "finished", "exit", "0", "pause", "pause"}
+				p := test.Start(t, stopOf(t, args...)["PID 1"])
+				p.Expect("ready")
+				if err := unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}, nil); err != nil {
+					t.Fatal(err)
+				}
+				kill(t, childOf(t, p.Process.Pid), unix.SIGKILL)
+				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "finished"}) {
+					t.Errorf("who was left got and did %q", rest)
+				}
+				if status := p.Status(); status != 137 {
+					t.Errorf("status %d", status)
+				}
+			})
+		}
+	}
+}

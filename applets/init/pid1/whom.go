@@ -54,20 +54,23 @@ func (s *supervisor) sweepEach() bool {
 	return seen || !r.blind
 }
 
-// pidWindow returns how far a pid may lie behind another one to have been given later: half of all, so that it is clear on which
-// side of the highest number they lie, and no more than can be given in a hundredth of a second.
+// pidWindow returns how far a pid may lie ahead of another one to have been given later: half of those that are given in turn, so that it is
+// clear on which side of the highest number they lie, and no more than can be given in a hundredth of a second.
 func pidWindow() int32 {
-	const most = 1 << 13
+	const (
+		most     = 1 << 13
+		reserved = 300 // below, pids are given once only (RESERVED_PIDS, kernel/pid.c)
+	)
 	var text [16]byte
 	n := readFile("/proc/sys/kernel/pid_max\x00", text[:])
 	for n > 0 && text[n-1] == '\n' {
 		n--
 	}
 	pidMax := number(unsafe.String(&text[0], n))
-	if pidMax <= 0 {
+	if pidMax <= reserved {
 		return most
 	}
-	return int32(min(pidMax/2, most))
+	return int32(min((pidMax-reserved)/2, most))
 }
 
 // startedSince reports whether a process was started after the stop signal was sent. Start times are a hundredth of a second
