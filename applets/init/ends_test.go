@@ -493,7 +493,7 @@ func TestFilesRunOut(t *testing.T) {
 	for _, files := range []uint64{3, 4, 5, 6} {
 		for _, scope := range []string{"group", "ordered"} {
 			t.Run(fmt.Sprintf("%d files, scope %s", files, scope), func(t *testing.T) {
-				args := []string{"-g", "60", "--scope", scope, probe, "beside", "11", "catch", "echo", "15", "sleep", "100", "say", "finished", "exit", "0", "pause", "pause"}
+				args := []string{"-g", "60", "--scope", scope, probe, "beside", "10", "catch", "echo", "15", "sleep", "100", "say", "finished", "exit", "0", "pause", "pause"}
 				p := test.Start(t, stopOf(t, args...)["PID 1"])
 				p.Expect("ready")
 				if err := unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}, nil); err != nil {
