@@ -288,11 +288,15 @@ func TestDeadlineEndsInit(t *testing.T) {
 	})
 	t.Run("may not be signalled, subreaper", func(t *testing.T) {
 		root := setuid(t)
-		cmd := test.ProcNamespace(exec.Command(probe, "mountproc", "fork", "setuid", "65534", "exec", util, "init", "-v", "-g", "200ms",
-			root, "setuid", "0", "beside", "3", "setsid", "say", "there", "catch", "pause"))
+		// Many others are there, each of which it looks at before it kills.
+		others := slices.Repeat([]string{"beside", "1", "pause"}, 1500)
+		words := slices.Concat([]string{"mountproc"}, others, []string{"fork", "setuid", "65534", "exec", util, "init", "-v", "-g", "200ms"})
+		cmd := test.ProcNamespace(exec.Command(probe, append(words,
+			root, "setuid", "0", "catch", "pause")...))
 		p := test.Start(t, cmd)
 		p.Expect("ready")
-		init := initPid(t, p, "subreaper")
+		pids := children(t, p.Process.Pid)
+		init, _ := strconv.Atoi(pids[len(pids)-1])
 		status, stderr := inTime(t, p, unix.SIGTERM, init)
 		if status != 137 || !strings.Contains(stderr, "is still alive after KILL") || !strings.Contains(stderr, "not ended by KILL: 1: setuid-for-dead (") || strings.Contains(stderr, "; killed") {
 			t.Errorf("status %d, stderr %q", status, stderr)

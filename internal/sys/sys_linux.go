@@ -162,12 +162,7 @@ func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
 }
 
 // Openat is openat(2) for a path that ends with a NUL byte and is relative to the directory dir.
-func Openat(dir int, path *byte, flags int) (fd int, e Errno) {
-	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(flags), 0, 0, 0))
-}
-
-// OpenatMode is [Openat] for a file that may be made, with the mode less the umask.
-func OpenatMode(dir int, path *byte, flags int, mode uint32) (fd int, e Errno) {
+func Openat(dir int, path *byte, flags int, mode uint32) (fd int, e Errno) {
 	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(flags), uintptr(mode), 0, 0))
 }
 

@@ -141,11 +141,8 @@ func (s *supervisor) step(ev Event) Action {
 		return Action{Do: End}
 	case Typed:
 		a := s.arrives(ev)
-		if s.Rewrite[ev.Signal] == Unchanged {
-			a.Do &^= Forward // the command has it already
-			if a.Do&Postpone != 0 {
-				s.delayed.Do &^= Forward
-			}
+		if s.hasHad(ev) {
+			a.Do &^= Forward
 		}
 		return a
 	}
@@ -195,9 +192,14 @@ func (s *supervisor) arrives(ev Event) Action {
 		}
 	}
 	if s.isStop(signal) {
-		return s.stop(a)
+		return s.stop(a, s.hasHad(ev))
 	}
 	return a
+}
+
+// hasHad reports whether the command has had a signal already: from the terminal.
+func (s *supervisor) hasHad(ev Event) bool {
+	return ev.Kind == Typed && s.Rewrite[ev.Signal] == Unchanged
 }
 
 // arrivesInPause is arrives where there is no command. PWR and RTMIN+3 are the stop signals of LXC and of systemd's
@@ -226,8 +228,9 @@ func (s *supervisor) isStop(signal sig.Signal) bool {
 }
 
 // stop completes the action for a signal that asks the command to end. The first one starts the grace period, and may have to
-// wait for its time; all further ones are forwarded at once, and change nothing: only the deadline kills.
-func (s *supervisor) stop(a Action) Action {
+// wait for its time, unless the command has had it; all further ones are forwarded at once, and change nothing: only the deadline
+// kills.
+func (s *supervisor) stop(a Action, had bool) Action {
 	if s.atOnce() {
 		a.Do = a.Do&^Forward | ForwardAll
 	}
@@ -236,7 +239,7 @@ func (s *supervisor) stop(a Action) Action {
 	}
 	s.stops++
 	first := s.stops == 1 && s.phase == running
-	if first && s.Delay > 0 {
+	if first && s.Delay > 0 && !had {
 		s.delayed = a
 		a = Action{Postpone, a.Signal}
 	} else if s.delayed.Do != 0 {

@@ -174,6 +174,21 @@ func TestStepPhases(t *testing.T) {
 	}
 }
 
+// What the terminal has sent to the command is neither forwarded nor held back; but it is a stop.
+func TestStepTyped(t *testing.T) {
+	for _, delay := range []int64{0, 1} {
+		s := supervisor{Options: Options{Grace: 2, Delay: delay, Single: true}}
+		s.As, s.inGroup = DumbInit, true
+		if a, want := s.step(Event{Kind: Typed, Signal: sig.INT}), (Action{Mark | Wake | Arm, sig.INT}); a != want || s.delayed != (Action{}) {
+			t.Errorf("delay %d: %+v, want %+v; held back %+v", delay, a, want, s.delayed)
+		}
+		s.Rewrite[sig.QUIT] = Rewriting(sig.TERM)
+		if a, want := s.step(Event{Kind: Typed, Signal: sig.QUIT}), (Action{Forward | Wake, sig.TERM}); a != want {
+			t.Errorf("delay %d, rewritten: %+v, want %+v", delay, a, want)
+		}
+	}
+}
+
 // TestStepForwards checks that by default no signal is kept from the command, dropped, or ends init.
 func TestStepForwards(t *testing.T) {
 	for signal := sig.HUP; signal <= sig.Max; signal++ {

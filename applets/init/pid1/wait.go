@@ -45,10 +45,10 @@ func (s *supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	if at, kind := s.timer(); at != 0 {
 		ns := at - now()
 		if ns <= 0 {
-			if kind == look {
-				s.look, s.wait.turns = 0, 0
+			if kind != look {
+				return Event{Kind: kind}, true
 			}
-			return Event{Kind: kind}, kind != look
+			s.look, s.wait.turns, ns = 0, 0, 0 // and a signal, if one is pending: looks may follow each other
 		}
 		left = timespec(ns)
 		timeout = &left

@@ -63,9 +63,6 @@ func pidWindow() int32 {
 	)
 	var text [16]byte
 	n := readFile("/proc/sys/kernel/pid_max\x00", text[:])
-	for n > 0 && text[n-1] == '\n' {
-		n--
-	}
 	pidMax := number(unsafe.String(&text[0], n))
 	if pidMax <= reserved {
 		return most
@@ -89,9 +86,6 @@ func (s *supervisor) startedSince(p *process, window int32) bool {
 func lastPid() int32 {
 	var text [128]byte
 	n := readFile("/proc/loadavg\x00", text[:])
-	for n > 0 && text[n-1] == '\n' {
-		n--
-	}
 	from := n
 	for from > 0 && text[from-1] != ' ' {
 		from--
@@ -414,10 +408,10 @@ func (r *roll) read(pid int32, file string, text []byte) int {
 	var path [10 + 16]byte
 	n := putNumber(path[:], int(pid))
 	copy(path[n:], file)
-	fd, e := own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC))
+	fd, e := own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e == unix.EMFILE && r.pidfd >= 0 {
 		r.drop()
-		fd, e = own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC))
+		fd, e = own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	}
 	if e == unix.EMFILE || e == unix.ENFILE || e == unix.ENOMEM {
 		r.blind = true

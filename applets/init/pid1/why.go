@@ -108,9 +108,6 @@ func (s *supervisor) sayEnded(code uint8) {
 		}
 	}
 	ran := now() - a.start
-	if !s.explains() { // but for this, nobody wants to hear how it ended
-		ran = 0
-	}
 	user, system := a.usage.Utime.Nano(), a.usage.Stime.Nano()
 	peak := int(a.usage.Maxrss) // kB, getrusage(2)
 	t := s.newLine()
@@ -359,7 +356,7 @@ func memoryText(file int) string {
 	return unsafe.String(&memory.text[0], n)
 }
 
-// readFile reads the beginning of a file whose path ends with a NUL byte, and returns its length.
+// readFile reads the beginning of a file whose path ends with a NUL byte, and returns its length without the newline at its end.
 func readFile(path string, p []byte) int {
 	fd, e := own(sys.Open(unsafe.StringData(path), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
@@ -369,6 +366,9 @@ func readFile(path string, p []byte) int {
 	sys.Close(fd)
 	if e != 0 {
 		return 0
+	}
+	if n > 0 && p[n-1] == '\n' {
+		n--
 	}
 	return n
 }

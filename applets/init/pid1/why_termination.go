@@ -125,7 +125,7 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 		}
 		below := -1
 		if e == 0 {
-			below, e = own(sys.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC))
+			below, e = own(sys.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
 		}
 		path[to] = '/'
 		sys.Close(dir)
@@ -149,7 +149,7 @@ const (
 
 // lookAt finds out what a name in a directory is.
 func lookAt(dir int, name *byte) linkKind {
-	fd, e := own(sys.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC))
+	fd, e := own(sys.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		return noLink
 	}
@@ -211,9 +211,9 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC { // /proc/self/fd/2 leads to an open file
 		nofollow = 0
 	}
-	fd, e = own(sys.Openat(dir, name, flags|nofollow|unix.O_CLOEXEC))
+	fd, e = own(sys.Openat(dir, name, flags|nofollow|unix.O_CLOEXEC, 0))
 	if e == unix.ENOENT {
-		return own(sys.OpenatMode(dir, name, flags|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644))
+		return own(sys.Openat(dir, name, flags|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644))
 	}
 	if e != 0 {
 		return fd, e
