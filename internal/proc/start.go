@@ -3,6 +3,7 @@ package proc
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/sig"
 	"util/internal/sys"
 
@@ -116,7 +117,7 @@ func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 	denied := false
 	for rest, more := s.Path, true; more; {
 		var dir string
-		dir, rest, more = cut(rest)
+		dir, rest, more = ascii.Cut(rest, ':')
 		n := put(scratch, 0, dir)
 		if n > 0 { // an empty entry is the working directory
 			n = put(scratch, n, "/")
@@ -166,16 +167,6 @@ func (s *Start) execFile(path *byte) sys.Errno {
 }
 
 const shell = "/bin/sh\x00"
-
-// cut splits a PATH at its first colon.
-func cut(path string) (dir, rest string, more bool) {
-	for i := 0; i < len(path); i++ {
-		if path[i] == ':' {
-			return path[:i], path[i+1:], true
-		}
-	}
-	return path, "", false
-}
 
 // put copies text to p+n and returns the offset behind it.
 func put(p unsafe.Pointer, n int, text string) int {

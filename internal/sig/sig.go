@@ -4,6 +4,8 @@
 // and masking signals is not its business.
 package sig
 
+import "util/internal/ascii"
+
 // Signal is a signal number as the kernel counts it, 1 to 64, the same on amd64 and arm64 (signal(7)). 0 is no signal.
 type Signal uint8
 
@@ -148,3 +150,23 @@ func (set Set) Has(s Signal) bool { return set&Of(s) != 0 }
 
 // Names lists the canonical names in the order of the numbers.
 func Names() []string { return names[HUP:] }
+
+// MaskIn returns the set of signals behind a key such as "SigCgt:\t" in a text of /proc/PID/status (proc_pid_status(5)); it is
+// empty if there is none.
+func MaskIn(status, key string) (set Set) {
+	at := ascii.Index(status, key)
+	if at < 0 {
+		return 0
+	}
+	for _, c := range []byte(status[at+len(key):]) {
+		switch {
+		case c >= '0' && c <= '9':
+			set = set<<4 | Set(c-'0')
+		case c >= 'a' && c <= 'f':
+			set = set<<4 | Set(c-'a'+10)
+		default:
+			return set
+		}
+	}
+	return set
+}

@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
@@ -71,9 +72,9 @@ func nameEnd(argv []*byte) (as Personality, words int) {
 	if len(argv) == 0 {
 		return Util, 0
 	}
-	name := base(sys.String(argv[0]))
+	name := ascii.Base(sys.String(argv[0]))
 	words = 1
-	if hasPrefix(name, multicall) && len(argv) > 1 {
+	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
 		name = sys.String(argv[1])
 		words = 2
 	}
@@ -84,16 +85,6 @@ func nameEnd(argv []*byte) (as Personality, words int) {
 		return as, words
 	}
 	return Util, 0
-}
-
-// base is the part of path behind its last slash.
-func base(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '/' {
-			return path[i+1:]
-		}
-	}
-	return path
 }
 
 // entryPC returns the address of _rt0_util.

@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/sys"
 )
 
@@ -100,7 +101,7 @@ func (g *getopt) nextShort(p *Problem) (opt *Option, value string) {
 
 // nextLong reads a long option.
 func (g *getopt) nextLong(arg string, p *Problem) (opt *Option, value string) {
-	name, value, hasValue := cut(arg, '=')
+	name, value, hasValue := ascii.Cut(arg, '=')
 	g.name, g.hasValue = name, hasValue
 	var found *Option
 	n := 0
@@ -109,7 +110,7 @@ func (g *getopt) nextLong(arg string, p *Problem) (opt *Option, value string) {
 		if opt.Long == name[2:] && opt.Long != "" {
 			return g.take(opt, value, p)
 		}
-		if g.mode&abbreviate != 0 && opt.Long != "" && hasPrefix(opt.Long, name[2:]) {
+		if g.mode&abbreviate != 0 && opt.Long != "" && ascii.HasPrefix(opt.Long, name[2:]) {
 			found = opt
 			n++
 		}

@@ -1,6 +1,7 @@
 package pid1
 
 import (
+	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
@@ -119,7 +120,7 @@ func (o *Options) parse(argv, envp []*byte) (p Problem) {
 
 // isCompat reports whether an argument is --compat, which beats its variable.
 func isCompat(arg string) bool {
-	name, _, _ := cut(arg, '=')
+	name, _, _ := ascii.Cut(arg, '=')
 	return name == "--compat"
 }
 
@@ -156,7 +157,7 @@ func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 // parseVariable reads an entry UTIL_INIT_NAME=value. An empty value is as good as no variable. An unknown name is no error,
 // as a newer init may know it; but it may be misspelt, and is worth a message.
 func (o *Options) parseVariable(entry string) (p Problem) {
-	name, value, _ := cut(entry, '=')
+	name, value, _ := ascii.Cut(entry, '=')
 	if value == "" {
 		return p
 	}
@@ -204,7 +205,7 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 	case RewriteSignal, ExitCode, StopSignal:
 		for more := true; more && r == None; {
 			var part string
-			part, value, more = cut(value, ',')
+			part, value, more = ascii.Cut(value, ',')
 			switch id {
 			case ExitCode:
 				r, bad = o.exitCode(part)
@@ -256,7 +257,7 @@ func (o *Options) set(id ID, value string, given bool) (r Reason, bad string) {
 
 // rewrite takes one FROM:TO into o.
 func (o *Options) rewrite(pair string) (r Reason, bad string) {
-	fromText, toText, ok := cut(pair, ':')
+	fromText, toText, ok := ascii.Cut(pair, ':')
 	if !ok {
 		return NotFromTo, pair
 	}
@@ -294,7 +295,7 @@ func (o *Options) stopSignal(text string) (r Reason, bad string) {
 
 // exitCode takes one FROM:TO of exit statuses into o. What is said of one status beats "any".
 func (o *Options) exitCode(pair string) (r Reason, bad string) {
-	fromText, toText, ok := cut(pair, ':')
+	fromText, toText, ok := ascii.Cut(pair, ':')
 	if !ok {
 		return NotFromTo, pair
 	}
@@ -320,7 +321,7 @@ func (o *Options) exitCode(pair string) (r Reason, bad string) {
 
 // parseStatus reads an exit status, 0 to 255.
 func parseStatus(text string) (status uint8, ok bool) {
-	n := number(text)
+	n := ascii.Number(text)
 	return uint8(n), n >= 0 && n <= 255
 }
 
@@ -367,17 +368,17 @@ func parseDuration(text string) (ns int64, r Reason) {
 			return 0, BadDuration
 		case text == "" && r == BadDuration:
 			unit = 1e9
-		case hasPrefix(text, "ns"):
+		case ascii.HasPrefix(text, "ns"):
 			unit, text = 1, text[2:]
-		case hasPrefix(text, "us"):
+		case ascii.HasPrefix(text, "us"):
 			unit, text = 1e3, text[2:]
-		case hasPrefix(text, "ms"):
+		case ascii.HasPrefix(text, "ms"):
 			unit, text = 1e6, text[2:]
-		case hasPrefix(text, "s"):
+		case ascii.HasPrefix(text, "s"):
 			unit, text = 1e9, text[1:]
-		case hasPrefix(text, "m"):
+		case ascii.HasPrefix(text, "m"):
 			unit, text = 60e9, text[1:]
-		case hasPrefix(text, "h"):
+		case ascii.HasPrefix(text, "h"):
 			unit, text = 3600e9, text[1:]
 		default:
 			return 0, BadDuration
@@ -424,21 +425,6 @@ const (
 	pathVar      = "PATH="
 	listenPidVar = "LISTEN_PID="
 )
-
-// hasPrefix reports whether text begins with prefix.
-func hasPrefix(text, prefix string) bool {
-	return len(text) >= len(prefix) && text[:len(prefix)] == prefix
-}
-
-// cut splits text at the first sep.
-func cut(text string, sep byte) (before, after string, found bool) {
-	for i := 0; i < len(text); i++ {
-		if text[i] == sep {
-			return text[:i], text[i+1:], true
-		}
-	}
-	return text, "", false
-}
 
 // equalFold reports whether text equals lower, which is in lower case, when the case of letters in text is not looked at.
 func equalFold(text, lower string) bool {

@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
@@ -64,7 +65,7 @@ func (s *supervisor) start() (termErr sys.Errno) {
 		Argv:   s.argv,
 		Envp:   s.envp,
 		Path:   s.searchPath(),
-		Listen: s.listenPid != 0 && number(s.listenPid.text()[len(listenPidVar):]) == int(s.self),
+		Listen: s.listenPid != 0 && ascii.Number(s.listenPid.text()[len(listenPidVar):]) == int(s.self),
 		Mask:   s.mask,
 		Chld:   &chld,
 	}
@@ -173,7 +174,7 @@ func (s *supervisor) closeEach() {
 	}
 	var entries directory
 	for name := entries.next(dir); name != ""; name = entries.next(dir) {
-		if fd := number(name); fd >= 3 && fd != dir && fd != s.console {
+		if fd := ascii.Number(name); fd >= 3 && fd != dir && fd != s.console {
 			sys.Close(fd)
 		}
 	}

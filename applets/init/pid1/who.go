@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
@@ -134,7 +135,7 @@ func (i *imitator) show(fd int, text string, status int) {
 	if status != 0 && i.format == LogJSON {
 		sys.Exit(status)
 	}
-	name := base(i.called)
+	name := ascii.Base(i.called)
 	from := 0
 	for n := 0; n < len(text); n++ {
 		if text[n] == '%' {
@@ -179,7 +180,7 @@ func (i *imitator) complain(g *getopt, p Problem) {
 		t.raw(g.wrong)
 		t.raw("' is ambiguous; possibilities:")
 		for n := range g.table {
-			if long := g.table[n].Long; hasPrefix(long, p.Option[2:]) {
+			if long := g.table[n].Long; ascii.HasPrefix(long, p.Option[2:]) {
 				t.raw(" '--")
 				t.raw(long)
 				t.raw("'")
@@ -212,7 +213,7 @@ func (i *imitator) wrong(t *line) {
 
 // variable returns the value of an entry of the environment if it begins with name, which ends with "=".
 func variable(entry, name string) (value string, is bool) {
-	if !hasPrefix(entry, name) {
+	if !ascii.HasPrefix(entry, name) {
 		return "", false
 	}
 	return entry[len(name):], true

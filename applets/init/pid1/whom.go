@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/sig"
 	"util/internal/sys"
 
@@ -63,7 +64,7 @@ func pidWindow() int32 {
 	)
 	var text [16]byte
 	n := readFile("/proc/sys/kernel/pid_max\x00", text[:])
-	pidMax := number(unsafe.String(&text[0], n))
+	pidMax := ascii.Number(unsafe.String(&text[0], n))
 	if pidMax <= reserved {
 		return most
 	}
@@ -93,7 +94,7 @@ func lastPid() int32 {
 	if from == n {
 		return 0
 	}
-	return int32(max(0, number(unsafe.String(&text[from], n-from))))
+	return int32(max(0, ascii.Number(unsafe.String(&text[from], n-from))))
 }
 
 // continueGroup continues those of the command's group that are stopped.
@@ -202,7 +203,7 @@ func (r *roll) open(self int32) bool {
 	}
 	r.self, r.dir, r.pidfd = self, fd, -1
 	var link [16]byte
-	if n, e := sys.Readlinkat(fd, unsafe.StringData("self\x00"), link[:]); e != 0 || number(unsafe.String(&link[0], n)) != int(self) {
+	if n, e := sys.Readlinkat(fd, unsafe.StringData("self\x00"), link[:]); e != 0 || ascii.Number(unsafe.String(&link[0], n)) != int(self) {
 		sys.Close(fd)
 		return false
 	}
@@ -238,7 +239,7 @@ func (r *roll) drop() {
 // a signal cannot reach another process that was given its number.
 func (r *roll) next() (p process) {
 	for name := r.list.next(r.dir); name != ""; name = r.list.next(r.dir) {
-		pid := int32(number(name))
+		pid := int32(ascii.Number(name))
 		if pid <= 0 || pid == r.self || pid == r.group {
 			continue
 		}
@@ -386,16 +387,16 @@ func (r *roll) stat(pid int32) (p process) {
 	rest := unsafe.String(&text[i+4], n-i-4)
 	for column := 4; column <= 22 && rest != ""; column++ {
 		var word string
-		word, rest, _ = cut(rest, ' ')
+		word, rest, _ = ascii.Cut(rest, ' ')
 		switch column {
 		case 4:
-			p.parent = int32(number(word))
+			p.parent = int32(ascii.Number(word))
 		case 5:
-			p.group = int32(number(word))
+			p.group = int32(ascii.Number(word))
 		case 20:
-			p.threads = int32(number(word))
+			p.threads = int32(ascii.Number(word))
 		case 22:
-			p.start = bigNumber(word)
+			p.start = ascii.Uint64(word)
 		}
 	}
 	p.pid = pid
@@ -406,7 +407,7 @@ func (r *roll) stat(pid int32) (p process) {
 // length.
 func (r *roll) read(pid int32, file string, text []byte) int {
 	var path [10 + 16]byte
-	n := putNumber(path[:], int(pid))
+	n := ascii.Put(path[:], int(pid))
 	copy(path[n:], file)
 	fd, e := own(sys.Openat(r.dir, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e == unix.EMFILE && r.pidfd >= 0 {
@@ -454,10 +455,10 @@ func (s *supervisor) takes(signal sig.Signal) bool {
 		if !ok {
 			return false
 		}
-		if (mask(status, "SigCgt:\t") | mask(status, "SigBlk:\t")).Has(signal) || s.isInSigwait() {
+		if (sig.MaskIn(status, "SigCgt:\t") | sig.MaskIn(status, "SigBlk:\t")).Has(signal) || s.isInSigwait() {
 			return true
 		}
-		if !contains(status, "\nState:\tR") {
+		if ascii.Index(status, "\nState:\tR") < 0 {
 			return false
 		}
 		var info sys.Siginfo
@@ -476,7 +477,7 @@ func (s *supervisor) isInSigwait() bool {
 	var text [32]byte
 	n := r.read(s.pid, "/wchan\x00", text[:])
 	r.close()
-	return hasPrefix(unsafe.String(&text[0], n), "do_sigtimedwait")
+	return ascii.HasPrefix(unsafe.String(&text[0], n), "do_sigtimedwait")
 }
 
 // isPending reports whether one of the signals is still pending in the command; also where that cannot be found out.
@@ -484,36 +485,5 @@ func (s *supervisor) isInSigwait() bool {
 //go:noinline
 func (s *supervisor) isPending(set sig.Set) bool {
 	status, ok := s.readMasks()
-	return !ok || (mask(status, "SigPnd:\t")|mask(status, "ShdPnd:\t"))&set != 0
-}
-
-// mask returns the set of signals behind a key.
-func mask(status, key string) (set sig.Set) {
-	at := index(status, key)
-	if at < 0 {
-		return 0
-	}
-	for _, c := range []byte(status[at+len(key):]) {
-		switch {
-		case c >= '0' && c <= '9':
-			set = set<<4 | sig.Set(c-'0')
-		case c >= 'a' && c <= 'f':
-			set = set<<4 | sig.Set(c-'a'+10)
-		default:
-			return set
-		}
-	}
-	return set
-}
-
-func contains(text, part string) bool { return index(text, part) >= 0 }
-
-// index returns where part begins in text, or -1.
-func index(text, part string) int {
-	for i := 0; i+len(part) <= len(text); i++ {
-		if text[i:i+len(part)] == part {
-			return i
-		}
-	}
-	return -1
+	return !ok || (sig.MaskIn(status, "SigPnd:\t")|sig.MaskIn(status, "ShdPnd:\t"))&set != 0
 }

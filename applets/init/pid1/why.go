@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/sys"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +56,7 @@ func (s *supervisor) noteLeft() int {
 			var text [512]byte
 			putName(commOf(text[:r.read(p.pid, "/stat\x00", text[:])]))
 			putName(" (")
-			names.n += putNumber(names.buf[names.n:], int(p.pid))
+			names.n += ascii.Put(names.buf[names.n:], int(p.pid))
 			putName(")")
 		}
 	}
@@ -264,9 +265,9 @@ func oomKills() int {
 	const key = "oom_kill "
 	for more := true; more; {
 		var row string
-		row, text, more = cut(text, '\n')
-		if hasPrefix(row, key) {
-			return number(row[len(key):])
+		row, text, more = ascii.Cut(text, '\n')
+		if ascii.HasPrefix(row, key) {
+			return ascii.Number(row[len(key):])
 		}
 	}
 	return -1
@@ -280,9 +281,9 @@ func findMemory() bool {
 	var v1, v2 string
 	for more := true; more; {
 		var row string
-		row, rest, more = cut(rest, '\n')
-		_, row, _ = cut(row, ':')
-		controllers, path, ok := cut(row, ':')
+		row, rest, more = ascii.Cut(rest, '\n')
+		_, row, _ = ascii.Cut(row, ':')
+		controllers, path, ok := ascii.Cut(row, ':')
 		switch {
 		case !ok:
 		case controllers == "":

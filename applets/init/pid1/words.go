@@ -3,6 +3,7 @@ package pid1
 import (
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
@@ -326,7 +327,7 @@ func (t *line) quoted(text string) {
 //go:noinline
 func (t *line) num(n int) {
 	var digits [20]byte
-	t.raw(unsafe.String(&digits[0], putNumber(digits[:], n)))
+	t.raw(unsafe.String(&digits[0], ascii.Put(digits[:], n)))
 }
 
 // digits appends the last width digits of n, 4 at the most.
@@ -592,8 +593,8 @@ func (s *supervisor) sayStrange() {
 	const word = unsafe.Sizeof(uintptr(0))
 	for entry := s.envp; *entry != nil; entry = (**byte)(unsafe.Add(unsafe.Pointer(entry), word)) {
 		text := sys.String(*entry)
-		name, value, _ := cut(text, '=')
-		if value == "" || !hasPrefix(name, EnvPrefix) || optionOf(name) != nil {
+		name, value, _ := ascii.Cut(text, '=')
+		if value == "" || !ascii.HasPrefix(name, EnvPrefix) || optionOf(name) != nil {
 			continue
 		}
 		if said++; said > most {
@@ -715,7 +716,7 @@ func (s *supervisor) sayCannotExec(cmd *proc.Start) {
 	switch {
 	case cmd.Errno == unix.ENOENT && cmd.Found:
 		t.str("found, but the interpreter of its #! line or its dynamic loader is missing")
-	case cmd.Errno == unix.ENOENT && base(name) == name:
+	case cmd.Errno == unix.ENOENT && ascii.Base(name) == name:
 		t.str("not found in PATH ")
 		t.quoted(s.searchPath())
 	case cmd.Errno == unix.ENOEXEC:

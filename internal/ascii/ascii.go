@@ -1,0 +1,82 @@
+// Package ascii reads and writes the little texts that the kernel and people write: numbers, and words with a separator between
+// them. It is usable before the Go runtime boots: nothing here allocates.
+package ascii
+
+// Put writes n, which is not negative, to p in decimal, and returns how many digits it has.
+func Put(p []byte, n int) int {
+	digits := 1
+	for rest := n; rest >= 10; rest /= 10 {
+		digits++
+	}
+	for i := digits - 1; i >= 0; i-- {
+		p[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return digits
+}
+
+// Number reads a decimal number of at most ten digits, or returns -1.
+func Number(text string) int {
+	if len(text) > 10 {
+		return -1
+	}
+	n, ok := decimal(text)
+	if !ok {
+		return -1
+	}
+	return int(n)
+}
+
+// Uint64 reads a decimal number of at most nineteen digits, or returns 0.
+func Uint64(text string) uint64 {
+	if len(text) > 19 {
+		return 0
+	}
+	n, _ := decimal(text)
+	return n
+}
+
+func decimal(text string) (n uint64, ok bool) {
+	for i := 0; i < len(text); i++ {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(text[i]-'0')
+	}
+	return n, len(text) > 0
+}
+
+// HasPrefix reports whether text begins with prefix.
+func HasPrefix(text, prefix string) bool {
+	return len(text) >= len(prefix) && text[:len(prefix)] == prefix
+}
+
+// Index returns where part begins in text, or -1.
+func Index(text, part string) int {
+	for i := 0; i+len(part) <= len(text); i++ {
+		if text[i:i+len(part)] == part {
+			return i
+		}
+	}
+	return -1
+}
+
+// Cut splits text around the first sep.
+func Cut(text string, sep byte) (before, after string, found bool) {
+	for i := 0; i < len(text); i++ {
+		if text[i] == sep {
+			return text[:i], text[i+1:], true
+		}
+	}
+	return text, "", false
+}
+
+// Base is the part of path behind its last slash.
+func Base(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}
