@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"util/applets/signal/bynumber"
 	"util/internal/cli"
 	"util/internal/proc"
 	"util/internal/sig"
@@ -65,9 +66,6 @@ type Stage struct {
 	Signal sig.Signal
 	After  time.Duration // counted from the signal before
 }
-
-// Exit statuses of sendsig's own, as kill(1) of util-linux has them.
-const exitSome = 64 // some could be signalled, some not
 
 // New makes the command of util sendsig.
 func New() *cobra.Command {
@@ -202,7 +200,7 @@ func (s *sender) status() int {
 	case s.sent == 0:
 		return proc.ExitFailed
 	case s.failed > 0:
-		return exitSome
+		return bynumber.ExitSome
 	}
 	return proc.ExitOK
 }

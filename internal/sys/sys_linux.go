@@ -78,6 +78,12 @@ func Getsid() int32 { return int32(Call(unix.SYS_GETSID, 0, 0, 0, 0, 0, 0)) }
 // Getpgid is getpgid(2) for the caller: its process group.
 func Getpgid() int32 { return int32(Call(unix.SYS_GETPGID, 0, 0, 0, 0, 0, 0)) }
 
+// GetpgidOf is getpgid(2): the process group of a process.
+func GetpgidOf(pid int32) (int32, Errno) {
+	id, e := result(Call(unix.SYS_GETPGID, uintptr(pid), 0, 0, 0, 0, 0))
+	return int32(id), e
+}
+
 // Setsid is setsid(2).
 func Setsid() Errno { return errno(Call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)) }
 

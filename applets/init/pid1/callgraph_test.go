@@ -30,6 +30,7 @@ func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 var policy = callgraph.Policy{
 	Packages: []string{
 		"util/applets/init/pid1",
+		"util/applets/signal/bynumber",
 		"util/internal/ascii",
 		"util/internal/proc",
 		"util/internal/sig",

@@ -38,6 +38,12 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 			s.run()
 		}
 	}
+	if first := sendsigEnd(words); first != 0 {
+		sendByNumber(words[first:], mask)
+	}
+	if free := proc.FreeTasks(proc.RuntimeTasks); free < proc.RuntimeTasks {
+		tooFewTasks(free)
+	}
 	proc.Inherited.Note(mask)
 }
 
@@ -69,15 +75,7 @@ func (s *supervisor) read(as Personality, words, env []*byte) (p Problem) {
 // nameEnd returns whose command line argv is, and how many of its words say so: 1 for "init" or "tini", 2 for "util init"
 // or "util tini", 0 if they name something else.
 func nameEnd(argv []*byte) (as Personality, words int) {
-	if len(argv) == 0 {
-		return Util, 0
-	}
-	name := ascii.Base(sys.String(argv[0]))
-	words = 1
-	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
-		name = sys.String(argv[1])
-		words = 2
-	}
+	name, words := called(argv)
 	if name == Name {
 		return Util, words
 	}
@@ -85,6 +83,33 @@ func nameEnd(argv []*byte) (as Personality, words int) {
 		return as, words
 	}
 	return Util, 0
+}
+
+// sendByNumber is Run of package bynumber. It is declared by its name for the linker, not imported, because what is imported is laid
+// before its importer, between the pieces of code that a plain run of init needs: see ARCHITECTURE.md, Weight.
+//
+//go:linkname sendByNumber util/applets/signal/bynumber.Run
+func sendByNumber(argv []*byte, mask sig.Set)
+
+// sendsigEnd returns how many words of argv say that it is a command line of sendsig, 0 if it is none.
+func sendsigEnd(argv []*byte) (words int) {
+	name, words := called(argv)
+	if name == "sendsig" {
+		return words
+	}
+	return 0
+}
+
+// called returns the name that argv begins with, or the one behind it if it begins with util, and how many words that takes.
+func called(argv []*byte) (name string, words int) {
+	if len(argv) == 0 {
+		return "", 0
+	}
+	name = ascii.Base(sys.String(argv[0]))
+	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
+		return sys.String(argv[1]), 2
+	}
+	return name, 1
 }
 
 // entryPC returns the address of _rt0_util.

@@ -744,3 +744,16 @@ func (t *line) format(f proc.Format) {
 		t.plain(why[i])
 	}
 }
+
+// tooFewTasks says that the Go runtime cannot start its threads, and ends the process.
+func tooFewTasks(free int) {
+	t := newLine()
+	t.raw("util: needs ")
+	t.num(proc.RuntimeTasks)
+	t.raw(" free tasks, and there are ")
+	t.num(free)
+	t.raw(": a pids limit or RLIMIT_NPROC is reached; util sendsig SIGNAL PID needs none")
+	t.finish()
+	printTo(2, t.text())
+	sys.Exit(proc.ExitFailed)
+}
