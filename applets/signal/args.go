@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"util/internal/cli"
 	"util/internal/sig"
@@ -111,7 +112,10 @@ func (o *Options) take(l line, signal string) (err error) {
 			return cli.Usagef("target %q: %w", word, err)
 		}
 	}
-	if len(o.targets()) == 0 && o.selector() == "" {
+	if o.Signal == 0 && o.IfHandled {
+		return cli.Usagef("option --if-handled: not together with signal 0, which is sent to nobody")
+	}
+	if len(o.targets()) == 0 && len(o.selectors()) == 0 {
 		return cli.Usagef("target: missing: name a process, or select some (--name, --tree, …)")
 	}
 	return nil
@@ -134,25 +138,26 @@ func (o *Options) targets() (kinds []string) {
 	return kinds
 }
 
-// selector returns the name of the first selector that is given, or "".
-func (o *Options) selector() string {
-	switch {
-	case o.Name != "":
-		return "--name"
-	case o.Exe != "":
-		return "--exe"
-	case o.Cmdline != nil:
-		return "--cmdline"
-	case o.Parent != 0:
-		return "--parent"
-	case o.Tree != 0:
-		return "--tree"
-	case o.User != nil:
-		return "--user"
-	case o.Pidfile != "":
-		return "--pidfile"
+// selectors returns the names of the selectors that are given.
+func (o *Options) selectors() (names []string) {
+	for _, s := range []struct {
+		name  string
+		given bool
+	}{
+		{"--name", o.Name != ""},
+		{"--exe", o.Exe != ""},
+		{"--cmdline", o.Cmdline != nil},
+		{"--parent", o.Parent != 0},
+		{"--tree", o.Tree != 0},
+		{"--user", o.User != nil},
+		{"--ns", o.NS != 0},
+		{"--pidfile", o.Pidfile != ""},
+	} {
+		if s.given {
+			names = append(names, s.name)
+		}
 	}
-	return ""
+	return names
 }
 
 // addTarget reads PID, PID:INODE or -PGID.
@@ -206,13 +211,13 @@ func parseID(text string) (int, error) {
 	return int(n), nil
 }
 
-// parseSignal is sig.Parse with words for what it does not know.
+// parseSignal is sig.Parse with words for what it does not know. 0 is no signal: kill(2) only finds out whether it could send one.
 func parseSignal(text string) (sig.Signal, error) {
 	if s, ok := sig.Parse(text); ok {
 		return s, nil
 	}
 	if text != "" && strings.Trim(text, "0") == "" {
-		return 0, errors.New("would send nothing: use --dry-run to see who is there")
+		return 0, nil
 	}
 	if text != "" && isDigit(text[0]) {
 		return 0, errors.New("unknown: the signal comes first (1 to 64, or a name), then the targets")
@@ -228,6 +233,9 @@ func parseStage(text string) (Stage, error) {
 	s, err := parseSignal(name)
 	if err != nil {
 		return Stage{}, fmt.Errorf("signal %q: %w", name, err)
+	}
+	if s == 0 {
+		return Stage{}, fmt.Errorf("signal %q: is none that could be sent", name)
 	}
 	d, err := cli.ParseDuration(after)
 	if err != nil {
@@ -246,15 +254,39 @@ func parseValue(text string) (*int32, error) {
 	return &value, nil
 }
 
-func parseRegexp(text string) (*regexp.Regexp, error) {
+func parseRegexp(text string) (*pattern, error) {
 	if text == "" {
 		return nil, notEmpty(text) // it would match every process
 	}
-	re, err := regexp.Compile(text)
+	p := &pattern{bytes: !utf8.ValidString(text)}
+	// Arguments may hold line feeds, which are nothing special to ".".
+	re, err := regexp.Compile("(?s)" + p.widen(text))
 	if err != nil {
 		return nil, fmt.Errorf("is no regular expression: %w", err)
 	}
-	return re, nil
+	p.re = re
+	return p, nil
+}
+
+// pattern is the regular expression of --cmdline.
+type pattern struct {
+	re    *regexp.Regexp
+	bytes bool // it is not UTF-8
+}
+
+func (p *pattern) matches(text string) bool { return p.re.MatchString(p.widen(text)) }
+
+// widen makes every byte of text the character with its number where the expression is not UTF-8, as package regexp knows nothing
+// else.
+func (p *pattern) widen(text string) string {
+	if !p.bytes {
+		return text
+	}
+	wide := make([]rune, len(text))
+	for i := range wide {
+		wide[i] = rune(text[i])
+	}
+	return string(wide)
 }
 
 // parseUser reads a user's number, or a name of /etc/passwd.

@@ -1,6 +1,7 @@
 package sendsig
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,11 +18,20 @@ type finder struct {
 	self      int
 	ancestors []procfs.Stat
 	family    map[int]uint64 // --tree: the number and start of all that were ever seen to belong to the tree
+	namespace procfs.File    // --ns
+	program   procfs.File    // --exe, where there is one at that path
+	silent    map[id]bool    // processes about which the kernel does not answer
 	unread    error          // why something about a process could not be read
 }
 
 func newFinder(o *Options, fs *procfs.FS) *finder {
-	f := &finder{Options: o, fs: fs, self: unix.Getpid(), family: map[int]uint64{}}
+	f := &finder{Options: o, fs: fs, self: unix.Getpid(), family: map[int]uint64{}, silent: map[id]bool{}}
+	if o.Exe != "" {
+		f.program = fs.FileAt(o.Exe)
+	}
+	if o.NS != 0 {
+		f.namespace, _ = fs.PIDNamespace(o.NS)
+	}
 	for pid := unix.Getppid(); pid != 0; {
 		st := procfs.Stat{PID: pid}
 		if fs != nil {
@@ -107,8 +117,10 @@ func (f *finder) match(st *procfs.Stat) bool {
 		(f.Pidfile == "" || st.PID == f.inPidfile.PID) &&
 		(f.Parent == 0 || st.Parent == f.Parent) &&
 		(f.Tree == 0 || f.inFamily(st)) &&
+		!f.silent[id{st.PID, st.Start}] &&
 		(f.Name == "" || f.named(st)) &&
 		(f.User == nil || f.hasUser(st)) &&
+		(f.NS == 0 || f.inNamespace(st)) &&
 		(f.Exe == "" || f.executes(st)) &&
 		(f.Cmdline == nil || f.hasCmdline(st))
 }
@@ -133,7 +145,7 @@ func (f *finder) spared(st *procfs.Stat) bool {
 		return false
 	case f.All && st.PID == 1, st.Kernel:
 		return true
-	case f.All && f.selector() == "":
+	case f.All && len(f.selectors()) == 0:
 		return false
 	}
 	return slices.ContainsFunc(f.ancestors, func(a procfs.Stat) bool { return a.PID == st.PID })
@@ -150,7 +162,7 @@ func (f *finder) named(st *procfs.Stat) bool {
 		return false
 	}
 	args, err := f.fs.Cmdline(st.PID)
-	f.note(err)
+	f.note(st, err)
 	for _, arg := range args[:min(len(args), 3)] { // interpreter, its option, script: execve(2)
 		if base := filepath.Base(arg); strings.HasPrefix(base, st.Name) {
 			return base == f.Name
@@ -161,25 +173,67 @@ func (f *finder) named(st *procfs.Stat) bool {
 
 func (f *finder) hasUser(st *procfs.Stat) bool {
 	status, err := f.fs.Status(st.PID)
-	f.note(err)
+	f.note(st, err)
 	return err == nil && status.UID == *f.User
 }
 
+// executes reports whether a process executes the program: the file that the path leads to, through whatever links, in the file
+// system of sendsig or of the process; or one that was there when it was executed, and has been replaced or deleted since.
 func (f *finder) executes(st *procfs.Stat) bool {
 	path, err := f.fs.Exe(st.PID)
-	f.note(err)
-	return err == nil && path == f.Exe
+	if err == nil && path == f.Exe {
+		return true
+	}
+	file, err2 := f.fs.ExeFile(st.PID)
+	if err == nil {
+		err = err2
+	}
+	f.note(st, err)
+	return err == nil && (file == f.program || file == f.fs.FileOf(st.PID, f.Exe))
+}
+
+func (f *finder) inNamespace(st *procfs.Stat) bool {
+	ns, err := f.fs.PIDNamespace(st.PID)
+	f.note(st, err)
+	return err == nil && ns == f.namespace
 }
 
 func (f *finder) hasCmdline(st *procfs.Stat) bool {
 	args, err := f.fs.Cmdline(st.PID)
-	f.note(err)
-	return len(args) > 0 && f.Cmdline.MatchString(strings.Join(args, " "))
+	f.note(st, err)
+	return len(args) > 0 && f.Cmdline.matches(strings.Join(args, " "))
 }
 
 // note keeps why something could not be read, to be said if nothing matches.
-func (f *finder) note(err error) {
-	if err != nil && err != procfs.ErrGone {
+func (f *finder) note(st *procfs.Stat, err error) {
+	switch {
+	case err == nil, errors.Is(err, procfs.ErrGone):
+	case errors.Is(err, procfs.ErrSilent):
+		f.silent[id{st.PID, st.Start}] = true
+		fallthrough
+	default:
 		f.unread = err
 	}
+}
+
+// namesake returns a process that is not called Name, but was executed under that name or executes a program of that name: the
+// main thread of a program can give itself any other. It is nil if there is none.
+func (f *finder) namesake() (st *procfs.Stat, as string) {
+	all, err := f.fs.All()
+	if err != nil {
+		return nil, ""
+	}
+	for i := range all {
+		st := &all[i]
+		if !f.targeted(st) || f.spared(st) || f.silent[id{st.PID, st.Start}] {
+			continue
+		}
+		if args, _ := f.fs.Cmdline(st.PID); len(args) > 0 && filepath.Base(args[0]) == f.Name {
+			return st, args[0]
+		}
+		if exe, _ := f.fs.Exe(st.PID); filepath.Base(exe) == f.Name {
+			return st, exe
+		}
+	}
+	return nil, ""
 }

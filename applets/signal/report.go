@@ -63,16 +63,27 @@ func (r *reporter) warn(text string) {
 	}
 }
 
+// regard says of a state of proc_pid_stat(5) why a process in it does not end.
+func regard(state byte) string {
+	switch state {
+	case 'T', 't':
+		return " which is stopped"
+	case 'D':
+		return " which waits in the kernel (state D)"
+	}
+	return ""
+}
+
 // reportLeft names those that are still there when the time of --wait is up.
 func (r *reporter) reportLeft(left []*member) {
 	const shown = 10
 	var names []string
 	for i, m := range left {
 		if i < shown {
-			names = append(names, m.stat.Title())
+			names = append(names, m.stat.Title()+regard(m.stat.State))
 		}
 		if r.o.JSON {
-			cli.JSON(r.out, "event", "left", "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name)
+			cli.JSON(r.out, "event", "left", "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name, "state", string(m.stat.State))
 		}
 	}
 	if len(left) > shown {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -50,6 +49,8 @@ type member struct {
 	*pidfd.Process
 	stat    procfs.Stat // without /proc, only the number
 	stopped bool        // by sendsig, until it is signalled
+
+	released bool // goes on for a moment, though it is stopped: see awaitStop
 }
 
 func run(o *Options, out, errOut io.Writer) error {
@@ -60,6 +61,11 @@ func run(o *Options, out, errOut io.Writer) error {
 	if o.Pidfile != "" {
 		if err := o.readPidfile(); err != nil {
 			return &cli.Exit{Status: proc.ExitFailed, Err: err}
+		}
+	}
+	if o.NS != 0 {
+		if _, err := fs.PIDNamespace(o.NS); err != nil {
+			return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("--ns: \"%d\": %w", o.NS, err)}
 		}
 	}
 	s := &sender{finder: newFinder(o, fs), reporter: reporter{o, out, errOut}, known: map[id]bool{}, signal: o.Signal}
@@ -74,9 +80,9 @@ func run(o *Options, out, errOut io.Writer) error {
 // needsProc says what of the options cannot be done without /proc, or "".
 func (o *Options) needsProc() string {
 	whole := len(o.Groups) > 0 || o.All
-	switch selector := o.selector(); {
-	case selector != "" && selector != "--pidfile":
-		return selector
+	switch selectors := o.selectors(); {
+	case len(selectors) > 0 && selectors[0] != "--pidfile":
+		return selectors[0]
 	case len(o.Sessions) > 0:
 		return "--session"
 	case o.IfHandled:
@@ -91,27 +97,11 @@ func (o *Options) needsProc() string {
 	return ""
 }
 
-// readPidfile reads which process the pidfile names. Without other targets it is the only one.
-func (o *Options) readPidfile() error {
-	text, err := os.ReadFile(o.Pidfile)
-	if err != nil {
-		return fmt.Errorf("pidfile %q: %w", o.Pidfile, errors.Unwrap(err))
-	}
-	word := strings.TrimSpace(string(text))
-	if o.inPidfile, err = parseTarget(word); err != nil {
-		return fmt.Errorf("pidfile %q: %q: %w", o.Pidfile, word, err)
-	}
-	if len(o.targets()) == 0 {
-		o.PIDs = []Target{o.inPidfile}
-	}
-	return nil
-}
-
 // signalWhole signals the groups, or everything, that one kill(2) can reach, so that no member can escape by forking.
 // They are no targets any more afterwards.
 func (s *sender) signalWhole() {
 	o := s.Options
-	if o.selector() != "" || o.DryRun || o.IfHandled || o.Wait || len(o.Then) > 0 || o.Queue != nil {
+	if len(o.selectors()) > 0 || o.DryRun || o.IfHandled || o.Wait || len(o.Then) > 0 || o.Queue != nil {
 		return
 	}
 	if o.All {
@@ -164,6 +154,13 @@ func (s *sender) stages() {
 		}
 		left := s.wait(deadline)
 		s.timeUp = len(left) > 0
+		for _, m := range left {
+			if s.fs != nil {
+				if now, err := s.fs.Stat(m.PID); err == nil && now.Same(&m.stat) {
+					m.stat = now
+				}
+			}
+		}
 		s.reportLeft(left)
 	}
 }
@@ -222,52 +219,100 @@ func (s *sender) stage(signal sig.Signal, batch []*member, belongs func(*procfs.
 	}
 }
 
-// surround completes batch: all are stopped, round by round, until nobody new turns up. Who is stopped cannot fork.
+// surround completes batch: all are stopped, round by round, until nobody new turns up. Who is stopped cannot fork. The first
+// process of a tree is stopped when all others stand still, and for one more search, because its parent is told: a shell
+// takes its terminal back.
 func (s *sender) surround(batch []*member, limit time.Time) []*member {
 	everyone := func(*procfs.Stat) bool { return true }
 	more := s.search(everyone)
-	s.grows = s.grows || len(more) > 0
-	if !s.grows && s.Tree == 0 {
+	if s.Tree == 0 && len(more) == 0 && !s.grows {
 		return batch
 	}
-	for stopped := s.stop(batch); ; stopped = 0 {
-		stopped += s.stop(more)
+	s.grows = s.grows || len(more) > 0
+	for rounds := 0; ; rounds++ {
 		batch = append(batch, more...)
-		if stopped == 0 || time.Now().After(limit) { // nobody has been able to fork since the last search but those who stay
+		root := rounds > 1 // not for ever, if it goes on forking
+		stopped := s.stop(batch, root)
+		if len(stopped) == 0 && !root {
+			root = true
+			stopped = s.stop(batch, root)
+		}
+		if len(stopped) == 0 || time.Now().After(limit) { // nobody has been able to fork since the last search but those who stay
 			return batch
 		}
-		s.awaitStop(batch, limit)
+		s.awaitStop(batch, stopped)
 		more = s.search(everyone)
 	}
 }
 
-// awaitStop waits until all who are to be stopped are: a fork that had begun before goes on to its end.
-func (s *sender) awaitStop(batch []*member, limit time.Time) {
-	var pids []int
-	for _, m := range batch {
-		if m.stopped {
-			pids = append(pids, m.PID)
+// standLimit is how long sendsig waits until those whom it stops stand still, while all that have been stopped wait. A process that
+// waits for a device or for a server of files does not stop before it is answered.
+const standLimit = 100 * time.Millisecond
+
+// awaitStop waits until those who are to be stopped stand still: a fork that had begun before goes on to its end. With vfork(2) it
+// ends when the child has executed a program, so a child that has been stopped before goes on until then.
+func (s *sender) awaitStop(batch, stopped []*member) {
+	for end := time.Now().Add(standLimit); ; time.Sleep(time.Millisecond) {
+		waiting := map[int]bool{} // in the kernel: the parents in a vfork, among others
+		moving := stopped[:0]
+		for _, m := range stopped {
+			stands, inKernel := s.stands(m)
+			if !stands {
+				moving = append(moving, m)
+			}
+			waiting[m.PID] = inKernel
 		}
-	}
-	for len(pids) > 0 && time.Now().Before(limit) {
-		moving := pids[:0]
-		for _, st := range s.fs.Stats(pids) {
-			if st.State != 'T' && st.State != 't' && st.State != 'Z' {
-				moving = append(moving, st.PID)
+		if stopped = moving; len(stopped) == 0 || time.Now().After(end) {
+			break
+		}
+		for _, m := range batch {
+			if m.stopped && !m.released && waiting[m.stat.Parent] && !slices.Contains(stopped, m) {
+				m.released = m.Process.Signal(sig.CONT, nil) == nil
 			}
 		}
-		if pids = moving; len(pids) > 0 {
-			time.Sleep(time.Millisecond)
+	}
+	var again []*member
+	for _, m := range batch {
+		if m.released {
+			m.released = false
+			if m.Process.Signal(sig.STOP, nil) == nil {
+				again = append(again, m)
+			}
 		}
+	}
+	if len(again) > 0 {
+		s.awaitStop(nil, again) // nobody is released this time: who is in a vfork by now is so with a child that is not known yet
 	}
 }
 
-// stop stops those whom the signal will reach, and returns how many. Others do not end by it, so their children
-// remain theirs. The root of a tree is left alone unless the tree grows, or the root gets KILL: its parent, a shell
-// perhaps, would see it stop.
-func (s *sender) stop(batch []*member) (stopped int) {
+// stands reports whether no thread of a process runs, and whether one of those that do waits in the kernel.
+func (s *sender) stands(m *member) (stands, inKernel bool) {
+	st, err := s.fs.Stat(m.PID)
+	if err != nil || !st.Same(&m.stat) {
+		return true, false
+	}
+	states := []byte{st.State}
+	if st.Threads > 1 {
+		states, _ = s.fs.TaskStates(m.PID)
+	}
+	stands = true
+	for _, state := range states {
+		switch state {
+		case 'T', 't', 'Z', 'X':
+		case 'D':
+			stands, inKernel = false, true
+		default:
+			stands = false
+		}
+	}
+	return stands, inKernel
+}
+
+// stop stops those whom the signal will reach and who are not stopped yet, and returns them. Others do not end by it, so their
+// children remain theirs. The first process of a tree is left alone unless root is set.
+func (s *sender) stop(batch []*member, root bool) (stopped []*member) {
 	for _, m := range batch {
-		if m.PID == s.Tree && !s.grows && s.signal != sig.KILL {
+		if m.stopped || m.PID == s.Tree && !root {
 			continue
 		}
 		status, err := s.fs.Status(m.PID)
@@ -276,7 +321,7 @@ func (s *sender) stop(batch []*member) (stopped int) {
 		}
 		if m.Process.Signal(sig.STOP, nil) == nil {
 			m.stopped = true
-			stopped++
+			stopped = append(stopped, m)
 		}
 	}
 	return stopped
@@ -326,10 +371,14 @@ func (s *sender) byTarget() (batch []*member) {
 
 // search looks at all processes and holds those who are meant, are new, and belong.
 func (s *sender) search(belongs func(*procfs.Stat) bool) (batch []*member) {
+	silent := len(s.silent)
 	found, err := s.scan()
 	if err != nil {
 		s.fail("/proc", err)
 		return nil
+	}
+	if len(s.silent) > silent {
+		s.warn(fmt.Sprintf("%v; whether it matches is not known", s.unread))
 	}
 	for _, st := range found {
 		who := id{st.PID, st.Start}
@@ -377,7 +426,7 @@ func (s *sender) still(m *member) bool {
 	}
 	now, err := s.fs.Stat(m.PID)
 	if err != nil { // ended, or hidden: then there is nothing to match but its number
-		return s.selector() == "" && !s.searches()
+		return len(s.selectors()) == 0 && !s.searches()
 	}
 	if m.stat.Start != 0 && !now.Same(&m.stat) {
 		return false
@@ -423,13 +472,12 @@ func (s *sender) send(batch []*member) {
 	for _, m := range batch {
 		s.sendTo(m)
 	}
-	watched := s.Wait || len(s.Then) > 0
 	for _, m := range batch {
 		if m.stopped && s.signal != sig.KILL {
 			_ = m.Process.Signal(sig.CONT, nil)
 		}
 		m.stopped = false
-		if !watched {
+		if !s.watched() {
 			m.Close()
 		} else if !slices.Contains(s.members, m) {
 			s.members = append(s.members, m)
@@ -447,6 +495,7 @@ func (s *sender) sendTo(m *member) {
 	case err == nil:
 		s.sent++
 		s.sayMember("sent", s.signal, m)
+		s.wake(m)
 	case errors.Is(err, procfs.ErrGone) && !s.byNumber(m.PID): // it has ended since it was found
 	case errors.Is(err, unix.EPERM) && s.fs != nil:
 		if status, e := s.fs.Status(m.PID); e == nil {
@@ -455,6 +504,30 @@ func (s *sender) sendTo(m *member) {
 		fallthrough
 	default:
 		s.fail(m.stat.Title(), err)
+	}
+}
+
+// watched reports whether the processes are watched after the signal.
+func (s *sender) watched() bool { return s.Wait || len(s.Then) > 0 }
+
+// wake continues a process that somebody has stopped, after a signal that asks it to end, as init does: it acts on none as long as it
+// is stopped. After another signal it is only said.
+func (s *sender) wake(m *member) {
+	if !s.watched() || m.stopped || s.fs == nil {
+		return
+	}
+	st, err := s.fs.Stat(m.PID)
+	if err != nil || st.State != 'T' {
+		return
+	}
+	switch s.signal {
+	case sig.TERM, sig.INT, sig.HUP, sig.QUIT:
+		if m.Process.Signal(sig.CONT, nil) == nil {
+			s.sayMember("sent", sig.CONT, m)
+		}
+	case 0, sig.KILL, sig.CONT, sig.STOP:
+	default:
+		s.warn(fmt.Sprintf("%s: is stopped, so it acts on %s only when it is continued (util sendsig CONT %d)", m.stat.Title(), s.signal.Name(), m.PID))
 	}
 }
 
@@ -490,6 +563,11 @@ func (s *sender) nothing() error {
 		return fmt.Errorf("--tree: %q: no such process", fmt.Sprint(s.Tree))
 	}
 	why := ""
+	if s.Name != "" {
+		if st, as := s.namesake(); st != nil {
+			why = fmt.Sprintf(" (%s was executed as %q: --exe and --cmdline look at that, --name at the name in /proc)", st.Title(), as)
+		}
+	}
 	if s.unread != nil {
 		why = fmt.Sprintf(" (not everything could be read: %v)", s.unread)
 	}

@@ -4,7 +4,6 @@
 package sendsig
 
 import (
-	"regexp"
 	"strconv"
 	"time"
 
@@ -30,10 +29,11 @@ type Options struct {
 	// Selectors. A process must match each that is not empty or 0.
 	Name    string
 	Exe     string
-	Cmdline *regexp.Regexp
+	Cmdline *pattern
 	Parent  int
 	Tree    int
 	User    *uint32
+	NS      int // a process of the PID namespace
 	Pidfile string
 
 	inPidfile Target // what Pidfile holds, once it was read
@@ -147,6 +147,7 @@ func addFlags(f *pflag.FlagSet, o *Options) (list *bool, signal *string) {
 	add("parent", "", "PID", "selector: the children of this process", number(&o.Parent))
 	add("tree", "", "PID", "selector: this process and all its descendants", number(&o.Tree))
 	add("user", "", "USER", "selector: the effective user, by name or number", func(text string) (err error) { o.User, err = parseUser(text); return err })
+	add("ns", "", "PID", "selector: in the PID namespace of this process, not in one below it", number(&o.NS))
 	add("pidfile", "", "FILE", "selector: the process whose PID or PID:INODE the file holds", func(text string) error { o.Pidfile = text; return notEmpty(text) })
 	f.BoolVar(&o.DryRun, "dry-run", false, "send nothing, print who would be signalled")
 	f.BoolVar(&o.IfHandled, "if-handled", false, "skip processes that neither catch nor block the signal")

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -32,6 +31,7 @@ var ErrGone = errors.New("no such process")
 type FS struct {
 	dir *os.File
 	reader
+	silent bool // a read took too long: see patiently
 }
 
 // reader reads files of /proc.
@@ -50,7 +50,7 @@ func Open() (*FS, error) {
 	if err != nil {
 		return nil, errors.New("/proc is not mounted here")
 	}
-	fs := &FS{dir, newReader(dir.Fd())}
+	fs := &FS{dir: dir, reader: newReader(dir.Fd())}
 	own, errno := fs.read("self/status")
 	if errno != 0 {
 		dir.Close()
@@ -218,6 +218,7 @@ type Status struct {
 	Ignored sig.Set
 	Caught  sig.Set
 	Running bool // on a processor, or waiting for one
+	Nested  bool // in a PID namespace below that of /proc
 }
 
 // Takes reports whether a process does something about the signal s: it catches it, or blocks it, as a process does that
@@ -263,6 +264,7 @@ func (fs *FS) Status(pid int) (Status, error) {
 		st.UID = uint32(number(ids[1]))
 	}
 	st.Running = bytes.HasPrefix(field(text, "State"), []byte("R"))
+	st.Nested = len(bytes.Fields(field(text, "NSpid"))) > 1 // a number for each namespace (proc_pid_status(5))
 	st.Blocked = set(field(text, "SigBlk"))
 	st.Ignored = set(field(text, "SigIgn"))
 	st.Caught = set(field(text, "SigCgt"))
@@ -284,27 +286,23 @@ func set(hex []byte) sig.Set {
 	return sig.Set(n)
 }
 
-// Cmdline returns the arguments of a process, nil if it has none: a zombie, a kernel thread.
-func (fs *FS) Cmdline(pid int) ([]string, error) {
-	text, err := fs.readOf(pid, "/cmdline")
-	if err != nil || len(text) == 0 {
-		return nil, err
-	}
-	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00"), nil
-}
-
-// Exe returns the path of the program that a process executes, as its own mount namespace knows it. The kernel tells
-// only those who may trace the process (ptrace(2)): others get EACCES. A program that was deleted or replaced since
-// keeps its path.
-func (fs *FS) Exe(pid int) (string, error) {
-	path, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
+// TaskStates returns the states of all threads of a process.
+func (fs *FS) TaskStates(pid int) ([]byte, error) {
+	dir, err := os.Open(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
-		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
-			return "", ErrGone // or a kernel thread, or a zombie
-		}
-		return "", err
+		return nil, ErrGone
 	}
-	return strings.TrimSuffix(path, " (deleted)"), nil
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var states []byte
+	for _, name := range names {
+		if tid, err := strconv.Atoi(name); err == nil {
+			if st, err := fs.Stat(tid); err == nil { // a thread has its own, though it is not in the list of /proc
+				states = append(states, st.State)
+			}
+		}
+	}
+	return states, nil
 }
 
 // readOf reads a file of one process, into memory that the next read uses again.
