@@ -31,13 +31,17 @@ type family struct {
 	parent  procfs.Stat // PID 0: outside this PID namespace
 	catches bool        // the parent catches SIGCHLD
 	blocks  bool        // the parent blocks SIGCHLD, or waits for signals
+	nested  bool        // the parent is in a PID namespace below, a container in this one: that has its own PID 1
 	zombies []procfs.Stat
 }
+
+// counts reports whether the zombies are the business of this PID namespace.
+func (f family) counts() bool { return !f.nested }
 
 // audit lists the zombies of other processes.
 func (r *reaper) audit() error {
 	families, leaderless, err := r.zombies()
-	if err == nil && r.Nudge && len(families) > 0 {
+	if err == nil && r.Nudge && slices.ContainsFunc(families, family.counts) {
 		r.nudge(families)
 		families, leaderless, err = r.zombies()
 	}
@@ -50,7 +54,7 @@ func (r *reaper) audit() error {
 	for _, f := range families {
 		r.reportFamily(&f)
 	}
-	if len(families) > 0 {
+	if slices.ContainsFunc(families, family.counts) {
 		return &cli.Exit{Status: proc.ExitFailed}
 	}
 	if hides := r.fs.HidePID(); hides != "" && r.Verbose {
@@ -124,6 +128,7 @@ func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
 				}
 				status, _ := r.fs.Status(st.Parent)
 				f.catches = status.Caught.Has(sig.CHLD)
+				f.nested = status.Nested
 				f.blocks = status.Blocked.Has(sig.CHLD) || r.fs.WaitsForSignals(st.Parent)
 			}
 			families = append(families, f)
@@ -139,7 +144,7 @@ func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
 func (r *reaper) nudge(families []family) {
 	var left []procfs.Stat
 	for _, f := range families {
-		if !f.catches && !f.blocks {
+		if !f.catches && !f.blocks || f.nested {
 			continue
 		}
 		if err := r.nudgeOne(&f.parent); err != nil {
@@ -184,13 +189,16 @@ func (r *reaper) reportFamily(f *family) {
 		for _, st := range f.zombies {
 			cli.JSON(r.out, "event", "zombie", "pid", st.PID, "name", st.Name, "age_seconds", int64(age(&st)/time.Second),
 				"parent", f.parent.PID, "parent_name", f.parent.Name, "parent_catches_sigchld", f.catches,
-				"parent_blocks_sigchld", f.blocks, "hint", f.hint(r.Nudge))
+				"parent_blocks_sigchld", f.blocks, "nested", f.nested, "hint", f.hint(r.Nudge))
 		}
 		return
 	}
 	who := "a parent outside this PID namespace"
 	if f.parent.PID != 0 {
 		who = fmt.Sprintf("%s, which %s", f.parent.Title(), f.regard())
+	}
+	if f.nested {
+		who += ", in a PID namespace of its own, so not counted"
 	}
 	fmt.Fprintf(r.out, "zombies of %s: %d\n", who, len(f.zombies))
 	for _, st := range f.zombies {
@@ -219,6 +227,8 @@ func (f *family) regard() string {
 // hint says what can be done, after a nudge or before.
 func (f *family) hint(nudged bool) string {
 	switch {
+	case f.nested:
+		return "they are the business of the PID 1 there: run util reap-once in that container"
 	case f.parent.PID == 0:
 		return "whoever started them from outside, such as an exec into the container, has to wait for them"
 	case f.parent.State == 'T' || f.parent.State == 't':
