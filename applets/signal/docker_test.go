@@ -17,7 +17,7 @@ func docker(t testing.TB, args ...string) (status int, stdout, stderr string) {
 	return test.Run(t, exec.Command(test.Tool(t, "docker"), args...))
 }
 
-// image makes an image with util and crowd, and nothing else.
+// image makes an image with util, crowd and busybox, and nothing else.
 func image(t testing.TB) string {
 	t.Helper()
 	if status, _, stderr := docker(t, "version"); status != 0 {
@@ -26,7 +26,8 @@ func image(t testing.TB) string {
 	dir := t.TempDir()
 	copyFile(t, test.Util(t), filepath.Join(dir, "util"))
 	copyFile(t, test.Crowd(t), filepath.Join(dir, "crowd"))
-	dockerfile := "FROM scratch\nCOPY util crowd /\n"
+	copyFile(t, test.Tool(t, "busybox"), filepath.Join(dir, "busybox"))
+	dockerfile := "FROM scratch\nCOPY util crowd busybox /\n"
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
 		t.Fatal(err)
 	}

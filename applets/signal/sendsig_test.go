@@ -465,6 +465,21 @@ func processes(t testing.TB) (all []procfs.Stat) {
 	return all
 }
 
+// stat returns what /proc tells of a process that is there.
+func stat(t testing.TB, pid int) procfs.Stat {
+	t.Helper()
+	fs, err := procfs.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fs.Close()
+	st, err := fs.Stat(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
 // All of a tree are signalled once.
 func TestTreeQuiet(t *testing.T) {
 	if !inside(t) {

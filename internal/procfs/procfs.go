@@ -63,6 +63,9 @@ func Open() (*FS, error) {
 	return fs, nil
 }
 
+// Close lets go of /proc.
+func (fs *FS) Close() { fs.dir.Close() }
+
 // HidePID returns the hidepid option of /proc if that hides processes of other users (proc(5)), else "".
 func (fs *FS) HidePID() string {
 	info, err := os.ReadFile("/proc/self/mountinfo")

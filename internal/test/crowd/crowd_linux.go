@@ -32,6 +32,10 @@ func entry(stack unsafe.Pointer) {
 		zombies(n, len(argv) > 3)
 	case "storm":
 		storm(n)
+	case "rhythm":
+		rhythm(n)
+	case "vforks":
+		vforks(n)
 	case "nap":
 		rest(unix.Timespec{Nsec: int64(n) * 1e6})
 		sys.Exit(0)
@@ -97,6 +101,31 @@ func storm(n int) {
 		if joined.Load() >= int32(n) {
 			rest(unix.Timespec{Sec: 2})
 		}
+	}
+}
+
+// rhythm forks a child that waits for ever every n microseconds, 300 in all.
+func rhythm(n int) {
+	ready()
+	for range 300 {
+		if fork() == 0 {
+			pause()
+		}
+		rest(unix.Timespec{Nsec: int64(n) * 1e3})
+	}
+	pause()
+}
+
+// vforks makes one child after another that ends after n microseconds, and waits for it as vfork(2) does: in the kernel, where no
+// signal but KILL reaches it.
+func vforks(n int) {
+	ready()
+	for {
+		if sys.Call(unix.SYS_CLONE, unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0) == 0 {
+			rest(unix.Timespec{Nsec: int64(n) * 1e3})
+			sys.Exit(0)
+		}
+		sys.Wait4(-1, nil, 0, nil)
 	}
 }
 

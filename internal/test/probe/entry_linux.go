@@ -50,6 +50,9 @@ func entry(stack unsafe.Pointer) {
 		case "openlimit":
 			limit(unix.RLIMIT_NOFILE, arg)
 			i++
+		case "tasklimit":
+			limit(unix.RLIMIT_NPROC, arg)
+			i++
 		case "stacklimit":
 			limit(unix.RLIMIT_STACK, arg)
 			i++

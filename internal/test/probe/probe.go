@@ -28,6 +28,7 @@
 //	filelimit N  files may have N bytes (RLIMIT_FSIZE)
 //	openlimit N  N files may be open (RLIMIT_NOFILE)
 //	stacklimit N  the stack may have N bytes (RLIMIT_STACK)
+//	tasklimit N  the user may have N processes and threads (RLIMIT_NPROC); root is exempt
 //	deny N E   have the system call N fail with errno E from now on (seccomp(2))
 //	bomb       fork for ever, and so do the children: only where the number of processes is limited
 //	mountproc  mount the /proc of this PID namespace (in a mount namespace of its own: see test.ProcNamespace)
