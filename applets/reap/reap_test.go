@@ -314,6 +314,12 @@ ctypes.CDLL(None).syscall(60, 0)`))
 	if line := pid1.Line(); line != "zombies of 1 (busybox), which does not catch SIGCHLD: 1" {
 		t.Error(line)
 	}
+	// Seen from outside they are another container's.
+	stdout, _ = reap(t, 0, "--nudge")
+	contains(t, stdout, fmt.Sprintf("zombies of %d (busybox), which does not catch SIGCHLD, in a PID namespace of its own, so not counted: ", pid1.Process.Pid))
+	contains(t, stdout, "hint: they are the business of the PID 1 there: run util reap-once in that container")
+	stdout, _ = reap(t, 0, "--json")
+	contains(t, stdout, `"nested":true`)
 	pid1.Line()
 	if line := pid1.Line(); line != "  hint: PID 1 reaps nothing: run it under util init" {
 		t.Error(line)

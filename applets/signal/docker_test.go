@@ -27,7 +27,13 @@ func image(t testing.TB) string {
 	copyFile(t, test.Util(t), filepath.Join(dir, "util"))
 	copyFile(t, test.Crowd(t), filepath.Join(dir, "crowd"))
 	copyFile(t, test.Tool(t, "busybox"), filepath.Join(dir, "busybox"))
-	dockerfile := "FROM scratch\nCOPY util crowd busybox /\n"
+	if err := os.Mkdir(filepath.Join(dir, "links"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/crowd", filepath.Join(dir, "links", "people")); err != nil {
+		t.Fatal(err)
+	}
+	dockerfile := "FROM scratch\nCOPY util crowd busybox /\nCOPY links /links\n"
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +77,11 @@ func TestDockerSharedPIDNamespace(t *testing.T) {
 	if n := strings.Count(stdout, "would send TERM to "); status != 0 || n != 4 {
 		t.Errorf("status %d, %d of 4: %s%s", status, n, stdout, stderr)
 	}
+	// A link as the container has it leads to the container's file, not to that of sendsig.
+	status, link, stderr := docker(t, "run", "--rm", "--pid=container:"+id, img, "/util", "sendsig", "--dry-run", "TERM", "--exe", "/links/people")
+	if n := strings.Count(link, "would send TERM to "); status != 0 || n != 4 {
+		t.Errorf("by a link: status %d, %d of 4: %s%s", status, n, link, stderr)
+	}
 	status, _, stderr = docker(t, "run", "--rm", "--user=1234", "--pid=container:"+id, img, "/util", "sendsig", "TERM", "--name", "crowd")
 	if status != 1 || strings.Count(stderr, "operation not permitted: it is of user 0, sendsig of user 1234") != 4 {
 		t.Errorf("status %d, stderr %s", status, stderr)
@@ -109,11 +120,11 @@ func TestDockerSeccomp(t *testing.T) {
 				t.Errorf("%+v: status %d, stderr %s", c, status, stderr)
 			}
 		}
-		status, stdout, stderr := docker(t, "exec", id, "/util", "sendsig", "-v", "STOP", "--name", "crowd", "--parent", "1")
-		if status != 0 || strings.Count(stdout, "sent STOP to ") != 1 {
+		status, stdout, stderr := docker(t, "exec", id, "/util", "sendsig", "-v", "CONT", "--name", "crowd", "--parent", "1")
+		if status != 0 || strings.Count(stdout, "sent CONT to ") != 1 {
 			t.Errorf("%+v: status %d: %s%s", c, status, stdout, stderr)
 		}
-		status, stdout, stderr = docker(t, "exec", id, "/util", "sendsig", "TERM", "--name", "crowd", "--then", "KILL@200ms", "--wait=15s")
+		status, stdout, stderr = docker(t, "exec", id, "/util", "sendsig", "URG", "--name", "crowd", "--then", "KILL@200ms", "--wait=15s")
 		if status != 0 && status != 137 || stdout+stderr != "" { // 137: with PID 1 the namespace has ended, and sendsig with it
 			t.Errorf("%+v: status %d: %s%s", c, status, stdout, stderr)
 		}

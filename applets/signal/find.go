@@ -223,9 +223,12 @@ func (f *finder) namesake() (st *procfs.Stat, as string) {
 	if err != nil {
 		return nil, ""
 	}
+	anyName, others := *f.Options, *f
+	anyName.Name = ""
+	others.Options = &anyName
 	for i := range all {
 		st := &all[i]
-		if !f.targeted(st) || f.spared(st) || f.silent[id{st.PID, st.Start}] {
+		if !others.match(st) {
 			continue
 		}
 		if args, _ := f.fs.Cmdline(st.PID); len(args) > 0 && filepath.Base(args[0]) == f.Name {

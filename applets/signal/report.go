@@ -15,11 +15,23 @@ type reporter struct {
 	out, errOut io.Writer
 }
 
+// sent is the event of a signal that was sent. 0 is none, and tells that it could have been.
+func sent(s sig.Signal) string {
+	if s == 0 {
+		return exists
+	}
+	return "sent"
+}
+
+const exists = "exists"
+
 // say reports an event about a group, or about a process that is not held.
 func (r *reporter) say(event string, s sig.Signal, what string) {
 	switch {
 	case r.o.JSON:
 		cli.JSON(r.out, "event", event, "target", what, "signal", s.Name())
+	case r.o.Verbose && event == exists:
+		fmt.Fprintf(r.out, "%s: %s\n", event, what)
 	case r.o.Verbose:
 		fmt.Fprintf(r.out, "%s %s %s %s\n", event, s.Name(), preposition(event), what)
 	}

@@ -134,7 +134,7 @@ func (s *sender) kill(pid int, what string) {
 		return
 	}
 	s.sent++
-	s.say("sent", s.signal, what)
+	s.say(sent(s.signal), s.signal, what)
 }
 
 // stages sends the signal, then each further one to those that are left, then waits, as the options say.
@@ -494,7 +494,7 @@ func (s *sender) sendTo(m *member) {
 	switch {
 	case err == nil:
 		s.sent++
-		s.sayMember("sent", s.signal, m)
+		s.sayMember(sent(s.signal), s.signal, m)
 		s.wake(m)
 	case errors.Is(err, procfs.ErrGone) && !s.byNumber(m.PID): // it has ended since it was found
 	case errors.Is(err, unix.EPERM) && s.fs != nil:

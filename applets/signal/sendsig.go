@@ -74,7 +74,7 @@ func New() *cobra.Command {
 		Short: "send a signal to processes, by number or by what they are, and wait for their end",
 		Long: `Sends a signal to every process that is one of the targets and matches all selectors. Without targets, every
 process that matches the selectors. The signal may also be given as -s SIGNAL or -SIGNAL. It is a name in any case, with or
-without SIG, a number, RTMIN+n or RTMAX-n.
+without SIG, a number, RTMIN+n or RTMAX-n; 0 is none, and tells whether there is somebody to signal.
 
 A target is a process (PID), a process that cannot be mistaken for a later one of the same number (PID:INODE, as
 --dry-run shows it), or a process group (-PGID, behind the signal or --). sendsig never signals itself, and signals
@@ -82,8 +82,10 @@ its own ancestors only when they are named by number or by --all alone.
 
 A process that is selected is held by a pidfd and looked at again before it is signalled, so that no other process can
 be hit that was given its number. With selectors, groups and sessions the search is repeated until nothing new turns
-up. So that no child can escape, the descendants of --tree are stopped (STOP) until all are known and signalled; so is
-its first process if new ones turn up meanwhile.
+up. So that no child can escape, the processes of --tree are stopped (STOP) until all are known and signalled, the first one
+last. With --wait or --then, a process that somebody else has stopped is continued after TERM, INT, HUP or QUIT.
+
+A signal for processes and groups by number needs no further task, so it can be sent where a pids limit is reached.
 
 Exit status: 0 all were signalled (and have ended, with --wait); 1 none matched or none could be signalled; 64 some
 could not; 124 the time of --wait was up; 2 bad usage.`,
@@ -141,7 +143,7 @@ func addFlags(f *pflag.FlagSet, o *Options) (list *bool, signal *string) {
 	many("session", "", "SID", "target: all processes of this session; repeatable", &o.Sessions)
 	f.BoolVar(&o.All, "all", false, "target: every process of this PID namespace but PID 1 and sendsig, as kill -1 does")
 	add("name", "", "NAME", "selector: the exact command name", func(text string) error { o.Name = text; return notEmpty(text) })
-	add("exe", "", "PATH", "selector: the program that it executes", func(text string) error { o.Exe = text; return absolute(text) })
+	add("exe", "", "PATH", "selector: the program that it executes, by any path or link that leads to it", func(text string) error { o.Exe = text; return absolute(text) })
 	add("cmdline", "", "REGEXP", "selector: the arguments, with blanks between them, contain this regular expression",
 		func(text string) (err error) { o.Cmdline, err = parseRegexp(text); return err })
 	add("parent", "", "PID", "selector: the children of this process", number(&o.Parent))

@@ -92,7 +92,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"TREM", "5"}, `signal "TREM": unknown (did you mean TERM?)`},
 		{[]string{"-TREM", "5"}, `signal "TREM": unknown (did you mean TERM?)`},
 		{[]string{"-s", "TREM", "5"}, `signal "TREM": unknown (did you mean TERM?)`},
-		{[]string{"0", "5"}, `signal "0": would send nothing: use --dry-run`},
+		{[]string{"--if-handled", "0", "5"}, `option --if-handled: not together with signal 0`},
+		{[]string{"TERM", "5", "--then", "0@1s"}, `signal "0": is none that could be sent`},
 		{[]string{"12345", "5"}, `signal "12345": unknown: the signal comes first`},
 		{[]string{"TERM"}, "target: missing"},
 		{[]string{"-10"}, "target: missing"}, // USR1, not a group
@@ -367,8 +368,15 @@ func TestReuseStorm(t *testing.T) {
 	if !inside(t) {
 		return
 	}
+	// Before Linux 6.14 it is the machine's.
+	var major, minor int
+	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err != nil {
+		t.Fatal(err)
+	} else if _, err := fmt.Sscanf(string(release), "%d.%d", &major, &minor); err != nil || major < 6 || major == 6 && minor < 14 {
+		test.Missing(t, "pid_max of a namespace", "it needs Linux 6.14, this is "+strings.TrimSpace(string(release)))
+	}
 	if err := os.WriteFile("/proc/sys/kernel/pid_max", []byte("400"), 0); err != nil {
-		test.Missing(t, "pid_max of a namespace", err.Error()) // Linux 6.14
+		test.Missing(t, "pid_max of a namespace", err.Error())
 	}
 	victim := filepath.Join(t.TempDir(), "victim")
 	copyFile(t, test.Crowd(t), victim)
@@ -677,13 +685,19 @@ func TestStalePidfile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pidfile")
 	_, stderr := want(t, 1, "TERM", "--pidfile", path)
 	contains(t, stderr, fmt.Sprintf("pidfile %q: no such file or directory", path))
-	for _, text := range []string{"", "nonsense", "-1", "0", "12 13"} {
+	for _, text := range []string{"nonsense", "-1", "0", "12,13", "+12", "12:", "PID 12", "\x00", " "} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, stderr := want(t, 1, "TERM", "--pidfile", path)
-		contains(t, stderr, fmt.Sprintf("pidfile %q: %q: ", path, text))
+		word, _, _ := strings.Cut(strings.Trim(text, " \x00"), " ")
+		contains(t, stderr, fmt.Sprintf("pidfile %q: %q: ", path, word))
 	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr = want(t, 1, "TERM", "--pidfile", path)
+	contains(t, stderr, fmt.Sprintf("pidfile %q: is empty", path))
 }
 
 // Without /proc, numbers of processes and groups work, and the rest says what it needs. The /proc of another namespace

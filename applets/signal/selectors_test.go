@@ -1,0 +1,331 @@
+package sendsig_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"util/internal/test"
+
+	"golang.org/x/sys/unix"
+)
+
+// selects fails the test unless a command line means n processes.
+func selects(t *testing.T, n int, args ...string) (stderr string) {
+	t.Helper()
+	status := 0
+	if n == 0 {
+		status = 1
+	}
+	stdout, stderr := want(t, status, append([]string{"--dry-run", "TERM"}, args...)...)
+	if got := strings.Count(stdout, "would send TERM to "); got != n {
+		t.Errorf("%q: %d processes, want %d:\n%s", args, got, n, stdout)
+	}
+	return stderr
+}
+
+// A path leads to a program through whatever links.
+func TestExeLinks(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "usr", "bin", "people")
+	must(t, os.MkdirAll(filepath.Dir(program), 0o755))
+	copyFile(t, test.Crowd(t), program)
+	other := filepath.Join(dir, "usr", "bin", "others")
+	copyFile(t, test.Crowd(t), other)
+	must(t, os.Symlink("usr/bin", filepath.Join(dir, "bin")))
+	must(t, os.Symlink(program, filepath.Join(dir, "alternative")))
+	must(t, os.Link(program, filepath.Join(dir, "hard")))
+	start(t, program, "sleepers", "2").Expect("ready")
+	start(t, other, "sleepers", "0").Expect("ready")
+	for _, path := range []string{program, filepath.Join(dir, "bin", "people"), filepath.Join(dir, "alternative"), filepath.Join(dir, "hard"), filepath.Dir(program) + "/../bin/people"} {
+		selects(t, 3, "--exe", path)
+	}
+	for _, path := range []string{filepath.Join(dir, "nobody"), dir, "/"} {
+		selects(t, 0, "--exe", path)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What programs write into a pidfile: the first number of the first line counts.
+func TestPidfileForms(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	p := sleeper(t)
+	path := filepath.Join(t.TempDir(), "pidfile")
+	for _, form := range []string{
+		"%s", "%s\n", " %s\n", "\n%s", "%s\r\n", "%s # the service\n", "%s 7\n", "%s\t7", "%s\x00\x00", "%s\x00\n8",
+		"%s\n/var/lib/postgresql/15/main\n1700000000\n5432\n/run\n", "%s" + strings.Repeat(" x", 1<<20),
+	} {
+		must(t, os.WriteFile(path, []byte(strings.Replace(form, "%s", pid(p), 1)), 0o644))
+		selects(t, 1, "--pidfile", path)
+	}
+	must(t, os.WriteFile(path, []byte(strings.Repeat("1", 1<<20)), 0o644))
+	_, stderr := want(t, 1, "TERM", "--pidfile", path)
+	if len(stderr) > 400 {
+		t.Errorf("a message of %d bytes", len(stderr))
+	}
+	// What is no file never blocks, whatever it is.
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	must(t, unix.Mkfifo(fifo, 0o600))
+	for _, path := range []string{fifo, "/dev/zero", "/dev/null", t.TempDir()} {
+		_, stderr := want(t, 1, "TERM", "--pidfile", path)
+		contains(t, stderr, fmt.Sprintf("pidfile %q: is no regular file", path))
+	}
+}
+
+// Root does not do what another user wrote into a file, unless something else says who is meant.
+func TestPidfileOfOthers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		test.Missing(t, "root", "only root is protected from others' pidfiles")
+	}
+	if !inside(t) {
+		return
+	}
+	p := sleeper(t)
+	top := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(top), 0o755))
+	write := func(path string, mode os.FileMode, uid int) string {
+		must(t, os.WriteFile(path, []byte(pid(p)), 0o600))
+		must(t, os.Chmod(path, mode))
+		must(t, os.Chown(path, uid, 0))
+		return path
+	}
+	folder := func(name string, mode os.FileMode, uid int) string {
+		path := filepath.Join(top, name)
+		must(t, os.MkdirAll(path, 0o755))
+		must(t, os.Chmod(path, mode))
+		must(t, os.Chown(path, uid, 0))
+		return path
+	}
+	good := write(filepath.Join(folder("good", 0o755, 0), "pid"), 0o644, 0)
+	sticky := folder("sticky", 0o777|os.ModeSticky, 0)
+	goodLink := filepath.Join(folder("link", 0o755, 0), "pid")
+	must(t, os.Symlink("../good/pid", goodLink))
+	theirs := folder("theirs", 0o755, 1234)
+	theirLink := filepath.Join(theirs, "link")
+	must(t, os.Symlink(good, theirLink))
+	linkToTheirs := filepath.Join(top, "to-theirs")
+	must(t, os.Symlink("theirs", linkToTheirs))
+	plantedLink := filepath.Join(sticky, "link")
+	must(t, os.Symlink(good, plantedLink))
+	must(t, os.Lchown(plantedLink, 1234, 0))
+	loop := filepath.Join(top, "loop")
+	must(t, os.Symlink("loop", loop))
+
+	for _, path := range []string{good, goodLink, write(filepath.Join(sticky, "pid"), 0o644, 0)} {
+		selects(t, 1, "--pidfile", path)
+	}
+	for _, c := range []struct{ path, why string }{
+		{write(filepath.Join(top, "good", "everybody"), 0o666, 0), "others than root may write"},
+		{write(filepath.Join(top, "good", "a-group"), 0o664, 0), "others than root may write"},
+		{write(filepath.Join(top, "good", "theirs"), 0o600, 1234), "user 1234 may change"},
+		{write(filepath.Join(theirs, "roots"), 0o644, 0), "user 1234 may change"},
+		{filepath.Join(linkToTheirs, "roots"), "user 1234 may change"},
+		{theirLink, "user 1234 may change"},
+		{plantedLink, "user 1234 may change"},
+		{write(filepath.Join(folder("open", 0o777, 0), "pid"), 0o644, 0), "others than root may write"},
+	} {
+		stderr := selects(t, 0, "--pidfile", c.path)
+		contains(t, stderr, c.why)
+		contains(t, stderr, "so it counts only together with another selector, such as --name or --exe")
+		selects(t, 1, "--pidfile", c.path, "--name", "crowd")
+		selects(t, 0, "--pidfile", c.path, "--name", "init")
+	}
+	contains(t, selects(t, 0, "--pidfile", loop), "too many levels of symbolic links")
+}
+
+// Arguments hold any bytes, and so may the expression.
+func TestCmdlineBytes(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	for _, arg := range []string{"first\nsecond", "caf\u00e9", "\xff\xfe-not-utf8"} {
+		start(t, test.Crowd(t), "sleepers", "0", arg).Expect("ready")
+	}
+	for _, c := range []struct {
+		expression string
+		n          int
+	}{
+		{"first.second", 1},
+		{"first\nsecond", 1},
+		{"sleepers .*second$", 1},
+		{"caf.$", 1},
+		{"caf\u00e9$", 1},
+		{"caf[\u00e8\u00e9]$", 1},
+		{"\xff\xfe-not", 1},
+		{"\xff.-not", 1},
+		{"[\xfe\xff]{2}-", 1},
+		{"\xfe\xff", 0},
+		{"crowd sleepers 0", 3},
+	} {
+		selects(t, c.n, "--cmdline", c.expression)
+	}
+}
+
+// Who is stopped acts on no signal. A request to end continues it, as under init; about another one it is said.
+func TestWaitForTheStopped(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	stopped := func() *test.Process {
+		p := sleeper(t)
+		p.Signal(syscall.SIGSTOP)
+		test.Eventually(t, "it is stopped", func() bool { return stat(t, p.Process.Pid).State == 'T' })
+		return p
+	}
+	for _, name := range []string{"TERM", "INT", "HUP", "QUIT"} {
+		p := stopped()
+		stdout, _ := want(t, 0, "-v", name, pid(p), "--wait=20s")
+		contains(t, stdout, fmt.Sprintf("sent CONT to %s (crowd)", pid(p)))
+		p.Status()
+	}
+	p := stopped()
+	stdout, _ := want(t, 0, "-v", "URG", pid(p), "--then", "TERM@1ms", "--wait=20s")
+	contains(t, stdout, fmt.Sprintf("sent CONT to %s (crowd)", pid(p)))
+	p.Status()
+
+	p = stopped()
+	_, stderr := want(t, 124, "USR1", pid(p), "--wait=1ms")
+	contains(t, stderr, fmt.Sprintf("warning: %s (crowd): is stopped, so it acts on USR1 only when it is continued (util sendsig CONT %[1]s)", pid(p)))
+	contains(t, stderr, fmt.Sprintf("still there after 1ms: %s (crowd) which is stopped", pid(p)))
+	want(t, 0, "TERM", pid(p)) // kill's: nobody waits
+	if st := stat(t, p.Process.Pid); st.State != 'T' {
+		t.Errorf("without --wait it was continued: state %c", st.State)
+	}
+	want(t, 0, "KILL", pid(p), "--wait=20s")
+}
+
+// The processes of a container in this one are seen as well; --ns leaves them out.
+func TestPIDNamespace(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	own := start(t, test.Crowd(t), "sleepers", "1")
+	own.Expect("ready")
+	below := test.Start(t, test.Namespace(exec.Command(test.Crowd(t), "sleepers", "2")))
+	below.Expect("ready")
+	selects(t, 5, "--name", "crowd")
+	selects(t, 2, "--name", "crowd", "--ns", pid(own))
+	selects(t, 3, "--name", "crowd", "--ns", pid(below))
+	selects(t, 3, "--ns", pid(below))
+	contains(t, selects(t, 0, "--name", "crowd", "--ns", "99999"), `util sendsig: --ns: "99999": no such process`)
+}
+
+// A program can give its main thread a name that nobody looks for.
+func TestOtherName(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	cmd := exec.Command(test.Crowd(t), "sleepers", "0")
+	cmd.Args[0] = "/opt/node"
+	p := test.Start(t, cmd)
+	p.Expect("ready")
+	stderr := selects(t, 0, "--name", "node")
+	contains(t, stderr, fmt.Sprintf("no process matches (%s (crowd) was executed as %q: --exe and --cmdline look at that", pid(p), "/opt/node"))
+	renamed := filepath.Join(t.TempDir(), "renamed")
+	must(t, os.Symlink(test.Crowd(t), renamed))
+	q := start(t, renamed, "sleepers", "0") // /proc has the name of the link
+	q.Expect("ready")
+	contains(t, selects(t, 0, "--name", "crowd", "--pidfile", pidfile(t, q)), fmt.Sprintf("%s (renamed) was executed as %q", pid(q), test.Crowd(t)))
+	for _, args := range [][]string{{"--name", "node", "--parent", "1"}, {"--name", "nobody"}} {
+		if stderr := selects(t, 0, args...); strings.Contains(stderr, "executed as") {
+			t.Errorf("%q: names a process that is not meant: %s", args, stderr)
+		}
+	}
+}
+
+// pidfile writes a pidfile for a process.
+func pidfile(t testing.TB, p *test.Process) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pidfile")
+	must(t, os.WriteFile(path, []byte(pid(p)), 0o644))
+	return path
+}
+
+// 0 is no signal: the status tells whether there is somebody.
+func TestExists(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	p := sleeper(t)
+	want(t, 0, "0", "--name", "crowd")
+	want(t, 1, "0", "--name", "nobody")
+	want(t, 0, "0", "--tree", pid(p))
+	stdout, _ := want(t, 0, "-v", "0", pid(p))
+	contains(t, stdout, fmt.Sprintf("exists: %s (crowd)", pid(p)))
+	want(t, 64, "0", pid(p), "99999")
+	want(t, 124, "0", pid(p), "--wait=1ms")
+	if st := stat(t, p.Process.Pid); st.State != 'S' {
+		t.Errorf("state %c", st.State)
+	}
+	_ = p.Process.Kill()
+	want(t, 0, "0", pid(p), "--wait=20s") // as pidwait(1): it sends nothing and waits; a zombie exists
+}
+
+// The children of a tree that forks in a rhythm do not escape, be it the first process that forks.
+func TestTreeRhythm(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	const runs = 30
+	for _, us := range []string{"1000", "3000", "10000"} {
+		for run := range runs {
+			root := start(t, test.Crowd(t), "rhythm", us)
+			root.Expect("ready")
+			test.Eventually(t, "it has some children", func() bool { return crowd(t) > 3+run%3 })
+			want(t, 0, []string{"TERM", "KILL"}[run%2], "--tree", pid(root))
+			root.Status()
+			test.Eventually(t, "nobody is left of a tree with a child every "+us+" µs", func() bool { return crowd(t) == 0 })
+		}
+	}
+}
+
+// crowd counts the living processes of that name.
+func crowd(t testing.TB) (n int) {
+	t.Helper()
+	for _, st := range processes(t) {
+		if st.Name == "crowd" && !st.Zombie() {
+			n++
+		}
+	}
+	return n
+}
+
+// Who waits in the kernel for a child in vfork(2) cannot be stopped before the child, which is of the tree as well, goes on.
+func TestTreeOfVforks(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	for _, us := range []string{"0", "2000", "100000000"} {
+		for _, signal := range []string{"TERM", "KILL"} {
+			best := time.Hour
+			for range 3 {
+				root := start(t, test.Crowd(t), "vforks", us)
+				root.Expect("ready")
+				begin := time.Now()
+				want(t, 0, signal, "--tree", pid(root), "--wait=20s")
+				best = min(best, time.Since(begin))
+				root.Status()
+				test.Eventually(t, "nobody is left", func() bool { return crowd(t) == 0 })
+			}
+			if best > time.Second {
+				t.Errorf("%s, a vfork of %s µs: took %v", signal, us, best)
+			}
+		}
+	}
+}
