@@ -229,40 +229,40 @@ func (s *sender) surround(batch []*member, limit time.Time) []*member {
 		return batch
 	}
 	s.grows = s.grows || len(more) > 0
-	for rounds := 0; ; rounds++ {
-		batch = append(batch, more...)
-		root := rounds > 1 // not for ever, if it goes on forking
-		stopped := s.stop(batch, root)
-		if len(stopped) == 0 && !root {
-			root = true
-			stopped = s.stop(batch, root)
+	batch = append(batch, more...)
+	var root []*member
+	if at := slices.IndexFunc(batch, func(m *member) bool { return m.PID == s.Tree }); at >= 0 {
+		root = batch[at : at+1 : at+1]
+	}
+	for rounds, fresh := 0, batch; ; rounds++ {
+		stopped := s.stop(fresh, root)
+		if len(stopped) == 0 || rounds > 1 { // it is not left to fork for ever
+			stopped = append(stopped, s.stop(root, nil)...)
+			root = nil
 		}
 		if len(stopped) == 0 || time.Now().After(limit) { // nobody has been able to fork since the last search but those who stay
 			return batch
 		}
-		s.awaitStop(batch, stopped)
-		more = s.search(everyone)
+		s.awaitStop(batch, stopped, limit)
+		fresh = s.search(everyone)
+		batch = append(batch, fresh...)
 	}
 }
 
-// standLimit is how long sendsig waits until those whom it stops stand still, while all that have been stopped wait. A process that
-// waits for a device or for a server of files does not stop before it is answered.
+// standLimit is how long sendsig waits for processes that wait in the kernel themselves, for a device or for a server of files: they do
+// not stop before they are answered, and all that have been stopped wait meanwhile.
 const standLimit = 100 * time.Millisecond
 
 // awaitStop waits until those who are to be stopped stand still: a fork that had begun before goes on to its end. With vfork(2) it
 // ends when the child has executed a program, so a child that has been stopped before goes on until then.
-func (s *sender) awaitStop(batch, stopped []*member) {
+func (s *sender) awaitStop(batch, stopped []*member, limit time.Time) {
 	for end := time.Now().Add(standLimit); ; time.Sleep(time.Millisecond) {
-		waiting := map[int]bool{} // in the kernel: the parents in a vfork, among others
-		moving := stopped[:0]
-		for _, m := range stopped {
-			stands, inKernel := s.stands(m)
-			if !stands {
-				moving = append(moving, m)
-			}
-			waiting[m.PID] = inKernel
+		moving, waiting, running := s.look(stopped)
+		now := time.Now()
+		if running { // or would, but thousands want to
+			end = now.Add(standLimit)
 		}
-		if stopped = moving; len(stopped) == 0 || time.Now().After(end) {
+		if stopped = moving; len(moving) == 0 || now.After(end) || now.After(limit) {
 			break
 		}
 		for _, m := range batch {
@@ -281,38 +281,55 @@ func (s *sender) awaitStop(batch, stopped []*member) {
 		}
 	}
 	if len(again) > 0 {
-		s.awaitStop(nil, again) // nobody is released this time: who is in a vfork by now is so with a child that is not known yet
+		s.awaitStop(nil, again, limit) // nobody is released this time: who is in a vfork by now is so with a child that is not known yet
 	}
 }
 
-// stands reports whether no thread of a process runs, and whether one of those that do waits in the kernel.
-func (s *sender) stands(m *member) (stands, inKernel bool) {
-	st, err := s.fs.Stat(m.PID)
-	if err != nil || !st.Same(&m.stat) {
-		return true, false
+// look returns those that do not stand still; which processes wait in the kernel, the parents in a vfork among them; and whether any
+// other runs, or would if it had a processor.
+func (s *sender) look(stopped []*member) (moving []*member, waiting map[int]bool, running bool) {
+	now := make(map[int]procfs.Stat, len(stopped))
+	pids := make([]int, len(stopped))
+	for i, m := range stopped {
+		pids[i] = m.PID
 	}
-	states := []byte{st.State}
-	if st.Threads > 1 {
-		states, _ = s.fs.TaskStates(m.PID)
+	for _, st := range s.fs.Stats(pids) {
+		now[st.PID] = st
 	}
-	stands = true
-	for _, state := range states {
-		switch state {
-		case 'T', 't', 'Z', 'X':
-		case 'D':
-			stands, inKernel = false, true
-		default:
-			stands = false
+	waiting = map[int]bool{}
+	for _, m := range stopped {
+		st := now[m.PID]
+		if !st.Same(&m.stat) { // it has ended
+			continue
+		}
+		states := []byte{st.State}
+		if st.Threads > 1 {
+			states, _ = s.fs.TaskStates(m.PID)
+		}
+		runs, waits := false, false
+		for _, state := range states {
+			switch state {
+			case 'T', 't', 'Z', 'X':
+			case 'D':
+				waits = true
+			default:
+				runs = true
+			}
+		}
+		if runs || waits {
+			moving = append(moving, m)
+			waiting[m.PID] = waits
+			running = running || runs
 		}
 	}
-	return stands, inKernel
+	return moving, waiting, running
 }
 
-// stop stops those whom the signal will reach and who are not stopped yet, and returns them. Others do not end by it, so their
-// children remain theirs. The first process of a tree is left alone unless root is set.
-func (s *sender) stop(batch []*member, root bool) (stopped []*member) {
+// stop stops those whom the signal will reach, and returns them. Others do not end by it, so their children remain theirs. Who is
+// in but is left alone.
+func (s *sender) stop(batch, but []*member) (stopped []*member) {
 	for _, m := range batch {
-		if m.stopped || m.PID == s.Tree && !root {
+		if slices.Contains(but, m) {
 			continue
 		}
 		status, err := s.fs.Status(m.PID)
