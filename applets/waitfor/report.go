@@ -89,8 +89,11 @@ func (r *report) start(now time.Time) {
 		return
 	}
 	for _, t := range w.targets {
-		if t.why != "" || t.done {
+		switch {
+		case t.why != "" || t.done:
 			r.change(t, "", now)
+		case t.lookup != nil && !r.w.JSON:
+			r.line("target %q: %s", t.Name, w.pending(t))
 		}
 	}
 }
@@ -111,7 +114,11 @@ func (r *report) attempt(t *target, p *probe, v verdict, why string, now time.Ti
 		o := newObject("attempt", now, r.w.began)
 		o.text("target", t.Name)
 		o.number("attempt", int64(t.attempts))
-		o.text("address", p.to.String())
+		if p.to.path != "" {
+			o.text("address", p.to.path)
+		} else {
+			o.text("address", p.to.String())
+		}
 		o.text("result", why)
 		o.number("took_us", took.Microseconds())
 		o.write()
@@ -243,10 +250,15 @@ func (w *waiter) state() string {
 
 // pending says why a target whose first attempt has not ended is not ready.
 func (w *waiter) pending(t *target) string {
-	if t.named && t.open == 0 {
-		return "its name has not been resolved yet"
+	if t.lookup == nil || t.open > 0 {
+		return "no answer yet"
 	}
-	return "no answer yet"
+	why := t.lookup.pending(time.Now())
+	if t.lookup.found {
+		_, so := conclude(t.results, false)
+		why = so + ", but " + why
+	}
+	return why
 }
 
 // notDone returns the targets that are not ready.

@@ -1,7 +1,6 @@
 package waitfor
 
 import (
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -88,7 +87,7 @@ func parseTarget(text, host string) (Target, error) {
 		return bad("an IPv6 address needs brackets, as in [::1]:80")
 	}
 	if host != "" {
-		t.Name = net.JoinHostPort(t.Host, port)
+		t.Name = hostPort(t.Host, port)
 	}
 	return t, nil
 }
@@ -103,3 +102,11 @@ func parsePort(text string) uint16 {
 }
 
 const noUDP = "UDP has no connections, so without a reply nobody can see whether a port is open: wait for a TCP port of the service, or let its own client ask"
+
+// hostPort writes a host and a port, with brackets around an IPv6 address.
+func hostPort(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}

@@ -5,8 +5,8 @@
 // over a connection (HTTP, a database's log-in) is not its business, nor is UDP, where nothing can be seen without a
 // reply.
 //
-// One goroutine does all the work in an event loop over raw sockets (loop.go); only names are looked up in others,
-// through package net. What a result means for a target is decided apart from that, in state.go.
+// One goroutine does all the work in an event loop over raw sockets (loop.go), names among it (lookup.go). What a result
+// means for a target is decided apart from that, in state.go.
 package waitfor
 
 import (
@@ -52,7 +52,7 @@ func New() *cobra.Command {
 		Short: "wait until ports accept connections, then run a command",
 		Long: `Waits until every target accepts connections, all at once, then ends with status 0 or executes the command in its
 place. A target is PORT or :PORT (on localhost), HOST:PORT, [IPV6]:PORT, tcp://HOST:PORT or unix:PATH. localhost
-means 127.0.0.1 and ::1 and needs no resolver. Names are looked up anew at each attempt, and all addresses of a name
+means 127.0.0.1 and ::1, and what /etc/hosts says besides; it needs no resolver. Names are looked up anew at each attempt, and all addresses of a name
 are tried in parallel. A duration is like 500ms, 30s or 2m; a plain number is in seconds.
 
 Down means refused: a timeout, an unreachable host or a name that does not resolve is neither up nor down.
