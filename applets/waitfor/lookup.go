@@ -31,7 +31,7 @@ type lookup struct {
 	exists  bool           // one of the names exists
 	blocked netip.Addr     // one of them has this address, which is no host's
 	server  netip.AddrPort // who said no last
-	silent  bool           // no server has answered, so the rest of the names is not asked for
+	silent  bool           // nobody has answered about one of them in time
 	blame   blame
 }
 
@@ -133,7 +133,7 @@ func (w *waiter) advance(t *target, now time.Time) {
 				w.conclude(t, now)
 			}
 			return
-		case l.silent || len(l.names) == 0:
+		case len(l.names) == 0:
 			w.preferred = netip.AddrPort{} // the servers before it may know better, if only they are given the time
 			why := l.why(w.Family)
 			t.lookup = nil
@@ -159,7 +159,7 @@ func (w *waiter) read(t *target, now time.Time) {
 		q.blame(&l.blame, now, false)
 		switch q.answer.said {
 		case nothing:
-			l.silent = !l.found && l.no.said == nothing
+			l.silent = true
 		case noName:
 			if l.no.said == nothing {
 				l.no = q.answer
@@ -196,6 +196,8 @@ func (l *lookup) over(now time.Time, down bool, open int) bool {
 func (l *lookup) patience(down bool) (time.Duration, bool) {
 	switch {
 	case l.found && !down, !l.found && l.no.said == noName:
+		return grace, true
+	case !l.found && l.silent: // the servers may be dead, or only what is behind them for the domain of that name
 		return grace, true
 	case l.found, l.no.said == noAddress:
 		return siblingLimit, true

@@ -3,6 +3,9 @@ package waitfor_test
 import (
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 	"util/internal/test"
 
 	"golang.org/x/net/dns/dnsmessage"
+	"golang.org/x/sys/unix"
 )
 
 // within fails the test if what do does takes longer.
@@ -106,6 +110,28 @@ func TestLostFamilyOnTheSearchList(t *testing.T) {
 	etc(t, "", "nameserver 127.0.0.2\nsearch a.b c.d\noptions ndots:5\n")
 	serveNames(t, "127.0.0.2:53", answersOnly("A", "db", "127.0.0.1"))
 	within(t, 4*time.Second, func() { expect(t, 0, nil, "-t", "20s", "db:"+port(t, "127.0.0.1:0")) })
+}
+
+// TestDeadNameServerOnTheSearchList: a second server's "no such name" counts soon enough for a health check of one second.
+func TestDeadNameServerOnTheSearchList(t *testing.T) {
+	isolate(t)
+	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
+	serveNames(t, "127.0.0.2:53", silence)
+	serveNames(t, "127.0.0.3:53", knows("db.example.org", "127.0.0.1"))
+	expect(t, 0, nil, "-t", "1s", "db.example.org:"+port(t, "127.0.0.1:0"))
+	expect(t, 124, []string{"no such host (asked 127.0.0.3:53), no answer (asked 127.0.0.2:53)"}, "-t", "1.5s", "nobody.example.org:80")
+}
+
+// TestSilentSearchDomain: a domain about which nobody answers does not hide the names behind it.
+func TestSilentSearchDomain(t *testing.T) {
+	isolate(t)
+	etc(t, "", "nameserver 127.0.0.2\nsearch dead.example\noptions timeout:1\n")
+	serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
+		if !strings.HasSuffix(q.name, ".dead.example") {
+			knows("db", "127.0.0.1")(q, send)
+		}
+	})
+	within(t, 6*time.Second, func() { expect(t, 0, nil, "-t", "20s", "db:"+port(t, "127.0.0.1:0")) })
 }
 
 // TestSilentNameServers: who does not answer is named, while it is waited for and afterwards.
@@ -503,4 +529,55 @@ func TestNoNameServer(t *testing.T) {
 	expect(t, 124, []string{"connection refused (asked 127.0.0.1:53)"}, "-t", "50ms", "db:80")
 	serveNames(t, "127.0.0.1:53", knows("db", "127.0.0.1"))
 	expect(t, 0, nil, "-t", "5s", "db:"+port(t, "127.0.0.1:0"))
+}
+
+// TestHostileFiles: whatever stands in the place of the files, they are read without waiting and not for ever.
+func TestHostileFiles(t *testing.T) {
+	dir := t.TempDir()
+	fifo, huge := filepath.Join(dir, "fifo"), filepath.Join(dir, "huge")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(huge, []byte("127.0.0.1 first\nnameserver 127.0.0.2\n"+strings.Repeat("127.0.0.8 other # filler\n", 1<<20)+"127.0.0.1 last\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"/dev/null", "/dev/zero", "/dev/urandom", fifo, huge} {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			isolate(t)
+			for _, path := range []string{"/etc/hosts", "/etc/resolv.conf"} {
+				if err := unix.Mount(file, path, "", unix.MS_BIND, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			within(t, 3*time.Second, func() {
+				expect(t, 124, []string{"does not resolve"}, "-t", "300ms", "last:80")
+				expect(t, 0, nil, "-t", "1s", port(t, "127.0.0.1:0"))
+			})
+			if file == huge {
+				expect(t, 0, nil, "-t", "1s", "first:"+port(t, "127.0.0.1:0"))
+			}
+		})
+	}
+}
+
+// TestManySilentQuestions: with many names and silent servers, nothing is left open and the wait ends in time.
+func TestManySilentQuestions(t *testing.T) {
+	isolate(t)
+	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.4\n")
+	for _, address := range []string{"127.0.0.2:53", "127.0.0.3:53", "127.0.0.4:53"} {
+		serveNames(t, address, silence)
+	}
+	l := listen(t, "tcp", "127.0.0.1:0")
+	args := []string{"--any", "-t", "3s"}
+	for i := range 150 {
+		args = append(args, fmt.Sprintf("db%d:80", i))
+	}
+	within(t, 6*time.Second, func() {
+		expect(t, 124, []string{"no answer yet (asked 127.0.0.2:53, 127.0.0.3:53, 127.0.0.4:53)"}, args...)
+	})
+	cmd := util(t, append(append(args, l.Addr().String()), "--", test.Probe(t), "fds")...)
+	_, with, _ := test.Run(t, cmd)
+	if _, without, _ := test.Run(t, exec.Command(test.Probe(t), "fds")); with != without {
+		t.Errorf("open files %q, without wait-for-port %q", with, without)
+	}
 }
