@@ -96,7 +96,7 @@ func (w *waiter) send(q *question, now time.Time) {
 		e := q.asked[q.sent%len(q.asked)]
 		round := q.sent / len(q.asked)
 		q.sent++
-		if e.failed != "" || e == q.held {
+		if e.failed != "" {
 			continue
 		}
 		q.next = now.Add(min(patience<<min(round, 8), longestPause))
@@ -109,10 +109,6 @@ func (w *waiter) send(q *question, now time.Time) {
 		}
 		w.close(e)
 		e.failed = err.Error()
-	}
-	if q.held != nil {
-		q.next = q.until
-		return
 	}
 	w.end(q, answer{said: failure}, nil)
 }
