@@ -1,12 +1,11 @@
 package waitfor
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -18,9 +17,10 @@ type address struct {
 	path string // of a unix socket; "" is TCP
 }
 
+// String returns the address for a line of text.
 func (a address) String() string {
 	if a.path != "" {
-		return a.path
+		return strconv.Quote(a.path)
 	}
 	return a.AddrPort.String()
 }
@@ -49,30 +49,55 @@ func (a address) sockaddr() (unix.Sockaddr, error) {
 	}
 	sa := &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 	if zone := a.Addr().Zone(); zone != "" {
-		device, err := net.InterfaceByName(zone)
-		if err != nil {
+		index := interfaceIndex(zone)
+		if index == 0 {
 			return nil, fmt.Errorf("no network interface %q", zone)
 		}
-		sa.ZoneId = uint32(device.Index)
+		sa.ZoneId = index
 	}
 	return sa, nil
+}
+
+// interfaceIndex returns the number of a network interface, or 0 if there is none of that name (netdevice(7)).
+func interfaceIndex(name string) uint32 {
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return 0
+	}
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	if unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request) != nil {
+		return 0
+	}
+	return request.Uint32()
 }
 
 var (
 	loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	loopback6 = netip.IPv6Loopback()
+	broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 )
 
 // fixed returns the addresses of a target that needs no resolver, or none if its name must be looked up. An error means
 // that the address cannot exist.
 func (t Target) fixed(family int) ([]address, error) {
 	if t.Path != "" {
-		if len(t.Path) > maxPath {
-			return nil, fmt.Errorf("the path of a unix socket has at most %d bytes, this one has %d", maxPath, len(t.Path))
+		most, what := maxPath, "the path"
+		if isAbstract(t.Path) {
+			most, what = maxPath+1, "the name, with its @," // no final NUL
+		}
+		if len(t.Path) > most {
+			return nil, fmt.Errorf("%s of a unix socket has at most %d bytes, this one has %d", what, most, len(t.Path))
 		}
 		return []address{{path: t.Path}}, nil
 	}
-	if strings.EqualFold(strings.TrimSuffix(t.Host, "."), "localhost") { // RFC 6761, section 6.3
+	if isLocal(t.Host) { // beside those of /etc/hosts, which are read at each attempt
+		if err := t.checkName(); err != nil {
+			return nil, err
+		}
 		return t.at(family, []netip.Addr{loopback4, loopback6}), nil
 	}
 	ip, err := netip.ParseAddr(t.Host)
@@ -86,13 +111,16 @@ func (t Target) fixed(family int) ([]address, error) {
 		ip = loopback6
 	case ip.IsMulticast():
 		return nil, errors.New("is a multicast address, which takes no connections")
-	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case ip == broadcast:
 		return nil, errors.New("is the broadcast address, which takes no connections")
 	case ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "":
 		return nil, errors.New("is a link-local address and needs an interface, as in [fe80::1%eth0]:80")
 	}
 	return t.at(family, []netip.Addr{ip}), nil
 }
+
+// isAbstract reports whether the path of a unix socket is a name in the abstract namespace (unix(7)), which no file has.
+func isAbstract(path string) bool { return strings.HasPrefix(path, "@") }
 
 // maxPath is the size of sun_path without the final NUL (unix(7)).
 const maxPath = 107
@@ -136,47 +164,4 @@ func (t Target) checkName() error {
 
 func notInName(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
-}
-
-// lookUp asks the resolver of package net, which reads /etc/hosts and /etc/resolv.conf if they exist.
-func lookUp(ctx context.Context, family int, host string) ([]netip.Addr, error) {
-	network := "ip"
-	switch family {
-	case unix.AF_INET:
-		network = "ip4"
-	case unix.AF_INET6:
-		network = "ip6"
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, network, host)
-	switch {
-	case err != nil:
-		return nil, errors.New(dnsText(err))
-	case len(ips) == 0:
-		return nil, errors.New("its name does not resolve: no address")
-	}
-	for i := range ips {
-		ips[i] = ips[i].Unmap()
-	}
-	return ips, nil
-}
-
-// dnsText says why a name does not resolve. It leaves out what differs each time, such as port numbers.
-func dnsText(err error) string {
-	why, server := err.Error(), ""
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		why, server = dns.Err, dns.Server
-		switch {
-		case dns.IsNotFound:
-			why = "no such host"
-		case dns.IsTimeout:
-			why = "no answer"
-		case strings.Contains(why, "->"): // "read udp HERE->THERE: read: connection refused"
-			why = why[strings.LastIndex(why, ": ")+len(": "):]
-		}
-	}
-	if server != "" {
-		server = " (asked " + server + ")"
-	}
-	return "its name does not resolve: " + why + server
 }

@@ -28,8 +28,18 @@ func TestParseTarget(t *testing.T) {
 		{"[fe80::1%eth0]:80", "", Target{"[fe80::1%eth0]:80", "fe80::1%eth0", 80, ""}},
 		{"tcp://db:80", "", Target{"tcp://db:80", "db", 80, ""}},
 		{"TCP://[::1]:80", "", Target{"TCP://[::1]:80", "::1", 80, ""}},
-		{"tcp:80", "", Target{"tcp:80", "tcp", 80, ""}},
-		{"udp:80", "", Target{"udp:80", "udp", 80, ""}},
+		{"tcp:80", "", Target{"tcp:80", "localhost", 80, ""}},
+		{"Tcp::80", "", Target{"Tcp::80", "localhost", 80, ""}},
+		{"tcp://80", "", Target{"tcp://80", "localhost", 80, ""}},
+		{"tcp:db:80", "", Target{"tcp:db:80", "db", 80, ""}},
+		{"tcp:[::1]:80", "", Target{"tcp:[::1]:80", "::1", 80, ""}},
+		{"tcp://tcp:80", "", Target{"tcp://tcp:80", "tcp", 80, ""}},
+		{"tcp:80", "db", Target{"db:80", "db", 80, ""}},
+		{"tcp80:80", "", Target{"tcp80:80", "tcp80", 80, ""}},
+		{"unix:@a", "", Target{"unix:@a", "", 0, "@a"}},
+		{"unix://@a/b", "", Target{"unix://@a/b", "", 0, "@a/b"}},
+		{"unix:./@a", "", Target{"unix:./@a", "", 0, "./@a"}},
+		{"unix:80", "", Target{"unix:80", "", 0, "80"}},
 		{"unix:///run/a.sock", "", Target{"unix:///run/a.sock", "", 0, "/run/a.sock"}},
 		{"unix:/run/a.sock", "", Target{"unix:/run/a.sock", "", 0, "/run/a.sock"}},
 		{"unix:a.sock", "", Target{"unix:a.sock", "", 0, "a.sock"}},
@@ -48,13 +58,14 @@ func TestParseTarget(t *testing.T) {
 func TestParseTargetErrors(t *testing.T) {
 	for _, c := range []struct{ text, host, why string }{
 		{"", "", `port ""`},
+		{":", "", "has no port"},
 		{"0", "", `port "0"`},
 		{"65536", "", `port "65536"`},
 		{"-1", "", `port "-1"`},
 		{"+80", "", `port "+80"`},
 		{"80x", "", "no port"},
 		{"db", "", "no port"},
-		{"db:", "", `port ""`},
+		{"db:", "", "has no port"},
 		{"db:http", "", `port "http"`},
 		{"db:99999999999999999999", "", `port "99999999999999999999"`},
 		{"::1", "", "brackets"},
@@ -68,6 +79,21 @@ func TestParseTargetErrors(t *testing.T) {
 		{"http://db:80/", "", "scheme"},
 		{"udp://db:53", "", "UDP"},
 		{"53/udp", "", "UDP"},
+		{"db/udp:53", "", "behind the port"},
+		{"udp:53", "", "UDP"},
+		{"UDP:db:53", "", "UDP"},
+		{"db:53/UDP", "", "UDP"},
+		{"80/tcp", "", "leave out what begins there, as in host:80"},
+		{"db:80/health", "", "leave out what begins there, as in host:80"},
+		{"tcp://db:80/", "", "leave out what begins there, as in tcp:host:80"},
+		{"tcp:", "", "has no port, as in tcp:host:80"},
+		{"tcp:db", "", "has no port, as in tcp:host:80"},
+		{"tcp://db", "", "has no port, as in tcp:host:80"},
+		{"tcp:db:", "", "has no port, as in tcp:host:80"},
+		{"tcp:db:x", "", `port "x": is not a number`},
+		{"tcp:::1", "", "brackets"},
+		{"unix:@", "", "no name behind the @"},
+		{"unix://@", "", "no name behind the @"},
 		{"unix:", "", "no path"},
 		{"unix://a.sock", "", "absolute"},
 		{"unix:/a", "db", "--host"},
@@ -77,6 +103,45 @@ func TestParseTargetErrors(t *testing.T) {
 		var exit *cli.Exit
 		if !errors.As(err, &exit) || exit.Status != proc.ExitUsage || !strings.Contains(err.Error(), c.why) || !strings.Contains(err.Error(), fmt.Sprintf("%q", c.text)) {
 			t.Errorf("parseTarget(%q, %q) = %+v, %v; want a usage error that names it and says %q", c.text, c.host, got, err, c.why)
+		}
+	}
+}
+
+func TestParseTargets(t *testing.T) {
+	for _, c := range []struct{ word, host, want string }{
+		{"80", "", "80"},
+		{"a:1,b:2", "", "a:1 b:2"},
+		{"80,[::1]:81,tcp:82,:83", "", "80 [::1]:81 tcp:82 :83"},
+		{"80,81", "db", "db:80 db:81"},
+		{"a:1,unix:/run/a,b", "", "a:1 unix:/run/a,b"},
+		{"unix:/run/a,80", "", "unix:/run/a,80"},
+		{"unix:@a,b", "", "unix:@a,b"},
+	} {
+		got, err := parseTargets(c.word, c.host)
+		var names []string
+		for _, t := range got {
+			names = append(names, t.Name)
+		}
+		if err != nil || strings.Join(names, " ") != c.want {
+			t.Errorf("parseTargets(%q, %q) = %q, %v; want %s", c.word, c.host, names, err, c.want)
+		}
+	}
+	for _, c := range []struct{ word, says string }{
+		{"a:1,", `target "a:1,": has nothing on one side of a comma`},
+		{",a:1", `target ",a:1": has nothing on one side of a comma`},
+		{"a:1,,b:2", `target "a:1,,b:2": has nothing on one side of a comma`},
+		{",", `target ",": has nothing on one side of a comma`},
+		{"", `target "": port ""`},
+		{"a:1,b", `target "b": has no port`},
+		{"a:1,b:0", `target "b:0": port "0"`},
+		{"a:1;b:2", `target "a:1;b:2": `},
+		{"unix:/a,unix:/b", `write "unix:/b" as a word of its own`},
+		{"unix:/a,b:80,c:81", `write "b:80" as a word of its own`},
+	} {
+		_, err := parseTargets(c.word, "")
+		var exit *cli.Exit
+		if !errors.As(err, &exit) || exit.Status != proc.ExitUsage || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("parseTargets(%q) = %v; want a usage error with %q", c.word, err, c.says)
 		}
 	}
 }
@@ -95,6 +160,9 @@ func TestFixedAddresses(t *testing.T) {
 		{"::", 0, "[[::1]:80]"},
 		{"::ffff:10.0.0.1", 0, "[10.0.0.1:80]"},
 		{"fe80::1%lo", 0, "[[fe80::1%lo]:80]"},
+		{"x.LOCALHOST", 0, "[127.0.0.1:80 [::1]:80]"},
+		{"xlocalhost", 0, "[]"},
+		{"localhost.example", 0, "[]"},
 		{"db", 0, "[]"},
 		{"my_db.example.", 0, "[]"},
 	} {
@@ -111,8 +179,15 @@ func TestFixedAddresses(t *testing.T) {
 			t.Errorf("%q: %v; want an error, because it cannot exist", host, got)
 		}
 	}
-	if _, err := (Target{Path: strings.Repeat("a", maxPath+1)}).fixed(0); err == nil {
-		t.Error("a path that is too long has no error")
+	for path, good := range map[string]bool{
+		strings.Repeat("a", maxPath):         true,
+		strings.Repeat("a", maxPath+1):       false,
+		"@" + strings.Repeat("a", maxPath):   true,
+		"@" + strings.Repeat("a", maxPath+1): false,
+	} {
+		if _, err := (Target{Path: path}).fixed(0); (err == nil) != good {
+			t.Errorf("a path of %d bytes: %v", len(path), err)
+		}
 	}
 }
 

@@ -19,7 +19,8 @@ type target struct {
 	Target
 	progress
 	addresses []address     // fixed ones, or those of the last look-up
-	named     bool          // it has a name, to be looked up at each attempt
+	named     bool          // it has a name, whose addresses are found out at each attempt
+	lookup    *lookup       // what the attempt under way still wants to know of the name servers; nil is nothing
 	first     time.Duration // pause after the first attempt
 	mark      uint64        // what the watch saw last
 	busy      bool          // an attempt is under way
@@ -45,21 +46,19 @@ type waiter struct {
 	deadline time.Time     // zero is none
 	beat     time.Duration // what is due is done in step with this, so that many targets do not cause many wake-ups
 	epoll    int
-	wake     int // eventfd for the other goroutines
+	wake     int // eventfd for the goroutine that waits for signals
 	probes   map[int32]*probe
 	lastID   int32
 	source   portRange
 	jitter   float64 // see [progress.failed]; one for all targets, so that they stay in step
 	watch    *watch
-	found    chan lookup
 	report   *report
-}
 
-// lookup is the answer of the resolver.
-type lookup struct {
-	target *target
-	ips    []netip.Addr
-	err    error
+	files     files
+	questions map[topic]*question // to the name servers
+	exchanges map[int32]*exchange
+	preferred netip.AddrPort // the name server that answered last; the zero value is none
+	message   [1 << 16]byte  // room for one message of a name server
 }
 
 // The beat is short, because a port of the loopback that opens is seen at the next one. It is longer for many targets
@@ -77,8 +76,6 @@ func wait(ctx context.Context, o Options) error {
 		return &cli.Exit{Status: proc.ExitFailed, Err: err}
 	}
 	defer w.leave()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends what the resolver still does
 	stop := context.AfterFunc(ctx, w.wakeUp)
 	defer stop()
 	err = w.loop(ctx)
@@ -97,8 +94,10 @@ func newWaiter(o Options) (*waiter, error) {
 		began:   time.Now(),
 		beat:    leastBeat,
 		probes:  map[int32]*probe{},
-		found:   make(chan lookup, len(o.Targets)),
 		jitter:  rand.Float64(),
+
+		questions: map[topic]*question{},
+		exchanges: map[int32]*exchange{},
 	}
 	if o.Timeout > 0 {
 		w.deadline = w.began.Add(o.Timeout)
@@ -122,7 +121,7 @@ func newWaiter(o Options) (*waiter, error) {
 		t := &target{Target: spec}
 		t.next = w.began
 		t.addresses, err = spec.fixed(o.Family)
-		t.named = len(t.addresses) == 0
+		t.named = len(t.addresses) == 0 || isLocal(spec.Host)
 		if err != nil {
 			t.hopeless, t.why = true, err.Error()
 		}
@@ -138,11 +137,14 @@ func newWaiter(o Options) (*waiter, error) {
 	return w, nil
 }
 
-// leave closes the connections that are left. The other files stay open until the program ends or executes the command,
-// because a look-up that ends late still writes to one of them.
+// leave closes the sockets that are left. The other files stay open until the program ends or executes the command,
+// because the goroutine that waits for signals may still write to one of them.
 func (w *waiter) leave() {
 	for _, p := range w.probes {
-		w.end(p)
+		w.finish(p)
+	}
+	for _, e := range w.exchanges {
+		w.close(e)
 	}
 }
 
@@ -167,10 +169,10 @@ func (w *waiter) wakeUp() {
 func (w *waiter) loop(ctx context.Context) error {
 	for {
 		now := time.Now()
-		w.takeLookups(now)
 		w.expire(now)
 		w.lookAround(now)
-		w.begin(ctx, now)
+		w.begin(now)
+		w.resolveOn(now)
 		over, err := w.over()
 		switch {
 		case over:
@@ -214,23 +216,18 @@ func (w *waiter) failure(err error) error {
 	return &cli.Exit{Status: exit.Status, Err: fmt.Errorf("%w: %s", exit.Err, w.missing(exit.Status))}
 }
 
-// takeLookups begins the connections to names that have been resolved.
-func (w *waiter) takeLookups(now time.Time) {
-	for {
-		select {
-		case l := <-w.found:
-			t := l.target
-			if l.err != nil {
-				t.addresses = nil
-				t.results = append(t.results, result{why: l.err.Error()})
-				w.conclude(t, now)
-				continue
-			}
-			t.addresses = t.at(w.Family, l.ips)
-			w.setFirst(t)
-			w.connect(t, now)
-		default:
-			return
+// resolveOn goes on with the look-ups.
+func (w *waiter) resolveOn(now time.Time) {
+	for _, q := range w.questions {
+		if !q.ended && !now.Before(q.next) {
+			w.refresh(now)
+			break
+		}
+	}
+	w.attend(now)
+	for _, t := range w.targets {
+		if t.lookup != nil {
+			w.advance(t, now)
 		}
 	}
 }
@@ -256,7 +253,7 @@ func (w *waiter) lookAround(now time.Time) {
 // watched reports whether the watch can tell about any target that is waited for.
 func (w *waiter) watched() bool {
 	for _, t := range w.targets {
-		if !t.done && !t.hopeless && t.near() && (t.Path != "" || w.watch.fd >= 0) {
+		if !t.done && !t.hopeless && t.near() && w.watch.sees(t) {
 			return true
 		}
 	}
@@ -264,29 +261,25 @@ func (w *waiter) watched() bool {
 }
 
 // begin begins the attempts that are due.
-func (w *waiter) begin(ctx context.Context, now time.Time) {
+func (w *waiter) begin(now time.Time) {
 	for _, t := range w.targets {
 		if t.done || t.hopeless || t.busy || now.Before(t.next) {
 			continue
 		}
 		t.busy = true
 		t.attempts++
-		if !t.named {
-			w.connect(t, now)
-			continue
+		if t.named {
+			w.resolve(t, now)
+		} else {
+			w.connect(t, t.addresses, now)
 		}
-		go func() { // package net asks only once for targets of one name that begin together
-			ips, err := lookUp(ctx, w.Family, t.Host)
-			w.found <- lookup{t, ips, err}
-			w.wakeUp()
-		}()
 	}
 }
 
-// connect begins a probe for each address of the target.
-func (w *waiter) connect(t *target, now time.Time) {
-	t.open = len(t.addresses)
-	for _, a := range t.addresses {
+// connect begins a probe for each of these addresses of the target.
+func (w *waiter) connect(t *target, addresses []address, now time.Time) {
+	t.open += len(addresses)
+	for _, a := range addresses {
 		if !t.busy { // an earlier address has decided the attempt
 			return
 		}
@@ -335,7 +328,7 @@ func (w *waiter) hold(p *probe, now time.Time) {
 		w.register(p, unix.EPOLLIN|unix.EPOLLRDHUP, now)
 		return
 	}
-	w.end(p)
+	w.finish(p)
 	w.tell(p, accepted, "", now)
 }
 
@@ -364,7 +357,7 @@ func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
 	w.report.attempt(t, p, v, why, now)
 	t.open--
 	t.results = append(t.results, result{p.to.String(), v, why})
-	if t.open == 0 || v == accepted {
+	if t.open == 0 && t.lookup == nil || v == accepted {
 		w.conclude(t, now)
 	}
 }
@@ -373,7 +366,7 @@ func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
 func (w *waiter) conclude(t *target, now time.Time) {
 	for _, p := range w.probes {
 		if p.target == t { // no longer needed
-			w.end(p)
+			w.finish(p)
 		}
 	}
 	before := t.why
@@ -383,7 +376,7 @@ func (w *waiter) conclude(t *target, now time.Time) {
 	} else {
 		t.failed(now, why, t.first, w.jitter)
 	}
-	t.busy, t.results = false, nil
+	t.busy, t.open, t.lookup, t.results = false, 0, nil, nil
 	if t.done || t.why != before {
 		w.report.change(t, before, now)
 	}
@@ -404,14 +397,14 @@ func (w *waiter) expire(now time.Time) {
 				w.tell(p, unclear, fmt.Sprintf("no answer within %v", w.Connect), now)
 			}
 		case connected:
-			w.end(p)
+			w.finish(p)
 			w.tell(p, accepted, "", now)
 		}
 	}
 }
 
-// end closes a probe from which nothing more is needed.
-func (w *waiter) end(p *probe) {
+// finish closes a probe from which nothing more is needed.
+func (w *waiter) finish(p *probe) {
 	if p.phase == connected {
 		p.leave()
 	}
@@ -447,6 +440,14 @@ func (w *waiter) sleepUntil() time.Time {
 			earlier(p.until)
 		}
 	}
+	for _, q := range w.questions {
+		earlier(q.due())
+	}
+	for _, t := range w.targets {
+		if t.lookup != nil {
+			earlier(t.lookup.due(w.Down, t.open))
+		}
+	}
 	earlier(w.deadline)
 	earlier(w.report.due)
 	return until
@@ -476,6 +477,10 @@ func (w *waiter) poll(until time.Time) error {
 		if event.Fd == 0 {
 			var count [8]byte
 			_, _ = unix.Read(w.wake, count[:])
+			continue
+		}
+		if e := w.exchanges[event.Fd]; e != nil {
+			w.receive(e, now)
 			continue
 		}
 		p := w.probes[event.Fd]

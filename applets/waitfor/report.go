@@ -52,6 +52,9 @@ func (r *report) tick(now time.Time) {
 		return
 	}
 	if !r.started {
+		if _, _, ok := windowSize(); !ok { // it cannot be known how much may be written over
+			r.live = false
+		}
 		r.start(now)
 	}
 	if r.live {
@@ -89,8 +92,11 @@ func (r *report) start(now time.Time) {
 		return
 	}
 	for _, t := range w.targets {
-		if t.why != "" || t.done {
+		switch {
+		case t.why != "" || t.done:
 			r.change(t, "", now)
+		case t.lookup != nil && !r.w.JSON:
+			r.line("target %q: %s", t.Name, w.pending(t))
 		}
 	}
 }
@@ -111,7 +117,11 @@ func (r *report) attempt(t *target, p *probe, v verdict, why string, now time.Ti
 		o := newObject("attempt", now, r.w.began)
 		o.text("target", t.Name)
 		o.number("attempt", int64(t.attempts))
-		o.text("address", p.to.String())
+		if p.to.path != "" {
+			o.text("address", p.to.path)
+		} else {
+			o.text("address", p.to.String())
+		}
 		o.text("result", why)
 		o.number("took_us", took.Microseconds())
 		o.write()
@@ -170,38 +180,80 @@ func (r *report) end(err error, now time.Time) {
 	}
 }
 
-// draw brings the lines on the terminal up to date.
+// windowSize returns the size of the terminal, or false if the terminal does not know it.
+func windowSize() (rows, cols int, ok bool) {
+	size, err := unix.IoctlGetWinsize(unix.Stderr, unix.TIOCGWINSZ)
+	if err != nil || size.Row == 0 || size.Col == 0 {
+		return 0, 0, false
+	}
+	return int(size.Row), int(size.Col), true
+}
+
+// draw brings the lines on the terminal up to date. The window may have another size each time. Lines that a smaller one
+// has pushed out or wrapped are gone; nobody can tell how many there were, so nothing else is cleared for them.
 func (r *report) draw(now time.Time) {
-	width, height := 80, 24
-	if size, err := unix.IoctlGetWinsize(unix.Stderr, unix.TIOCGWINSZ); err == nil && size.Col > 0 && size.Row > 0 {
-		width, height = int(size.Col), int(size.Row)
+	rows, cols, ok := windowSize()
+	var lines []string
+	if ok && rows > 1 && cols > 1 { // the last row is the cursor's, and the last column stays free: some terminals wrap behind it
+		lines = r.status(rows-1, cols-1, now)
+	}
+	var out strings.Builder
+	out.WriteString(up(r.drawn))
+	for _, l := range lines {
+		out.WriteString(l)
+		out.WriteString("\n")
+	}
+	r.drawn = len(lines)
+	_, _ = unix.Write(unix.Stderr, []byte(out.String()))
+}
+
+// status returns a line for each target, within a number of lines and a width. If there are too many targets, those that
+// are not ready come first.
+func (r *report) status(most, width int, now time.Time) []string {
+	took := fmt.Sprintf("  (%v)", now.Sub(r.w.began).Truncate(time.Second))
+	targets, left := r.w.targets, len(r.w.targets)
+	if left > most {
+		var done []*target
+		targets = nil
+		for _, t := range r.w.targets {
+			if t.done {
+				done = append(done, t)
+			} else {
+				targets = append(targets, t)
+			}
+		}
+		ready := len(done)
+		if most == 1 {
+			return []string{cut(fmt.Sprintf("  %d targets, %d of them %s%s", left, ready, r.w.state(), took), width)}
+		}
+		targets = append(targets, done...)[:most-1]
 	}
 	longest := 0
-	for _, t := range r.w.targets {
-		longest = min(max(longest, len(t.Name)), width/2)
+	for _, t := range targets {
+		longest = min(max(longest, columns(cut(t.Name, width/2))), width/2)
 	}
 	var lines []string
-	for _, t := range r.w.targets {
+	for _, t := range targets {
 		what := t.why
 		if t.done {
 			what = r.w.state()
 		} else if what == "" {
 			what = r.w.pending(t)
 		}
-		lines = append(lines, fmt.Sprintf("  %-*s  %s", longest, cut(t.Name, longest), what))
+		name := cut(t.Name, longest)
+		lines = append(lines, "  "+name+strings.Repeat(" ", longest-columns(name)+2)+what)
 	}
-	if room := max(1, height-2); len(lines) > room {
-		lines = append(lines[:room-1], fmt.Sprintf("  and %d more", len(lines)-room+1))
+	if more := left - len(targets); more > 0 {
+		lines = append(lines, fmt.Sprintf("  and %d more", more))
 	}
-	lines[len(lines)-1] += fmt.Sprintf("  (%v)", now.Sub(r.w.began).Truncate(time.Second))
-	var out strings.Builder
-	out.WriteString(up(r.drawn))
-	for _, l := range lines {
-		out.WriteString(cut(l, width-1))
-		out.WriteString("\n")
+	for i, l := range lines {
+		if i == len(lines)-1 && width > 2*len(took) {
+			lines[i] = cut(l, width-len(took)) + took
+		} else {
+			lines[i] = cut(l, width)
+		}
 	}
-	r.drawn = len(lines)
-	_, _ = unix.Write(unix.Stderr, []byte(out.String()))
+	return lines
 }
 
 // erase takes the lines away, so that what follows begins where they did.
@@ -220,16 +272,38 @@ func up(lines int) string {
 	return "\x1b[" + strconv.Itoa(lines) + "F\x1b[J"
 }
 
-// cut shortens a line to a width, and drops what could move the cursor.
+// cut shortens a line to a number of columns, and replaces what could move the cursor.
 func cut(text string, width int) string {
-	var runes []rune
+	var out strings.Builder
+	used := 0
 	for _, c := range text {
-		if c < ' ' || c == 0x7f {
+		if !strconv.IsPrint(c) {
 			c = '?'
 		}
-		runes = append(runes, c)
+		if used += columnsOf(c); used > width {
+			break
+		}
+		out.WriteRune(c)
 	}
-	return string(runes[:min(len(runes), max(1, width))])
+	return out.String()
+}
+
+// columns returns how many columns a text takes at most.
+func columns(text string) int {
+	n := 0
+	for _, c := range text {
+		n += columnsOf(c)
+	}
+	return n
+}
+
+// columnsOf returns how many columns a character takes at most. The first that take two are those of Hangul; behind them are
+// others that take one or none, which makes a line shorter than it need be.
+func columnsOf(c rune) int {
+	if c >= 0x1100 {
+		return 2
+	}
+	return 1
 }
 
 func (w *waiter) since(now time.Time) time.Duration { return now.Sub(w.began).Round(time.Millisecond) }
@@ -243,10 +317,15 @@ func (w *waiter) state() string {
 
 // pending says why a target whose first attempt has not ended is not ready.
 func (w *waiter) pending(t *target) string {
-	if t.named && t.open == 0 {
-		return "its name has not been resolved yet"
+	if t.lookup == nil || t.open > 0 {
+		return "no answer yet"
 	}
-	return "no answer yet"
+	why := t.lookup.pending(time.Now())
+	if t.lookup.found {
+		_, so := conclude(t.results, false)
+		why = so + ", but " + why
+	}
+	return why
 }
 
 // notDone returns the targets that are not ready.

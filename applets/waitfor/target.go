@@ -1,7 +1,6 @@
 package waitfor
 
 import (
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -17,44 +16,77 @@ type Target struct {
 	Path string // of the unix socket; "" is TCP
 }
 
+// parseTargets reads a word of the command line: a target, or several with commas between them. A unix socket takes all of
+// the word behind it, because a path can have commas.
+func parseTargets(word, host string) ([]Target, error) {
+	var all []Target
+	for rest, more := word, true; more; {
+		text := rest
+		if !hasScheme(rest, "unix") {
+			text, rest, more = strings.Cut(rest, ",")
+		} else {
+			more = false
+		}
+		if text == "" && text != word {
+			return nil, cli.Usagef("target %q: has nothing on one side of a comma", word)
+		}
+		t, err := parseTarget(text, host)
+		if err != nil {
+			return nil, err
+		}
+		for part := range strings.SplitSeq(t.Path, ",") {
+			if _, err := parseTarget(part, ""); err == nil && strings.Contains(part, ":") && part != t.Path {
+				return nil, cli.Usagef("target %q: a list ends with a unix socket, whose path can have commas: write %q as a word of its own", word, part)
+			}
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// hasScheme reports whether a text begins with a scheme and a colon.
+func hasScheme(text, scheme string) bool {
+	before, _, ok := strings.Cut(text, ":")
+	return ok && sameName(before, scheme)
+}
+
 // parseTarget reads a target. host is that of a target that is only a port; with "" it is localhost.
 func parseTarget(text, host string) (Target, error) {
 	bad := func(why string) (Target, error) { return Target{}, cli.Usagef("target %q: %s", text, why) }
-	rest := text // what is left to read
-	scheme, after, ok := strings.Cut(text, ":")
-	switch strings.ToLower(scheme) {
-	case "unix":
-		if !ok {
-			break
-		}
+	rest, like := text, "host:80" // what is left to read; how it could look
+	_, after, _ := strings.Cut(text, ":")
+	switch {
+	case hasScheme(text, "unix"):
 		if host != "" {
 			return bad("is a unix socket, which has no --host")
 		}
 		path := after
 		if strings.HasPrefix(after, "//") {
-			if path = after[2:]; !strings.HasPrefix(path, "/") {
+			if path = after[2:]; !strings.HasPrefix(path, "/") && !isAbstract(path) {
 				return bad("needs an absolute path behind unix://, as in unix:///run/app.sock")
 			}
 		}
-		if path == "" {
+		switch {
+		case path == "":
 			return bad("has no path, as in unix:/run/app.sock")
+		case path == "@":
+			return bad("has no name behind the @, as in unix:@app")
+		case strings.Contains(path, "\x00"):
+			return bad("has a NUL in its path")
 		}
 		return Target{Name: text, Path: path}, nil
-	case "tcp":
-		if strings.HasPrefix(after, "//") {
-			rest = after[2:]
-		}
-	case "udp":
-		if strings.HasPrefix(after, "//") {
-			return bad(noUDP)
-		}
-	default:
-		if strings.HasPrefix(after, "//") {
-			return bad("only tcp:// and unix:// are known: leave out the scheme and the path, as in db:5432")
-		}
-	}
-	if strings.HasSuffix(rest, "/udp") {
+	case hasScheme(text, "tcp"):
+		rest, like = strings.TrimPrefix(after, "//"), "tcp:host:80"
+	case hasScheme(text, "udp"):
 		return bad(noUDP)
+	case strings.HasPrefix(after, "//"):
+		return bad("only tcp:// and unix:// are known: leave out the scheme and the path, as in db:5432")
+	}
+	switch protocol := rest[strings.LastIndexByte(rest, '/')+1:]; {
+	case sameName(protocol, "udp") && protocol != rest:
+		return bad(noUDP)
+	case protocol != rest:
+		return bad("has a \"/\" behind the port: leave out what begins there, as in " + like)
 	}
 	name, port := "", rest
 	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
@@ -64,7 +96,13 @@ func parseTarget(text, host string) (Target, error) {
 		return bad("is an address without a port, or needs brackets, as in [::1]:80")
 	}
 	if name == "" && port == rest && strings.Trim(port, "0123456789") != "" && strings.Trim(port, "+-0123456789") != "" {
-		return bad("has no port, as in host:80 (a command stands behind \"--\")")
+		if like == "host:80" {
+			like += " (a command stands behind \"--\")"
+		}
+		return bad("has no port, as in " + like)
+	}
+	if port == "" && text != "" {
+		return bad("has no port, as in " + like)
 	}
 	number := parsePort(port)
 	if number == 0 {
@@ -88,7 +126,7 @@ func parseTarget(text, host string) (Target, error) {
 		return bad("an IPv6 address needs brackets, as in [::1]:80")
 	}
 	if host != "" {
-		t.Name = net.JoinHostPort(t.Host, port)
+		t.Name = hostPort(t.Host, port)
 	}
 	return t, nil
 }
@@ -103,3 +141,11 @@ func parsePort(text string) uint16 {
 }
 
 const noUDP = "UDP has no connections, so without a reply nobody can see whether a port is open: wait for a TCP port of the service, or let its own client ask"
+
+// hostPort writes a host and a port, with brackets around an IPv6 address.
+func hostPort(host, port string) string {
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}

@@ -5,8 +5,8 @@
 // over a connection (HTTP, a database's log-in) is not its business, nor is UDP, where nothing can be seen without a
 // reply.
 //
-// One goroutine does all the work in an event loop over raw sockets (loop.go); only names are looked up in others,
-// through package net. What a result means for a target is decided apart from that, in state.go.
+// One goroutine does all the work in an event loop over raw sockets (loop.go), names among it (lookup.go). What a result
+// means for a target is decided apart from that, in state.go.
 package waitfor
 
 import (
@@ -16,12 +16,14 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"strconv"
 	"time"
 
 	"util/internal/cli"
 	"util/internal/proc"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,9 +53,10 @@ func New() *cobra.Command {
 		Use:   "wait-for-port [option…] [HOST:]PORT… [-- command [argument…]]",
 		Short: "wait until ports accept connections, then run a command",
 		Long: `Waits until every target accepts connections, all at once, then ends with status 0 or executes the command in its
-place. A target is PORT or :PORT (on localhost), HOST:PORT, [IPV6]:PORT, tcp://HOST:PORT or unix:PATH. localhost
-means 127.0.0.1 and ::1 and needs no resolver. Names are looked up anew at each attempt, and all addresses of a name
-are tried in parallel. A duration is like 500ms, 30s or 2m; a plain number is in seconds.
+place. A target is PORT or :PORT (on localhost), HOST:PORT, [IPV6]:PORT, tcp:[HOST:]PORT, unix:PATH, or unix:@NAME for an
+abstract socket; several can stand in one word, with commas between them. localhost means 127.0.0.1 and ::1, and what
+/etc/hosts says besides; it needs no resolver. Names are looked up anew at each attempt, and all addresses of a name are
+tried in parallel. A duration is like 500ms, 30s or 2m; a plain number is in seconds.
 
 Down means refused: a timeout, an unreachable host or a name that does not resolve is neither up nor down.
 
@@ -72,18 +75,24 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 	f.Var(duration{&o.Connect, time.Millisecond}, "connect-timeout", "how long each connection may take")
 	f.StringVarP(&l.state, "state", "s", "up", "the `STATE` to wait for: up or down (inuse and free mean the same)")
 	f.Var(duration{&o.Hold, 0}, "hold", "how long a connection must stay open to count: sees through a proxy that accepts before what is behind it is there")
-	f.IntVar(&o.Stable, "stable", 1, "succeed `N` times in a row")
+	f.Var(number{&o.Stable, maxStable}, "stable", "succeed `N` times in a row")
 	f.BoolVar(&o.Any, "any", false, "end with the first target instead of the last")
 	f.BoolVarP(&l.four, "ipv4", "4", false, "use only IPv4 addresses")
 	f.BoolVarP(&l.six, "ipv6", "6", false, "use only IPv6 addresses")
-	f.IntVar(&l.failure, "exit-code", 0, "end with status `N`, 1 to 255, whatever the failure (Docker's HEALTHCHECK knows only 1)")
+	f.Var(number{&l.failure, 255}, "exit-code", "end with status `N`, 1 to 255, whatever the failure (Docker's HEALTHCHECK knows only 1)")
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "say every attempt")
 	f.BoolVar(&o.JSON, "json", false, "say one JSON object per event")
 	f.BoolP("help", "h", false, "show this help")
 
 	flagError := cmd.FlagErrorFunc()
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return l.status(flagError(c, err)) })
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		var invalid *pflag.InvalidValueError
+		if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool" {
+			return l.status(cli.Usagef("--%s: %q: is neither true nor false", invalid.GetFlag().Name, invalid.GetValue()))
+		}
+		return l.status(flagError(c, err))
+	})
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if err := l.fill(&o, args, c.ArgsLenAtDash()); err != nil {
 			return l.status(err)
@@ -135,11 +144,6 @@ type line struct {
 
 // fill checks the command line and completes o with it. dash is the number of arguments before "--", or -1.
 func (l *line) fill(o *Options, args []string, dash int) error {
-	if l.failure < 0 || l.failure > 255 {
-		bad := l.failure
-		l.failure = 0
-		return cli.Usagef("--exit-code: \"%d\": is not from 1 to 255", bad)
-	}
 	switch l.state {
 	case "up", "inuse":
 	case "down", "free":
@@ -158,8 +162,6 @@ func (l *line) fill(o *Options, args []string, dash int) error {
 	switch {
 	case o.Quiet && o.Verbose:
 		return cli.Usagef("options -q and -v: exclude each other")
-	case o.Stable < 1:
-		return cli.Usagef("--stable: \"%d\": is less than 1", o.Stable)
 	case o.Down && o.Hold > 0:
 		return cli.Usagef("--hold: %q: is only for --state up", o.Hold)
 	case o.Timeout > 0 && o.Hold >= o.Timeout:
@@ -176,14 +178,16 @@ func (l *line) fill(o *Options, args []string, dash int) error {
 		return cli.Usagef("target: missing: say at least one port to wait for, such as 80 or db:5432")
 	}
 	for _, text := range args {
-		target, err := parseTarget(text, l.host)
+		targets, err := parseTargets(text, l.host)
 		if err != nil {
 			return err
 		}
-		if ip, err := netip.ParseAddr(target.Host); err == nil && o.Family != 0 && ip.Unmap().Is4() != l.four {
-			return cli.Usagef("target %q: is not of the address family that -4 or -6 asks for", text)
+		for _, target := range targets {
+			if ip, err := netip.ParseAddr(target.Host); err == nil && o.Family != 0 && ip.Unmap().Is4() != l.four {
+				return cli.Usagef("target %q: is not of the address family that -4 or -6 asks for", target.Name)
+			}
 		}
-		o.Targets = append(o.Targets, target)
+		o.Targets = append(o.Targets, targets...)
 	}
 	return nil
 }
@@ -222,5 +226,33 @@ func (d duration) Set(text string) error {
 		return fmt.Errorf("is less than %v", d.least)
 	}
 	*d.value = v
+	return nil
+}
+
+// number is the value of an option: a whole number from 1 to most.
+type number struct {
+	value *int
+	most  int
+}
+
+// maxStable bounds --stable. The shortest pause makes it some hours.
+const maxStable = 1_000_000
+
+func (n number) Type() string { return "N" }
+
+func (n number) String() string {
+	if n.value == nil {
+		return ""
+	}
+	return strconv.Itoa(*n.value)
+}
+
+// Set reads a number.
+func (n number) Set(text string) error {
+	v, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || v < 1 || v > uint64(n.most) {
+		return fmt.Errorf("is not a whole number from 1 to %d", n.most)
+	}
+	*n.value = int(v)
 	return nil
 }

@@ -2,6 +2,7 @@ package waitfor_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -34,9 +35,16 @@ func TestUsage(t *testing.T) {
 		{`--hold: "2s": is not shorter than the --timeout of "1s"`, []string{"--hold", "2s", "-t", "1", good}},
 		{`--hold: "1s": is only for --state up`, []string{"--hold", "1s", "-s", "down", good}},
 		{`--state: "dwn": is neither up nor down (did you mean down?)`, []string{"--state", "dwn", good}},
-		{`--stable: "0"`, []string{"--stable", "0", good}},
-		{`--stable: "x"`, []string{"--stable", "x", good}},
-		{`--exit-code: "256"`, []string{"--exit-code", "256", good}},
+		{`--stable: "0": is not a whole number from 1 to 1000000`, []string{"--stable", "0", good}},
+		{`--stable: "-1": is not a whole number from 1`, []string{"--stable", "-1", good}},
+		{`--stable: "x": is not a whole number from 1`, []string{"--stable", "x", good}},
+		{`--stable: "0x10": is not a whole number from 1`, []string{"--stable", "0x10", good}},
+		{`--stable: "99999999999999999999": is not a whole number from 1`, []string{"--stable", "99999999999999999999", good}},
+		{`--stable: "": is not a whole number from 1`, []string{"--stable", "", good}},
+		{`--exit-code: "256": is not a whole number from 1 to 255`, []string{"--exit-code", "256", good}},
+		{`--exit-code: "0": is not a whole number from 1 to 255`, []string{"--exit-code", "0", good}},
+		{`--exit-code: "x": is not a whole number from 1 to 255`, []string{"--exit-code", "x", good}},
+		{`--any: "perhaps": is neither true nor false`, []string{"--any=perhaps", good}},
 		{`option "--tmeout": unknown`, []string{"--tmeout", "3", good}},
 		{`option "--host": needs a value`, []string{good, "--host"}},
 		{`-4 and -6`, []string{"-4", "-6", good}},
@@ -44,6 +52,9 @@ func TestUsage(t *testing.T) {
 		{`target "127.0.0.1:80": is not of the address family`, []string{"-6", "127.0.0.1:80"}},
 		{`-q and -v`, []string{"-q", "-v", good}},
 		{`UDP has no connections`, []string{"udp://dns:53"}},
+		{`target "udp:53": UDP has no connections`, []string{"udp:53"}},
+		{`target "b": has no port`, []string{good + ",b"}},
+		{`has nothing on one side of a comma`, []string{good + ","}},
 		{`target "db:0": port "0"`, []string{good, "db:0"}},
 	} {
 		expect(t, 2, []string{"util wait-for-port: ", c.says, "--help"}, c.args...)
@@ -60,6 +71,9 @@ func TestUpAtOnceIsSilent(t *testing.T) {
 		{":" + port},
 		{"localhost:" + port},
 		{"tcp://127.0.0.1:" + port},
+		{"tcp:" + port},
+		{"tcp:127.0.0.1:" + port},
+		{port + ",127.0.0.1:" + port + ",unix:" + path},
 		{"0.0.0.0:" + port},
 		{"--host", "localhost", port},
 		{"--host", "127.0.0.1", port, port},
@@ -246,6 +260,36 @@ func TestStaleSocket(t *testing.T) {
 	listen(t, "unix", path)
 	if status := p.Status(); status != 0 {
 		t.Errorf("status %d", status)
+	}
+}
+
+// TestAbstractSocket: one that has a name and no file.
+func TestAbstractSocket(t *testing.T) {
+	name := fmt.Sprintf("@util-test-%d", os.Getpid())
+	expect(t, 124, []string{`target "unix:` + name + `": connection refused`}, "-t", "50ms", "unix:"+name)
+	expect(t, 0, nil, "-t", "5s", "-s", "down", "unix:"+name)
+	p := test.Start(t, util(t, "-t", "0", "unix:"+name))
+	begun(t, p)
+	listen(t, "unix", name)
+	if status := p.Status(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	expect(t, 0, nil, "-t", "5s", "unix://"+name)
+	expect(t, 124, []string{"still accepts"}, "-t", "50ms", "-s", "down", "unix:"+name)
+	expect(t, 124, []string{"no such file"}, "-t", "50ms", "unix:./"+name) // a file of that name is another thing
+}
+
+// TestVerboseQuotes: what the user wrote cannot move the cursor.
+func TestVerboseQuotes(t *testing.T) {
+	for _, args := range [][]string{{"-v"}, nil} {
+		_, stderr := expect(t, 124, nil, append(args, "-t", "1.2s", "unix:/no/\x1b[2J\nsuch\u0085file")...)
+		if strings.ContainsAny(stderr, "\x1b\u0085") || strings.Contains(stderr, "\nsuch") {
+			t.Errorf("%q: said %q", args, stderr)
+		}
+	}
+	_, stderr := expect(t, 124, []string{`: attempt 1: "/no/such file": no such file after `}, "-v", "-t", "50ms", "unix:/no/such file")
+	if strings.Contains(stderr, ": /no") {
+		t.Errorf("said %q", stderr)
 	}
 }
 

@@ -54,6 +54,14 @@ func (w *watch) look() {
 	}
 }
 
+// sees reports whether changes of a near target can be seen. Those of an abstract unix socket cannot: it is no file.
+func (w *watch) sees(t *target) bool {
+	if t.Path != "" {
+		return !isAbstract(t.Path)
+	}
+	return w.fd >= 0
+}
+
 // mark returns a number that changes when what may answer for the target does.
 func (w *watch) mark(t *target) uint64 {
 	if t.Path == "" {
