@@ -16,6 +16,8 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"util/internal/cli"
@@ -80,7 +82,7 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "say every attempt")
 	f.BoolVar(&o.JSON, "json", false, "say one JSON object per event")
-	f.BoolP("help", "h", false, "show this help")
+	cli.AddStandardFlags(cmd)
 
 	flagError := cmd.FlagErrorFunc()
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return l.status(flagError(c, err)) })
@@ -93,6 +95,21 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 		return l.status(run(ctx, o))
 	}
 	return cmd
+}
+
+// Completions of the command line of wait-for-port: behind "--" is the command.
+var Completions = cli.Completions{
+	Values: map[string]cli.Completer{"state": cli.OneOf("up", "down", "inuse", "free")},
+	Args: func(c *cobra.Command, args []string, word string) cli.Completion {
+		if dash := slices.Index(args, "--"); dash >= 0 {
+			return cli.ACommand(c, args[dash+1:], word)
+		}
+		if strings.HasPrefix(word, "unix:") {
+			return cli.Completion{Kind: cli.Files}
+		}
+		return cli.Completion{Kind: cli.Words}
+	},
+	Interspersed: true,
 }
 
 // run waits for the targets and then executes the command. The error is a *cli.Exit. ctx ends the wait with its cause.
