@@ -93,7 +93,7 @@ func (in *installation) install() error {
 	}
 	var missing, inTheWay []string
 	for _, name := range in.names {
-		path := filepath.Join(in.dir, name)
+		path := in.path(name)
 		info, err := os.Lstat(path)
 		switch {
 		case err != nil: // that of making the link says why
@@ -115,7 +115,7 @@ func (in *installation) install() error {
 		return fmt.Errorf("%q: %w", in.dir, cause(err))
 	}
 	for _, name := range missing {
-		path := filepath.Join(in.dir, name)
+		path := in.path(name)
 		if err := in.link(path); err != nil {
 			return err
 		}
@@ -142,6 +142,9 @@ func (in *installation) findSelf() (err error) {
 	return nil
 }
 
+// path is that of a name in the directory. It is not put into a shorter form: "link/.." is where the link leads.
+func (in *installation) path(name string) string { return strings.TrimRight(in.dir, "/") + "/" + name }
+
 // leadsHere reports whether path is util, through whatever links.
 func (in *installation) leadsHere(path string) bool { return sameFile(path, in.self) }
 
@@ -161,8 +164,9 @@ func (in *installation) makeDir(dir string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%q: %w", dir, cause(err))
 	}
-	if above := filepath.Dir(strings.TrimRight(dir, "/")); above != dir {
-		if err := in.makeDir(above); err != nil {
+	short := strings.TrimRight(dir, "/")
+	if slash := strings.LastIndexByte(short, '/'); slash > 0 {
+		if err := in.makeDir(short[:slash]); err != nil {
 			return err
 		}
 	}
@@ -220,7 +224,7 @@ func (in *installation) replace(name string) (err error) {
 			return fmt.Errorf("%q: %w", in.dir, cause(err))
 		}
 	}
-	path, kept := filepath.Join(in.dir, name), filepath.Join(in.old, name)
+	path, kept := in.path(name), filepath.Join(in.old, name)
 	made := in.old + "." + name // beside path, for a relative link
 	if err := in.link(made); err != nil {
 		return err
