@@ -11,7 +11,11 @@ function __util_complete
     if test "$name" != util
         set -l called $util
         set util (command -s util)
-        command test "$called" -ef "$util"; or return
+        command test "$called" -ef "$util"
+        or begin
+            __fish_complete_path $word
+            return
+        end
         set before $name
     end
     test -n "$util"; or return
@@ -20,9 +24,8 @@ function __util_complete
     switch "$answer[1]"
         case files
             # behind "--option=" or "unix:" too
-            set -l front (string match -r -- '^(?:--[^=]*=|unix:)' $word)
-            set -l rest (string sub -s (math (string length -- "$front") + 1) -- $word)
-            printf '%s\n' $front(__fish_complete_path "$rest")
+            set -l front (string match -r -- '^(?:--[^=]*=|unix:|)' $word)
+            __fish_complete_path (string replace -- "$front" '' $word) | string replace -r '^' -- "$front"
         case commands
             __fish_complete_command
         case words
