@@ -52,7 +52,7 @@ cannot be run; 127 it was not found. 124 the time of --wait was up, with --stric
 		Example: `  exec util reap-once --wait 2s -- app    the last line of an entrypoint script
   util reap-once                          which zombies are there, and whose are they?
   util reap-once --nudge                  remind their parents
-  HEALTHCHECK CMD ["/util", "reap-once", "-q"]`,
+  HEALTHCHECK CMD ["/sbin/util", "reap-once", "-q"]`,
 	})
 	o := &Options{}
 	f := cmd.Flags()

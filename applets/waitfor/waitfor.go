@@ -64,7 +64,7 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 		Example: `  util wait-for-port db:5432 cache:6379 -- app --serve
   util wait-for-port --timeout 0 --hold 100ms tcp://proxy:80
   util wait-for-port --state down --timeout 5s 8080
-  HEALTHCHECK CMD ["util", "wait-for-port", "--timeout", "1s", "--exit-code", "1", "8080"]`,
+  HEALTHCHECK CMD ["/sbin/util", "wait-for-port", "--timeout", "1s", "--exit-code", "1", "8080"]`,
 	})
 	f := cmd.Flags()
 	f.SetInterspersed(true) // the command stands behind "--", so what comes before can be in any order
