@@ -232,16 +232,23 @@ func TestCompletionBash(t *testing.T) {
 }
 
 func TestCompletionZsh(t *testing.T) {
-	dir := workplace(t)
-	// M-* inserts all matches.
-	s := startShell(t, dir, `autoload -Uz compinit; compinit -u -D
-util completion zsh >_util_script; . ./_util_script
+	zsh := test.Tool(t, "zsh")
+	for name, load := range map[string]string{
+		"sourced":    "autoload -Uz compinit; compinit -u -D; util completion zsh >script; . ./script",
+		"autoloaded": "mkdir functions; util completion zsh >functions/_util; fpath=($PWD/functions $fpath); autoload -Uz compinit; compinit -u -D",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := workplace(t)
+			// M-* inserts all matches.
+			s := startShell(t, dir, load+`
 zle -C all-matches complete-word _generic
 bindkey -e; bindkey '\e*' all-matches
 zstyle ':completion:all-matches::::' completer _all_matches _complete
 zstyle ':completion:all-matches:*' insert true
-unsetopt zle_bracketed_paste 2>/dev/null; unset zle_bracketed_paste`, test.Tool(t, "zsh"), "-f", "-i")
-	checkCompletions(t, dir, "zsh", s.ask)
+unset zle_bracketed_paste`, zsh, "-f", "-i")
+			checkCompletions(t, dir, "zsh", s.ask)
+		})
+	}
 }
 
 func TestCompletionFish(t *testing.T) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"util/internal/proc"
@@ -38,18 +39,19 @@ func (o *Output) Write(p []byte) (n int, err error) {
 	return n, o.Err
 }
 
-// Check returns err, or an error for status 1 if there is none (or it says nothing but success) and the output was not written.
+// Check returns err; or, if the output was lost and err has nothing to say, an error about that. Its status is that of err
+// unless that is 0.
 func (o *Output) Check(err error) error {
 	if o.Err == nil {
 		return err
 	}
 	lost := fmt.Errorf("stdout: %w", o.Err)
-	exit, _ := err.(*Exit) //nolint:errorlint // that of an applet, as it is
+	var exit *Exit
 	switch {
-	case err == nil, exit != nil && exit.Status == proc.ExitOK && exit.Err == nil:
+	case err == nil:
 		return &Exit{Status: proc.ExitFailed, Err: lost}
-	case exit != nil && exit.Err == nil:
-		return &Exit{Status: exit.Status, Err: lost}
+	case errors.As(err, &exit) && exit.Err == nil: // a status without a message
+		return &Exit{Status: max(exit.Status, proc.ExitFailed), Err: lost}
 	}
 	return err
 }
