@@ -142,9 +142,9 @@ var examples = []example{
 	// sendsig
 	{[]string{"util sendsig TERM 12 15"}, shell("at 12 sleep 1000; at 15 sleep 1000", "wait 12; echo $?; wait 15; echo $?", 0, "143\n143")},
 	{[]string{"util sendsig -TERM -- -12", "util sendsig TERM -- -12"}, shell("at 12 setsid sleep 1000; until [ $(ps -o pgid,pid | grep -c '12  *12$') = 1 ]; do :; done", "wait 12; echo $?", 0, "143")},
-	{[]string{"util sendsig HUP --pidfile /run/app.pid --name app"}, shell("at 12 app stay; echo 12 >/run/app.pid", "wait 12; echo $?", 0, "9")},
+	{[]string{"util sendsig HUP --pidfile /run/app.pid --name app"}, shell("at 12 app stay; ready; echo 12 >/run/app.pid", "wait 12; echo $?", 0, "9")},
 	{[]string{"util sendsig TERM --tree 12 --then KILL@10s --wait"}, shell("at 12 sh -c 'sleep 1000 & setsid sleep 1000'", "wait 12; echo $?; util sendsig --dry-run TERM --name sleep 2>/dev/null; echo $?", 0, "143\n1")},
-	{[]string{"util sendsig --dry-run TERM --cmdline 'worker [0-9]'"}, shell("at 12 app stay worker 7", "", 0, "would send TERM to 12:INODE (app)")},
+	{[]string{"util sendsig --dry-run TERM --cmdline 'worker [0-9]'"}, shell("at 12 app stay worker 7; ready", "", 0, "would send TERM to 12:INODE (app)")},
 	{[]string{"util sendsig -l 143"}, shell("", "", 0, "TERM")},
 
 	// reap-once
@@ -160,7 +160,7 @@ var examples = []example{
 			text = regexp.MustCompile(`(?m)^ +`).ReplaceAllString(text, "")
 			return regexp.MustCompile(`\d+ \(\w+\)`).ReplaceAllString(text, "N (NAME)")
 		}
-		_, out, _ := shellRun(t, "crowd zombies 2 >/tmp/out & until grep -q ready /tmp/out; do sleep 0.01; done", strings.TrimPrefix(lines[0], "$ "), "")
+		_, out, _ := shellRun(t, "at 12 crowd zombies 2; ready", strings.TrimPrefix(lines[0], "$ "), "")
 		if want := strings.Join(lines[1:], "\n"); shape(out) != shape(want) {
 			t.Errorf("printed %q, want the like of %q", out, want)
 		}
@@ -396,7 +396,8 @@ func runsPython(t *testing.T, image string) { t.Helper(); expectRun(t, 0, "pytho
 // Shells
 
 // shell runs each line in a shell: in PID, mount and network namespaces of its own, under util init, with util and its links in
-// PATH, and a file system of its own. at N … starts a command with that pid in the background, listen N serves a port; db, cache
+// PATH, and a file system of its own. at N … starts a command with that pid in the background, ready waits for its word, listen N
+// serves a port; db, cache
 // and proxy are this host. Behind the line comes a check; the line and the check print that, and the shell ends with that status.
 func shell(setup, check string, status int, prints string) func(*testing.T, []string) {
 	return func(t *testing.T, lines []string) {
@@ -440,7 +441,8 @@ func shellRun(t *testing.T, setup, line, check string) (status int, stdout, stde
 	}
 	must(t, unix.Mknod(root+"/dev/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3)))) // a shell's background job reads it
 	write(t, root+"/etc/hosts", "127.0.0.1 localhost db cache proxy\n")
-	script := `at() { echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; shift; "$@" >/dev/null & }
+	script := `at() { echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; shift; "$@" >/tmp/out & }
+ready() { until grep -q ready /tmp/out; do sleep 0.01; done; }
 listen() { nc -ll -p $1 -e sleep 5 & }
 ip link set lo up
 ` + setup + "\n" + line + "\nstatus=$?\n" + check + "\nexit $status\n"
