@@ -1,12 +1,22 @@
 # Targets: build (default), test, check, bench, demo, demo-docker, install, clean.
 
 VERSION  = 0.1.0
-COMMIT   = $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-GOARCH  ?= $(shell go env GOHOSTARCH)
+COMMIT  := $(shell internal/version/commit.sh)
+GOHOSTARCH := $(shell go env GOHOSTARCH)
+GOARCH  ?= $(GOHOSTARCH)
 PREFIX  ?= /usr/local
 
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
 LDFLAGS  = -E _rt0_util -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT)
+
+# What a commit is built to depends on nothing but the commit: every setting of `go env` that changes the program is given
+# here. An empty one would mean that of `go env -w`; the comma is the list of no experiments.
+ENV   = CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT=, GOFIPS140=off GOFLAGS=-mod=readonly GOWORK=off \
+	GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
+BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
+
+# What is linked with an entry point of its own.
+ENTRIES = .:_rt0_util ./internal/test/probe:_rt0_probe ./internal/test/crowd:_rt0_crowd ./internal/bench/command:_rt0_command
 
 GOFUMPT     = go run mvdan.cc/gofumpt@v0.9.2
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
@@ -17,7 +27,7 @@ build: bin/util
 
 .PHONY: bin/util
 bin/util:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w $(LDFLAGS)' -o $@ .
+	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $@ .
 
 # -count=1: what tests find out depends on the kernel and the engine as well, of which go test's cache knows nothing.
 # What to run can be said, as in make test TESTS='-run TestDocker ./applets/init'.
@@ -29,6 +39,9 @@ check:
 	@out=$$($(GOFUMPT) -l . 2>&1); test -z "$$out" || { echo "not in gofumpt's format: $$out"; exit 1; }
 	GOARCH=amd64 go vet ./...
 	GOARCH=arm64 go vet ./...
+	for arch in amd64 arm64; do for entry in $(ENTRIES); do \
+		$(ENV) GOARCH=$$arch go build -buildvcs=false -ldflags "-E $${entry#*:}" -o /dev/null $${entry%:*} || exit; \
+	done; done
 	$(STATICCHECK) ./...
 	go mod tidy -diff
 	bash -n .ci/run
@@ -42,7 +55,7 @@ demo-docker: build bin/demo-app
 
 .PHONY: bin/demo-app
 bin/demo-app:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) go build -trimpath -ldflags '-s -w' -o $@ ./internal/demo/app
+	$(BUILD) -ldflags '-s -w' -o $@ ./internal/demo/app
 
 # Beside the peers: init and other inits; waiting for ports and plain loops; sendsig and pkill; an audit of zombies.
 bench: build
@@ -50,8 +63,23 @@ bench: build
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
+# The completion scripts come from a util that runs here, whatever it is built for.
+HOST  = GOOS=linux GOARCH=$(GOHOSTARCH) go
+SHARE = $(DESTDIR)$(PREFIX)/share
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
+	$(HOST) build -o bin/host/ .
+	bin/host/util completion bash >bin/host/bash
+	bin/host/util completion zsh >bin/host/zsh
+	bin/host/util completion fish >bin/host/fish
+	install -D -m 644 bin/host/bash $(SHARE)/bash-completion/completions/util
+	install -D -m 644 bin/host/zsh $(SHARE)/zsh/site-functions/_util
+	install -D -m 644 bin/host/fish $(SHARE)/fish/vendor_completions.d/util.fish
+	# bash and fish look for the script of a command under its name
+	for name in $$(bin/host/util --list); do \
+		ln -sf util $(SHARE)/bash-completion/completions/$$name && \
+		ln -sf util.fish $(SHARE)/fish/vendor_completions.d/$$name.fish || exit; \
+	done
 
 clean:
 	rm -rf bin

@@ -1,6 +1,8 @@
 module util
 
-go 1.26.8
+go 1.26.0 // the oldest that golang.org/x/sys takes
+
+toolchain go1.26.8
 
 require (
 	github.com/creack/pty v1.1.24

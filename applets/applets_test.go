@@ -1,10 +1,9 @@
 package applets_test
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,9 +42,37 @@ func TestDispatch(t *testing.T) {
 		{"", "waitforport", 127, "", `util: applet "waitforport": unknown (did you mean wait-for-port?)`},
 		{"", "something-else", 127, "", "util: applet \"something-else\": unknown\n"},
 		{"other-name", "", 0, "Usage: util APPLET", ""},
-		{"", "--lits", 2, "", `util: option "--lits": unknown`},
+		{"", "--lits", 2, "", `util: option "--lits": unknown (did you mean --list?)`},
 		{"", "-x", 2, "", `util: option "-x": unknown`},
-		{"", "--install a b", 2, "", `util: argument "b": --install takes one directory`},
+		{"", "help", 0, "Usage: util APPLET", ""},
+		{"", "help init", 0, "Usage: util init ", ""},
+		{"", "help wait-for-port", 0, "Usage: util wait-for-port ", ""},
+		{"", "help sendsig", 0, "Usage: util sendsig ", ""},
+		{"", "help reap-once", 0, "Usage: util reap-once ", ""},
+		{"", "help completion", 0, "Usage: util completion ", ""},
+		{"", "help iinit", 2, "", `util help: applet "iinit": unknown (did you mean init?)`},
+		{"", "help init sendsig", 2, "", `util help: argument "sendsig": one name is enough`},
+		{"", "help tini", 0, "tini (tini version 0.19.0)\nUsage: tini ", ""},
+		{"tini", "--version", 0, "tini version 0.19.0", "util 0."},
+		{"dumb-init", "--version", 0, "", "dumb-init v1.2.5"},
+		{"", "init --version", 0, "util 0.", ""},
+		{"", "wait-for-port --version", 0, "util 0.", ""},
+		{"", "sendsig --version", 0, "util 0.", ""},
+		{"", "sendsig TERM --version", 0, "util 0.", ""},
+		{"", "reap-once --version", 0, "util 0.", ""},
+		{"", "completion --version", 0, "util 0.", ""},
+		{"init", "--version", 0, "util 0.", ""},
+		{"wait-for-port", "--version", 0, "util 0.", ""},
+		{"/bin/sendsig", "--version", 0, "util 0.", ""},
+		{"reap-once", "--version", 0, "util 0.", ""},
+		{"", "init --tiemout", 2, "", "util init: option \"--tiemout\": unknown\n"},
+		{"", "init --garce 1s true", 2, "", `util init: option "--garce": unknown (did you mean --grace?)`},
+		{"", "wait-for-port --tiemout 5 80", 2, "", `util wait-for-port: option "--tiemout": unknown (did you mean --timeout?)`},
+		{"wait-for-port", "--tiemout=5 80", 2, "", `util wait-for-port: option "--tiemout": unknown (did you mean --timeout?)`},
+		{"", "sendsig TERM --nmae x", 2, "", `util sendsig: option "--nmae": unknown (did you mean --name?)`},
+		{"sendsig", "--versoin", 2, "", `util sendsig: option "--versoin": unknown (did you mean --version?)`},
+		{"", "reap-once --ndge", 2, "", `util reap-once: option "--ndge": unknown (did you mean --nudge?)`},
+		{"", "completion --hlep", 2, "", `util completion: option "--hlep": unknown (did you mean --help?)`},
 		{"", "-s", 2, "", "util: option"},
 		{"", "--force --list", 2, "", "util: option"},
 		{"", "completion", 2, "", "util completion: one shell is needed"},
@@ -96,97 +123,4 @@ func TestList(t *testing.T) {
 	}
 }
 
-func TestInstall(t *testing.T) {
-	util := test.Util(t)
-	home, err := os.MkdirTemp(filepath.Dir(util), "install") // on the file system of util, for hard links
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, symbolic := range []bool{false, true} {
-		// Where there is no directory yet.
-		dir := filepath.Join(home, map[bool]string{false: "hard", true: "soft"}[symbolic], "bin")
-		args := []string{"--install"}
-		if symbolic {
-			args = append(args, "-s")
-		}
-		for range 2 { // the second time nothing is to be done
-			if status, stdout, stderr := run(t, "", append(args, dir)...); status != 0 || stdout != "" || stderr != "" {
-				t.Fatalf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
-			}
-		}
-		for _, name := range list(t) {
-			path := filepath.Join(dir, name)
-			info, err := os.Lstat(path)
-			if err != nil || (info.Mode()&os.ModeSymlink != 0) != symbolic {
-				t.Errorf("%s: %v, %v", path, info, err)
-			}
-			if status, stdout, _ := test.Run(t, exec.Command(path, "--help")); status != 0 || !strings.HasPrefix(stdout, "Usage: util "+name+" ") {
-				t.Errorf("%s --help: status %d, stdout %.60q", path, status, stdout)
-			}
-		}
-		for _, alias := range aliases {
-			if _, err := os.Lstat(filepath.Join(dir, alias)); err == nil {
-				t.Errorf("%s is linked without --compat", alias)
-			}
-		}
-		if status, _, stderr := run(t, "", append(args, "--compat", dir)...); status != 0 {
-			t.Errorf("--compat: status %d, stderr %q", status, stderr)
-		}
-		for _, alias := range aliases {
-			if status, stdout, _ := test.Run(t, exec.Command(filepath.Join(dir, alias), test.Probe(t), "say", "here")); status != 0 || stdout != "here" {
-				t.Errorf("%s: status %d, stdout %q", alias, status, stdout)
-			}
-		}
-	}
-
-	// A file in the way: nothing is changed without --force.
-	dir := filepath.Join(home, "occupied")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	names := list(t)
-	last := filepath.Join(dir, names[len(names)-1])
-	if err := os.WriteFile(last, []byte("mine"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	status, _, stderr := run(t, "", "--install", "-s", dir)
-	if status != 1 || !strings.Contains(stderr, `"`+last+`": exists and is something else; nothing was changed (--force replaces it)`) {
-		t.Errorf("status %d, stderr %q", status, stderr)
-	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("something was changed: %v", entries)
-	}
-	if status, _, stderr := run(t, "", "--install", "-s", "--force", dir); status != 0 {
-		t.Errorf("--force: status %d, stderr %q", status, stderr)
-	}
-	if target, err := os.Readlink(last); target != util {
-		t.Errorf("--force: %q, %v", target, err)
-	}
-
-	status, _, stderr = run(t, "", "--install", "/proc/nowhere")
-	if status != 1 || !strings.HasPrefix(stderr, "util: install: ") {
-		t.Errorf("a directory that cannot be made: status %d, stderr %q", status, stderr)
-	}
-}
-
-func TestCompletion(t *testing.T) {
-	for _, shell := range []string{"bash", "zsh", "fish"} {
-		if status, stdout, stderr := run(t, "", "completion", shell); status != 0 || !strings.Contains(stdout, "util") || stderr != "" {
-			t.Errorf("%s: status %d, %d bytes, stderr %q", shell, status, len(stdout), stderr)
-		}
-	}
-	for _, tc := range []struct {
-		args []string
-		want string
-	}{
-		{[]string{""}, "wait-for-port"},
-		{[]string{"in"}, "init"},
-		{[]string{"init", "--gr"}, "--grace"},
-		{[]string{"wait-for-port", "--tim"}, "--timeout"},
-		{[]string{"completion", "f"}, "fish"},
-	} {
-		if _, stdout, _ := run(t, "", append([]string{"__complete"}, tc.args...)...); !strings.Contains(stdout, tc.want) {
-			t.Errorf("%q completes to %q", tc.args, stdout)
-		}
-	}
-}
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -70,8 +70,8 @@ func (e *engine) imports() {
 	}
 }
 
-// engineUtil is util with a commit to show.
-const engineCommit = "0123456789ab"
+// engineUtil is util with a commit to show, as the Makefile gives it for a tree that was changed.
+const engineCommit = "0123456789ab-dirty"
 
 func engineUtil(t *testing.T) string {
 	return test.Build(t, "util", "-s -w "+test.Early+" -X util/internal/version.commit="+engineCommit, runtime.GOARCH)

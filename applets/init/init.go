@@ -3,8 +3,6 @@
 package initcmd
 
 import (
-	"strings"
-
 	"util/applets/init/pid1"
 	"util/internal/cli"
 
@@ -30,7 +28,6 @@ Exit status: the command's; 126 it was found but cannot be run; 127 it was not f
   util init --rewrite TERM:QUIT -- nginx -g 'daemon off;'
   UTIL_INIT_REWRITE=HUP:none,TERM:INT util init -v python3 app.py`,
 		DisableFlagParsing: true, // package pid1 has the only parser
-		ValidArgsFunction:  complete,
 	})
 	f := cmd.Flags()
 	for _, o := range pid1.Table {
@@ -53,16 +50,31 @@ Exit status: the command's; 126 it was found but cannot be run; 127 it was not f
 	return cmd
 }
 
-// complete offers options as long as the command has not begun, then files.
-func complete(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if strings.HasPrefix(word, "-") && len(args) == 0 {
-		var words []string
-		for _, o := range pid1.Table {
-			if strings.HasPrefix("--"+o.Long, word) {
-				words = append(words, "--"+o.Long+"\t"+o.Help)
-			}
-		}
-		return words, cobra.ShellCompDirectiveNoFileComp
-	}
-	return nil, cobra.ShellCompDirectiveDefault
+// Completions of the command line of init.
+var Completions = cli.Completions{
+	Values: map[string]cli.Completer{
+		"rewrite":         cli.List(cli.Pair(":", cli.ASignal, rewritten)),
+		"parent-death":    cli.ASignal,
+		"stop-signal":     cli.List(cli.ASignal),
+		"scope":           cli.OneOf("group", "ordered", "container"),
+		"exit-code":       cli.List(cli.Pair(":", ended, nil)),
+		"log-format":      cli.OneOf("text", "json"),
+		"termination-log": cli.AFile,
+		"compat":          cli.OneOf(pid1.Aliases[:]...),
+	},
+	Args: cli.ACommand,
+}
+
+// rewritten completes what a signal is rewritten to.
+func rewritten(c *cobra.Command, args []string, word string) cli.Completion {
+	all := cli.ASignal(c, args, word)
+	all.Words = append(all.Words, cli.OneOf("none")(c, args, word).Words...)
+	return all
+}
+
+// ended completes the FROM of --exit-code: numbers are not offered.
+func ended(c *cobra.Command, args []string, word string) cli.Completion {
+	all := cli.ASignal(c, args, word)
+	all.Words = append(all.Words, cli.OneOf("any")(c, args, word).Words...)
+	return all
 }

@@ -12,7 +12,6 @@ import (
 	"util/applets/init/pid1"
 	"util/internal/cli"
 	"util/internal/proc"
-	"util/internal/version"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -35,8 +34,7 @@ func run(c *cobra.Command, args []string) error {
 	case pid1.WantsHelp:
 		return c.Help()
 	case pid1.WantsVersion:
-		fmt.Fprint(c.OutOrStdout(), version.Text(LinkedEarly()))
-		return nil
+		return cli.ErrVersion
 	default:
 		return usageError(&o, p)
 	}

@@ -3,6 +3,7 @@ package initcmd_test
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -54,6 +55,24 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 		}
 	})
 	return s
+}
+
+// fromReadme returns the options of init in a line of the README, which must be there. (TestReadme of package applets
+// looks for the calls of this function: each such line needs one.)
+func fromReadme(t *testing.T, line string) (options []string) {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "\n    "+line+"\n") {
+		t.Fatalf("the README has no line %s", line)
+	}
+	text, ok := strings.CutPrefix(line, "ENTRYPOINT ")
+	if err := json.Unmarshal([]byte(text), &options); err != nil || !ok || options[0] != "/sbin/init" {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return options[1:slices.Index(options, "--")]
 }
 
 func (s *server) log() string {
@@ -175,7 +194,7 @@ func TestServerPostgreSQL(t *testing.T) {
 		return s, client, query
 	}
 	t.Run("smart", func(t *testing.T) {
-		s, client, query := connected(t, "--grace", "20s")
+		s, client, query := connected(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`)...)
 		s.Signal(unix.SIGTERM)
 		s.logged("received smart shutdown request")
 		if status, _, stderr := test.Run(t, exec.Command(psql, "-h", dir, "-U", "postgres", "-c", "SELECT 1")); status != 2 || !strings.Contains(stderr, "shutting down") {
@@ -204,7 +223,7 @@ func TestServerPostgreSQL(t *testing.T) {
 		s.status(0)
 	})
 	t.Run("fast", func(t *testing.T) {
-		s, _, _ := connected(t, "--grace", "20s", "--rewrite", "TERM:INT")
+		s, _, _ := connected(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`)...)
 		s.Signal(unix.SIGTERM)
 		s.status(0) // with the client still connected
 		s.logged("received fast shutdown request")
@@ -228,7 +247,8 @@ def app(environ, start_response):
 `)
 		return newServer(t, dir, options, gunicorn, "--bind", "unix:socket", "app:app")
 	}
-	for name, options := range map[string][]string{"group": nil, "single": {"-c"}, "grace": {"--grace", "20s"}} {
+	single := fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "30s", "--", "gunicorn", "app:app"]`)
+	for name, options := range map[string][]string{"group": nil, "single": single, "grace": {"--grace", "20s"}} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, options...)
 			s.dial().Close()
@@ -327,9 +347,12 @@ pm.max_children = 1
 		s.answered(answer, false)
 		s.logged("exited on signal 12 (SIGUSR2)")
 	})
-	for _, options := range [][]string{{"-c"}, {"--grace", "20s"}} {
+	for _, options := range [][]string{
+		fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "php-fpm", "--nodaemonize"]`),
+		{"--grace", "20s", "--rewrite", "TERM:QUIT"},
+	} {
 		t.Run("quit "+options[0], func(t *testing.T) {
-			s := start(t, append(options, "--rewrite", "TERM:QUIT")...)
+			s := start(t, options...)
 			answer := get(s)
 			s.Signal(unix.SIGTERM)
 			s.logged("sending signal 3 SIGQUIT to child")
@@ -348,7 +371,7 @@ func TestServerNginx(t *testing.T) {
 		options  []string
 		finished bool
 	}{
-		{"QUIT", []string{"--grace", "9s", "--rewrite", "TERM:QUIT"}, true},
+		{"QUIT", fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "nginx", "-g", "daemon off;"]`), true},
 		{"TERM", []string{"--grace", "9s"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -411,7 +434,7 @@ func TestServerJVM(t *testing.T) {
 		}
 	})
 	t.Run("TERM", func(t *testing.T) {
-		s := start(t, "--grace", "9s", "--exit-code", "143:0")
+		s := start(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`)...)
 		dump(s)
 		s.Signal(unix.SIGTERM)
 		s.Expect("hook")
@@ -427,7 +450,7 @@ func TestServerSupervisord(t *testing.T) {
 		options []string
 		ordered bool
 	}{
-		{"ordered", []string{"--grace", "20s", "--scope", "ordered"}, true},
+		{"ordered", fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "60s", "--", "supervisord", "--nodaemon"]`), true},
 		{"all at once", []string{"--grace", "20s", "--scope", "container"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ cannot be run; 127 it was not found. 124 the time of --wait was up, with --stric
 		Example: `  exec util reap-once --wait 2s -- app    the last line of an entrypoint script
   util reap-once                          which zombies are there, and whose are they?
   util reap-once --nudge                  remind their parents
-  HEALTHCHECK CMD ["/util", "reap-once", "-q"]`,
+  HEALTHCHECK CMD ["/sbin/util", "reap-once", "-q"]`,
 	})
 	o := &Options{}
 	f := cmd.Flags()
@@ -62,7 +62,7 @@ cannot be run; 127 it was not found. 124 the time of --wait was up, with --stric
 	f.BoolVar(&o.JSON, "json", false, "print JSON, an object a line")
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "print nothing but errors")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "print what is done as well")
-	f.BoolP("help", "h", false, "show this help")
+	cli.AddStandardFlags(cmd)
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		o.Wait = f.Changed("wait")
 		if o.Wait {
@@ -85,6 +85,9 @@ cannot be run; 127 it was not found. 124 the time of --wait was up, with --stric
 	}
 	return cmd
 }
+
+// Completions of the command line of reap-once.
+var Completions = cli.Completions{Args: cli.ACommand}
 
 // reaper carries out one command line.
 type reaper struct {

@@ -316,17 +316,19 @@ func absolute(text string) error {
 	return nil
 }
 
-// complete offers options and signals.
-func complete(c *cobra.Command, _ []string, word string) (words []string, _ cobra.ShellCompDirective) {
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if strings.HasPrefix("--"+f.Name, word) && word != "" {
-			words = append(words, "--"+f.Name+"\t"+f.Usage)
+// Completions of the command line of sendsig: the signal comes first, unless an option has it.
+var Completions = cli.Completions{
+	Values: map[string]cli.Completer{
+		"signal":  cli.ASignal,
+		"then":    cli.Pair("@", cli.ASignal, nil),
+		"exe":     cli.AFile,
+		"pidfile": cli.AFile,
+	},
+	Args: func(c *cobra.Command, args []string, word string) cli.Completion {
+		if c.Flags().Changed("list") || len(args) == 0 && !c.Flags().Changed("signal") {
+			return cli.ASignal(c, args, word)
 		}
-	})
-	for _, name := range sig.Names() {
-		if strings.HasPrefix(name, strings.ToUpper(word)) {
-			words = append(words, name)
-		}
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp
+		return cli.Completion{Kind: cli.Words}
+	},
+	Interspersed: true,
 }

@@ -96,10 +96,10 @@ could not; 124 the time of --wait was up; 2 bad usage.`,
   util sendsig TERM -- -12                             process group 12
   util sendsig -l 143                                  what signal does exit status 143 mean?`,
 		DisableFlagParsing: true, // -TERM, -15 and -PGID are no flags: see split
-		ValidArgsFunction:  complete,
 	})
 	o := &Options{}
 	list, signal := addFlags(cmd.Flags(), o)
+	cli.AddStandardFlags(cmd)
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		line, err := split(c.Flags(), args)
 		if err != nil {
@@ -108,8 +108,8 @@ could not; 124 the time of --wait was up; 2 bad usage.`,
 		if err := c.Flags().Parse(line.flags); err != nil {
 			return c.FlagErrorFunc()(c, err)
 		}
-		if help, _ := c.Flags().GetBool("help"); help {
-			return c.Help()
+		if answered, err := cli.Answer(c); answered {
+			return err
 		}
 		if *list {
 			return listSignals(c.OutOrStdout(), line)
@@ -169,7 +169,6 @@ func addFlags(f *pflag.FlagSet, o *Options) (list *bool, signal *string) {
 	add("queue", "", "N", "send the number N along with the signal (sigqueue(3))", func(text string) (err error) { o.Queue, err = parseValue(text); return err })
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "print a line for each signal that was sent")
 	f.BoolVar(&o.JSON, "json", false, "print what is done as JSON, an object a line")
-	f.BoolP("help", "h", false, "show this help")
 	return list, signal
 }
 

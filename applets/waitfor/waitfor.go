@@ -16,7 +16,9 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"util/internal/cli"
@@ -65,7 +67,7 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 		Example: `  util wait-for-port db:5432 cache:6379 -- app --serve
   util wait-for-port --timeout 0 --hold 100ms tcp://proxy:80
   util wait-for-port --state down --timeout 5s 8080
-  HEALTHCHECK CMD ["util", "wait-for-port", "--timeout", "1s", "--exit-code", "1", "8080"]`,
+  HEALTHCHECK CMD ["/sbin/util", "wait-for-port", "--timeout", "1s", "--exit-code", "1", "8080"]`,
 	})
 	f := cmd.Flags()
 	f.SetInterspersed(true) // the command stands behind "--", so what comes before can be in any order
@@ -83,7 +85,7 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "say nothing but errors")
 	f.BoolVarP(&o.Verbose, "verbose", "v", false, "say every attempt")
 	f.BoolVar(&o.JSON, "json", false, "say one JSON object per event")
-	f.BoolP("help", "h", false, "show this help")
+	cli.AddStandardFlags(cmd)
 
 	flagError := cmd.FlagErrorFunc()
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -102,6 +104,21 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 		return l.status(run(ctx, o))
 	}
 	return cmd
+}
+
+// Completions of the command line of wait-for-port: behind "--" is the command.
+var Completions = cli.Completions{
+	Values: map[string]cli.Completer{"state": cli.OneOf("up", "down", "inuse", "free")},
+	Args: func(c *cobra.Command, args []string, word string) cli.Completion {
+		if dash := slices.Index(args, "--"); dash >= 0 {
+			return cli.ACommand(c, args[dash+1:], word)
+		}
+		if strings.HasPrefix(word, "unix:") {
+			return cli.Completion{Kind: cli.Files}
+		}
+		return cli.Completion{Kind: cli.Words}
+	},
+	Interspersed: true,
 }
 
 // run waits for the targets and then executes the command. The error is a *cli.Exit. ctx ends the wait with its cause.

@@ -44,13 +44,40 @@ func Setup(cmd *cobra.Command) *cobra.Command {
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.Flags().SortFlags = false
 	cmd.Flags().SetInterspersed(false)
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { Help(c.OutOrStdout(), c) })
 	return cmd
 }
 
+// ErrVersion is returned by the command of an applet that was asked for the version. Who executes the command shows it.
+var ErrVersion = errors.New("the version was asked for")
+
+// AddStandardFlags adds the options that every applet has, behind its own. They are seen to before RunE, unless the
+// command parses its flags itself: then it calls [Answer].
+func AddStandardFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolP("help", "h", false, "show this help")
+	cmd.Flags().Bool("version", false, "show the version")
+	if !cmd.DisableFlagParsing {
+		cmd.PreRunE = func(c *cobra.Command, _ []string) error {
+			_, err := Answer(c)
+			return err
+		}
+	}
+}
+
+// Answer shows the help, or returns ErrVersion, if the flags that were parsed ask for it.
+func Answer(c *cobra.Command) (answered bool, err error) {
+	if help, _ := c.Flags().GetBool("help"); help {
+		return true, c.Help()
+	}
+	if version, _ := c.Flags().GetBool("version"); version {
+		return true, ErrVersion
+	}
+	return false, nil
+}
+
 // flagError puts pflag's errors into words of our form.
-func flagError(err error) error {
+func flagError(c *cobra.Command, err error) error {
 	var (
 		unknown  *pflag.NotExistError
 		required *pflag.ValueRequiredError
@@ -60,7 +87,7 @@ func flagError(err error) error {
 	case errors.As(err, &unknown):
 		name := unknown.GetSpecifiedName()
 		if len(name) > 1 {
-			return Usagef("option %q: unknown", "--"+name)
+			return Usagef("option %q: unknown%s", "--"+name, DidYouMean("--"+name, options(c)))
 		}
 		return Usagef("option %q: unknown", "-"+name)
 	case errors.As(err, &required):
@@ -69,6 +96,12 @@ func flagError(err error) error {
 		return Usagef("%s: %q: %w", flagName(invalid.GetFlag()), invalid.GetValue(), invalid.Unwrap())
 	}
 	return &Exit{proc.ExitUsage, err}
+}
+
+// options returns the long options of a command.
+func options(c *cobra.Command) (all []string) {
+	c.Flags().VisitAll(func(f *pflag.Flag) { all = append(all, "--"+f.Name) })
+	return all
 }
 
 func flagName(f *pflag.Flag) string { return "--" + f.Name }

@@ -13,8 +13,9 @@ import (
 
 // dockerfile is all that a user needs for an image of one's own.
 const dockerfile = `FROM scratch
-COPY util app /
-RUN ["/util", "--install", "-s", "/sbin"]
+COPY util /sbin/util
+COPY app /app
+RUN ["/sbin/util", "--install", "-s", "/sbin"]
 ENTRYPOINT ["/sbin/init", "--"]
 CMD ["/app"]
 `

@@ -231,6 +231,11 @@ func Ftruncate(fd int, size int64) Errno {
 	return errno(Call(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0))
 }
 
+// IsOpen reports whether fd is an open file: fcntl(2) with F_GETFD.
+func IsOpen(fd int) bool {
+	return errno(Call(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFD, 0, 0, 0, 0)) == 0
+}
+
 // FcntlDupfd is fcntl(2) with F_DUPFD_CLOEXEC: a copy of fd whose number is least or more.
 func FcntlDupfd(fd, least int) (int, Errno) {
 	return result(Call(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(least), 0, 0, 0))

@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"util/internal/proc"
+
+	"golang.org/x/sys/unix"
+)
+
+// Output is standard output or standard error, without a buffer. It remembers the first error, after which it writes
+// nothing more, so that who writes need not look at each: the status of the program tells in the end.
+//
+// Unlike os.Stdout it outlives its reader: package os ends a program by SIGPIPE where a write to file 1 or 2 fails with
+// EPIPE, in the middle of whatever it was doing.
+type Output struct {
+	FD  int
+	Err error
+}
+
+// Write writes all of p. It waits where a file is non-blocking and full.
+func (o *Output) Write(p []byte) (n int, err error) {
+	if o.Err == nil && o.FD < len(proc.Inherited.Closed) && proc.Inherited.Closed[o.FD] {
+		o.Err = unix.EBADF // the file is /dev/null by now, from the Go runtime
+	}
+	for n < len(p) && o.Err == nil {
+		m, err := unix.Write(o.FD, p[n:])
+		switch err {
+		case nil:
+			n += m
+		case unix.EINTR:
+		case unix.EAGAIN:
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(o.FD), Events: unix.POLLOUT}}, -1)
+		default:
+			o.Err = err
+		}
+	}
+	return n, o.Err
+}
+
+// Check returns err; or, if the output was lost and err has nothing to say, an error about that. Its status is that of err
+// unless that is 0.
+func (o *Output) Check(err error) error {
+	if o.Err == nil {
+		return err
+	}
+	lost := fmt.Errorf("stdout: %w", o.Err)
+	var exit *Exit
+	switch {
+	case err == nil:
+		return &Exit{Status: proc.ExitFailed, Err: lost}
+	case errors.As(err, &exit) && exit.Err == nil: // a status without a message
+		return &Exit{Status: max(exit.Status, proc.ExitFailed), Err: lost}
+	}
+	return err
+}
