@@ -1,10 +1,8 @@
-// Package version says which util this is.
+// Package version says which util this is. It imports nothing but the runtime, so that what early code lies beside depends on
+// little: see ARCHITECTURE.md, Weight.
 package version
 
-import (
-	"fmt"
-	"runtime"
-)
+import "runtime"
 
 // Set by the Makefile with -ldflags -X.
 var (
@@ -24,5 +22,5 @@ func Text(early bool) string {
 	if !early {
 		linked = "without the early entry: init re-executes itself through it (link with -ldflags '-E _rt0_util')"
 	}
-	return fmt.Sprintf("util %s\ncommit %s\n%s %s/%s\nlinked %s\n", number, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, linked)
+	return "util " + number + "\ncommit " + commit + "\n" + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\nlinked " + linked + "\n"
 }
