@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,8 +67,11 @@ func regular(info fs.FileInfo, err error) error {
 func readTarget(file *os.File) (t Target, err error) {
 	text := make([]byte, 4096)
 	n, err := file.Read(text)
-	if n == 0 {
+	switch {
+	case errors.Is(err, io.EOF):
 		return t, errors.New("is empty")
+	case err != nil:
+		return t, errors.Unwrap(err)
 	}
 	line := bytes.TrimLeft(text[:n], " \t\r\n")
 	if end := bytes.IndexAny(line, "\x00\n"); end >= 0 {
