@@ -72,6 +72,20 @@ func TestLostOutput(t *testing.T) {
 	}
 }
 
+// The same for the other inits, whose help is said before the Go runtime.
+func TestLostOutputOfOtherInits(t *testing.T) {
+	for _, line := range []string{"tini -h", "tini --version", "tini -l", "docker-init --version", "catatonit -L", "catatonit -V"} {
+		words := strings.Fields(line)
+		for _, redirect := range []string{">/dev/full", ">&-", "| :"} {
+			cmd := exec.Command("/bin/sh", append([]string{"-c", `"$0" "$@" ` + redirect, test.Util(t)}, words...)...)
+			status, _, stderr := test.Run(t, cmd)
+			if redirect != "| :" && (status != 1 || !strings.HasSuffix(stderr, "util init: stdout: cannot be written\n")) || status > 1 {
+				t.Errorf("%s %s: status %d, stderr %q", line, redirect, status, stderr)
+			}
+		}
+	}
+}
+
 // A status that says more than that output was lost stays.
 func TestLostOutputStatus(t *testing.T) {
 	target := test.Start(t, exec.Command(test.Probe(t), "say", "ready", "pause"))

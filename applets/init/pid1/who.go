@@ -148,11 +148,16 @@ func (i *imitator) show(fd int, text string, status int) {
 	sys.Exit(status)
 }
 
-// printTo writes a text as a program does that has nothing else to do.
+// printTo writes a text as a program does that has nothing else to do. If it was for stdout and cannot be written, the process ends
+// with status 1.
 func printTo(fd int, text string) {
 	for text != "" {
 		n, e := sys.WriteString(fd, text)
 		if e != 0 || n <= 0 {
+			if fd == 1 {
+				_, _ = sys.WriteString(2, "util init: stdout: cannot be written\n")
+				sys.Exit(proc.ExitFailed)
+			}
 			return
 		}
 		text = text[n:]

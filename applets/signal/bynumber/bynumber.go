@@ -40,7 +40,8 @@ func Run(argv []*byte, mask sig.Set) {
 	if !s.isPlain() {
 		return
 	}
-	sys.Sigprocmask(mask) // nothing here waits for signals, so whoever ends sendsig ends it
+	// Nothing here waits for signals, so whoever ends sendsig ends it; but not the reader of its messages, by going away.
+	sys.Sigprocmask(mask | sig.Of(sig.PIPE))
 	s.ours = isOurs(s.self)
 	s.signalAll(group) // first, as package sendsig does
 	s.signalAll(process)
