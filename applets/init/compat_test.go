@@ -927,7 +927,7 @@ func TestCompatInstall(t *testing.T) {
 			t.Fatalf("%v: status %d, %s", args, status, stderr)
 		}
 		for _, name := range pid1.Aliases {
-			target, err := os.Readlink(filepath.Join(dir, name))
+			target, err := filepath.EvalSymlinks(filepath.Join(dir, name))
 			if want := len(args) == 3; want != (err == nil && target == util) {
 				t.Errorf("%v: %s leads to %q, %v", args, name, target, err)
 			}
