@@ -71,7 +71,7 @@ func run(o *Options, out, errOut io.Writer) error {
 	}
 	s := &sender{finder: newFinder(o, fs), reporter: reporter{o, out, errOut}, known: map[id]bool{}, signal: o.Signal}
 	targets := len(o.targets())
-	if s.searches() {
+	if s.searches() && o.Signal.Terminates() && !o.DryRun {
 		hurry()
 	}
 	s.signalWhole()
@@ -348,13 +348,15 @@ func (s *sender) stop(batch, but []*member) (stopped []*member) {
 	return stopped
 }
 
-// hurry puts sendsig before others, if it may: thousands that fork without end would leave it next to nothing of the processors.
+// hurry puts sendsig before all others for the rest of its life, if it may (CAP_SYS_NICE): thousands that fork without end would leave it
+// next to nothing of the processors. A nice value is not enough where each session has a share of its own (sched(7), "The autogroup
+// feature"). While it waits it uses none.
 func hurry() {
-	const first = -20 // setpriority(2); it is the thread's, and inherited
+	first := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}
 	tasks, _ := os.ReadDir("/proc/self/task")
 	for _, task := range tasks {
 		if tid, err := strconv.Atoi(task.Name()); err == nil {
-			_ = unix.Setpriority(unix.PRIO_PROCESS, tid, first)
+			_ = unix.SchedSetAttr(tid, &first, 0) // threads to come inherit it
 		}
 	}
 }
