@@ -13,6 +13,8 @@ import (
 	"util/applets/waitfor"
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
 	"util/internal/version"
 
 	"github.com/spf13/cobra"
@@ -37,6 +39,7 @@ var table = []Applet{
 // Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the
 // exit status.
 func Main(argv []string) int {
+	plainQuit()
 	p := &program{out: &cli.Output{FD: 1}, err: &cli.Output{FD: 2}}
 	if len(argv) == 0 {
 		return p.run("util", newRoot(), nil)
@@ -49,6 +52,16 @@ func Main(argv []string) int {
 		return p.run("util "+a.Name, a.New(), args)
 	}
 	return p.root(args)
+}
+
+// plainQuit gives QUIT its default action, or leaves it ignored: the Go runtime would print the stacks of its threads and end with
+// status 2, which is bad usage here.
+func plainQuit() {
+	action := sys.Sigaction{Handler: sys.SigDfl}
+	if proc.Inherited.Ignored.Has(sig.QUIT) {
+		action.Handler = sys.SigIgn
+	}
+	sys.RtSigaction(sig.QUIT, &action, nil)
 }
 
 // program is a run of util.

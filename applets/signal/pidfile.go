@@ -81,6 +81,9 @@ func readTarget(file *os.File) (t Target, err error) {
 	if words := bytes.Fields(line); len(words) > 0 {
 		word = string(words[0])
 	}
+	if n == len(text) && bytes.HasSuffix(text, []byte(word)) { // it may go on
+		return t, fmt.Errorf("has no number in its first %d bytes", n)
+	}
 	const most = 64 // the rest would be no help
 	if t, err = parseTarget(word); err != nil {
 		return t, fmt.Errorf("%s: %w", strconv.Quote(word[:min(len(word), most)]), err)

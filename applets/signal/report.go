@@ -3,6 +3,7 @@ package sendsig
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"util/internal/cli"
@@ -13,6 +14,45 @@ import (
 type reporter struct {
 	o           *Options
 	out, errOut io.Writer
+	output      *held
+}
+
+func newReporter(o *Options, out, errOut io.Writer) reporter {
+	h := &held{}
+	return reporter{o, &heldWriter{h, out}, &heldWriter{h, errOut}, h}
+}
+
+// held keeps back what is said while others are stopped: a pipe that nobody empties, or a terminal that stops who writes to it
+// (TTOU), would keep them so.
+type held struct {
+	on   bool
+	kept []func()
+}
+
+func (h *held) begin() { h.on = true }
+
+// end writes what was kept.
+func (h *held) end() {
+	h.on = false
+	for _, write := range h.kept {
+		write()
+	}
+	h.kept = nil
+}
+
+// heldWriter writes to w, but not while others are stopped.
+type heldWriter struct {
+	*held
+	w io.Writer
+}
+
+func (h *heldWriter) Write(p []byte) (int, error) {
+	if h.on {
+		kept := slices.Clone(p)
+		h.kept = append(h.kept, func() { _, _ = h.w.Write(kept) })
+		return len(p), nil
+	}
+	return h.w.Write(p)
 }
 
 // sent is the event of a signal that was sent. 0 is none, and tells that it could have been.

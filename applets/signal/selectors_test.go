@@ -329,3 +329,47 @@ func TestTreeOfVforks(t *testing.T) {
 		}
 	}
 }
+
+// With fewer descriptors than processes, all are signalled all the same.
+func TestFewDescriptors(t *testing.T) {
+	probe := test.Probe(t)
+	if !inside(t) {
+		return
+	}
+	for _, c := range []struct{ limit, by string }{{"64", "--tree"}, {"40", "--parent"}} {
+		root := start(t, test.Crowd(t), "sleepers", "200")
+		root.Expect("ready")
+		status, stdout, stderr := test.Run(t, exec.Command(probe, "openlimit", c.limit, "exec", test.Util(t), "sendsig", "-v", "TERM", c.by, pid(root)))
+		if n := strings.Count(stdout, "sent TERM to "); status != 0 || stderr != "" || n < 200 {
+			t.Errorf("%v: status %d, %d signals, %s", c, status, n, stderr)
+		}
+		_ = root.Process.Kill()
+		root.Status()
+		test.Eventually(t, "nobody is left", func() bool { return crowd(t) == 0 })
+	}
+}
+
+// What is said waits until those who were stopped go on: nobody may read it before.
+func TestNoWriteWhileStopped(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	r, w, err := os.Pipe()
+	must(t, err)
+	defer r.Close()
+	defer w.Close()
+	must(t, unix.SetNonblock(int(w.Fd()), true))
+	for err == nil { // until it is full
+		_, err = unix.Write(int(w.Fd()), make([]byte, 1))
+	}
+	must(t, unix.SetNonblock(int(w.Fd()), false))
+	root := start(t, test.Crowd(t), "sleepers", "20")
+	root.Expect("ready")
+	cmd := exec.Command(test.Util(t), "sendsig", "-v", "TERM", "--tree", pid(root))
+	cmd.Stdout = w
+	must(t, cmd.Start())
+	root.Status()
+	test.Eventually(t, "nobody is left", func() bool { return crowd(t) == 0 })
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}

@@ -69,7 +69,7 @@ func run(o *Options, out, errOut io.Writer) error {
 			return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("--ns: \"%d\": %w", o.NS, err)}
 		}
 	}
-	s := &sender{finder: newFinder(o, fs), reporter: reporter{o, out, errOut}, known: map[id]bool{}, signal: o.Signal}
+	s := &sender{finder: newFinder(o, fs), reporter: newReporter(o, out, errOut), known: map[id]bool{}, signal: o.Signal}
 	targets := len(o.targets())
 	if s.searches() && o.Signal.Terminates() && !o.DryRun {
 		hurry()
@@ -337,9 +337,13 @@ func (s *sender) stop(batch, but []*member) (stopped []*member) {
 			continue
 		}
 		status, err := s.fs.Status(m.PID)
-		if err != nil || (status.Ignored | status.Blocked).Has(s.signal) || m.stat.State == 'T' || m.stat.State == 't' {
+		if err != nil || status.Ignored.Has(s.signal) || m.stat.State == 'T' || m.stat.State == 't' || s.isOurs(m) {
 			continue
 		}
+		if status.Blocked.Has(s.signal) && (m.stat.Threads <= 1 || s.fs.BlockedByAll(m.PID).Has(s.signal)) {
+			continue
+		}
+		s.output.begin()
 		if m.Process.Signal(sig.STOP, nil) == nil {
 			m.stopped = true
 			stopped = append(stopped, m)
@@ -359,6 +363,18 @@ func hurry() {
 			_ = unix.SchedSetAttr(tid, &first, 0) // threads to come inherit it
 		}
 	}
+}
+
+// isOurs reports whether a process is another sendsig, or another applet of util. None of them forks; and two sendsigs that stopped each
+// other would stop for ever.
+func (s *sender) isOurs(m *member) bool {
+	self, err := s.fs.Stat(s.self)
+	if err != nil || m.stat.Name != self.Name {
+		return false
+	}
+	own, err1 := s.fs.ExeFile(s.self)
+	other, err2 := s.fs.ExeFile(m.PID)
+	return err1 == nil && err2 == nil && own == other
 }
 
 // shield holds back the signals that would end or stop sendsig, while others may be stopped by it. The function that it
@@ -518,6 +534,7 @@ func (s *sender) send(batch []*member) {
 		}
 	}
 	s.lastSend = procfs.Now()
+	s.output.end()
 }
 
 func (s *sender) sendTo(m *member) {

@@ -7,7 +7,9 @@ package pidfd
 
 import (
 	"errors"
+	"math"
 	"os"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -33,6 +35,10 @@ var ErrThread = errors.New("is a thread, not a process")
 func Open(pid int, fs *procfs.FS) (*Process, error) {
 	p := &Process{PID: pid, fd: -1, fs: fs}
 	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil && fd >= most() { // what reads /proc needs some as well
+		unix.Close(fd)
+		err = unix.EMFILE
+	}
 	switch {
 	case err == nil:
 		p.fd = fd
@@ -56,6 +62,16 @@ func Open(pid int, fs *procfs.FS) (*Process, error) {
 	}
 	return p, nil
 }
+
+// most returns how many files may be open before no more pidfds are held: some are left for others, where the limit allows any.
+var most = sync.OnceValue(func() int {
+	const spare = 32
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {
+		return math.MaxInt32
+	}
+	return max(0, int(limit.Cur)-spare)
+})
 
 // Close lets go of the process.
 func (p *Process) Close() {

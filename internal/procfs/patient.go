@@ -77,7 +77,12 @@ func (fs *FS) Cmdline(pid int) ([]string, error) {
 // keeps its path. Errors: [ErrGone], also for a kernel thread or a zombie; [ErrSilent].
 func (fs *FS) Exe(pid int) (string, error) {
 	exe, err := patiently(fs, func() (string, error) { return os.Readlink(path(pid, "exe")) })
-	return strings.TrimSuffix(exe, " (deleted)"), explain(pid, "exe", err)
+	if shorter, ok := strings.CutSuffix(exe, " (deleted)"); ok {
+		if file, err := fs.ExeFile(pid); err != nil || file != fs.FileAt(exe) { // else that is its name
+			exe = shorter
+		}
+	}
+	return exe, explain(pid, "exe", err)
 }
 
 // File is a file, whatever path leads to it.

@@ -289,6 +289,20 @@ func set(hex []byte) sig.Set {
 	return sig.Set(n)
 }
 
+// BlockedByAll returns the signals that every thread of a process blocks: only those reach none of them.
+func (fs *FS) BlockedByAll(pid int) sig.Set {
+	blocked := sig.All
+	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, name := range names {
+		if tid, err := strconv.Atoi(name.Name()); err == nil {
+			if st, err := fs.Status(tid); err == nil { // a thread has its own, as for stat
+				blocked &= st.Blocked
+			}
+		}
+	}
+	return blocked
+}
+
 // TaskStates returns the states of all threads of a process.
 func (fs *FS) TaskStates(pid int) ([]byte, error) {
 	dir, err := os.Open(fmt.Sprintf("/proc/%d/task", pid))

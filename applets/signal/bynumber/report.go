@@ -1,6 +1,7 @@
 package bynumber
 
 import (
+	"math"
 	"unsafe"
 
 	"util/internal/ascii"
@@ -64,7 +65,13 @@ func text(t string) { message.n += copy(message.buf[message.n:], t) }
 //go:noinline
 func number(n uint64) {
 	var digits [20]byte
-	text(unsafe.String(&digits[0], ascii.Put(digits[:], int(n))))
+	many := 0
+	if n > math.MaxInt64 { // an inode may be
+		many = ascii.Put(digits[:], int(n/10))
+		n %= 10
+	}
+	many += ascii.Put(digits[many:], int(n))
+	text(unsafe.String(&digits[0], many))
 }
 
 // printable writes a text that comes from outside, with what could disturb a terminal replaced by "?".
