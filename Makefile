@@ -11,7 +11,7 @@ LDFLAGS  = -E _rt0_util -X util/internal/version.number=$(VERSION) -X util/inter
 
 # What a commit is built to depends on nothing but the commit: every setting of `go env` that changes the program is given
 # here. An empty one would mean that of `go env -w`; the comma is the list of no experiments.
-ENV   = CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT=, GOFIPS140=off GOFLAGS=-mod=readonly GOWORK=off \
+ENV   = CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT=, GOFIPS140=off GO_EXTLINK_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off \
 	GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
 BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
 

@@ -93,7 +93,7 @@ func (p *program) root(args []string) int {
 // help is "util help [APPLET]", another way to say "util [APPLET] --help".
 func (p *program) help(args []string) int {
 	switch {
-	case len(args) == 0:
+	case len(args) == 0, args[0] == "-h", args[0] == "--help":
 		return p.root([]string{"--help"})
 	case len(args) > 1:
 		return p.report("util help", cli.Usagef("argument %q: one name is enough", args[1]))

@@ -25,10 +25,10 @@ type installation struct {
 	force    bool
 	compat   bool // the names of other inits as well
 
-	self string   // the program's own file, without symbolic links
-	real string   // dir, without symbolic links
-	undo []func() // takes back what was done, the last first
-	old  string   // a directory in dir for what --force replaces, until all is done; "" is none yet
+	self string         // the program's own file, without symbolic links
+	real string         // dir, without symbolic links
+	undo []func() error // takes back what was done, the last first
+	old  string         // a directory in dir for what --force replaces, until all is done; "" is none yet
 }
 
 // take reads the arguments: a directory, then the names of those that are wanted.
@@ -72,7 +72,10 @@ func (in *installation) run() error {
 	err := in.install()
 	if err != nil {
 		for _, undo := range slices.Backward(in.undo) {
-			undo()
+			if why := undo(); why != nil && in.old != "" {
+				err = errors.Join(err, fmt.Errorf("not all could be taken back: what was replaced is in %q: %w", in.old, why))
+				in.old = "" // what is in it is the only copy
+			}
 		}
 	}
 	if in.old != "" {
@@ -119,7 +122,7 @@ func (in *installation) install() error {
 		if err := in.link(path); err != nil {
 			return err
 		}
-		in.undo = append(in.undo, func() { os.Remove(path) })
+		in.undo = append(in.undo, func() error { return os.Remove(path) })
 	}
 	for _, name := range inTheWay {
 		if err := in.replace(name); err != nil {
@@ -172,7 +175,7 @@ func (in *installation) makeDir(dir string) error {
 	}
 	switch err := os.Mkdir(dir, 0o755); {
 	case err == nil:
-		in.undo = append(in.undo, func() { os.Remove(dir) })
+		in.undo = append(in.undo, func() error { return os.Remove(dir) })
 	case !errors.Is(err, fs.ErrExist): // "a/." is there once "a" is
 		return fmt.Errorf("%q: %w", dir, cause(err))
 	}
@@ -236,7 +239,7 @@ func (in *installation) replace(name string) (err error) {
 		if err := os.Rename(made, kept); err != nil {
 			return errors.Join(fmt.Errorf("%q: %w", path, cause(err)), exchange())
 		}
-		in.undo = append(in.undo, func() { _ = os.Rename(kept, path) })
+		in.undo = append(in.undo, func() error { return os.Rename(kept, path) })
 		return nil
 	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP: // rename(2), RENAME_EXCHANGE: not every file system has it
 	default:
@@ -245,7 +248,7 @@ func (in *installation) replace(name string) (err error) {
 	if err := os.Rename(path, kept); err != nil {
 		return fmt.Errorf("%q: %w", path, cause(err))
 	}
-	in.undo = append(in.undo, func() { _ = os.Rename(kept, path) })
+	in.undo = append(in.undo, func() error { return os.Rename(kept, path) })
 	if err := os.Rename(made, path); err != nil {
 		return fmt.Errorf("%q: %w", path, cause(err))
 	}

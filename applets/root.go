@@ -41,7 +41,7 @@ func newRoot() *cobra.Command {
 		case in.symbolic || in.force || in.compat && !list:
 			return cli.Usagef("options --symbolic, --force and --compat: only together with --install (--compat also with --list)")
 		case len(args) > 0:
-			return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], names()))}
+			return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], append(names(), "help", "completion")))}
 		case list:
 			fmt.Fprintln(out, strings.Join(namesWith(in.compat), "\n"))
 		case showVersion:

@@ -358,11 +358,12 @@ func TestNoWriteWhileStopped(t *testing.T) {
 	must(t, err)
 	defer r.Close()
 	defer w.Close()
-	must(t, unix.SetNonblock(int(w.Fd()), true))
+	fd := int(w.Fd())
+	must(t, unix.SetNonblock(fd, true))
 	for err == nil { // until it is full
-		_, err = unix.Write(int(w.Fd()), make([]byte, 1))
+		_, err = unix.Write(fd, make([]byte, 1))
 	}
-	must(t, unix.SetNonblock(int(w.Fd()), false))
+	must(t, unix.SetNonblock(fd, false))
 	root := start(t, test.Crowd(t), "sleepers", "20")
 	root.Expect("ready")
 	cmd := exec.Command(test.Util(t), "sendsig", "-v", "TERM", "--tree", pid(root))

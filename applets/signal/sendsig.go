@@ -74,7 +74,7 @@ func New() *cobra.Command {
 		Short: "send a signal to processes, by number or by what they are, and wait for their end",
 		Long: `Sends a signal to every process that is one of the targets and matches all selectors. Without targets, every
 process that matches the selectors. The signal may also be given as -s SIGNAL or -SIGNAL. It is a name in any case, with or
-without SIG, a number, RTMIN+n or RTMAX-n; 0 is none, and tells whether there is somebody to signal.
+without SIG, a number, RTMIN+n or RTMAX-n; 0 sends nothing and tells whether there is somebody to signal.
 
 A target is a process (PID), a process that cannot be mistaken for a later one of the same number (PID:INODE, as
 --dry-run shows it), or a process group (-PGID, behind the signal or --). sendsig never signals itself, and signals

@@ -60,6 +60,9 @@ func (a address) sockaddr() (unix.Sockaddr, error) {
 
 // interfaceIndex returns the number of a network interface, or 0 if there is none of that name (netdevice(7)).
 func interfaceIndex(name string) uint32 {
+	if index, err := strconv.ParseUint(name, 10, 31); err == nil { // a number is as good (getaddrinfo(3))
+		return uint32(index)
+	}
 	request, err := unix.NewIfreq(name)
 	if err != nil {
 		return 0
@@ -87,7 +90,7 @@ func (t Target) fixed(family int) ([]address, error) {
 	if t.Path != "" {
 		most, what := maxPath, "the path"
 		if isAbstract(t.Path) {
-			most, what = maxPath+1, "the name, with its @," // no final NUL
+			what = "the name, with its @," // 108 would fit, but package unix takes no more
 		}
 		if len(t.Path) > most {
 			return nil, fmt.Errorf("%s of a unix socket has at most %d bytes, this one has %d", what, most, len(t.Path))

@@ -25,7 +25,6 @@ import (
 	"util/internal/proc"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 )
 
@@ -88,13 +87,7 @@ Exit status: 0; the command's; 1 failed for good, such as an address that cannot
 	cli.AddStandardFlags(cmd)
 
 	flagError := cmd.FlagErrorFunc()
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		var invalid *pflag.InvalidValueError
-		if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool" {
-			return l.status(cli.Usagef("--%s: %q: is neither true nor false", invalid.GetFlag().Name, invalid.GetValue()))
-		}
-		return l.status(flagError(c, err))
-	})
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return l.status(flagError(c, err)) })
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		if err := l.fill(&o, args, c.ArgsLenAtDash()); err != nil {
 			return l.status(err)

@@ -92,6 +92,8 @@ func flagError(c *cobra.Command, err error) error {
 		return Usagef("option %q: unknown", "-"+name)
 	case errors.As(err, &required):
 		return Usagef("option %q: needs a value", flagName(required.GetFlag()))
+	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool":
+		return Usagef("%s: %q: is neither true nor false", flagName(invalid.GetFlag()), invalid.GetValue())
 	case errors.As(err, &invalid):
 		return Usagef("%s: %q: %w", flagName(invalid.GetFlag()), invalid.GetValue(), invalid.Unwrap())
 	}
