@@ -203,6 +203,7 @@ func (s *sender) stage(signal sig.Signal, batch []*member, belongs func(*procfs.
 		s.send(batch)
 		return
 	}
+	defer s.output.end() // when signals reach sendsig again, for this may have to wait
 	defer shield()()
 	limit := time.Now().Add(searchLimit)
 	batch = append(slices.Clip(batch), s.search(belongs)...)
@@ -534,7 +535,6 @@ func (s *sender) send(batch []*member) {
 		}
 	}
 	s.lastSend = procfs.Now()
-	s.output.end()
 }
 
 func (s *sender) sendTo(m *member) {
