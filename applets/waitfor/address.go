@@ -88,12 +88,12 @@ var (
 // that the address cannot exist.
 func (t Target) fixed(family int) ([]address, error) {
 	if t.Path != "" {
-		most, what := maxPath, "the path"
+		what := "the path"
 		if isAbstract(t.Path) {
 			what = "the name, with its @," // 108 would fit, but package unix takes no more
 		}
-		if len(t.Path) > most {
-			return nil, fmt.Errorf("%s of a unix socket has at most %d bytes, this one has %d", what, most, len(t.Path))
+		if len(t.Path) > maxPath {
+			return nil, fmt.Errorf("%s of a unix socket has at most %d bytes, this one has %d", what, maxPath, len(t.Path))
 		}
 		return []address{{path: t.Path}}, nil
 	}
