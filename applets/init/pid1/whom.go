@@ -449,7 +449,7 @@ func (s *supervisor) readMasks() (status string, ok bool) {
 //
 //go:noinline
 func (s *supervisor) takes(signal sig.Signal) bool {
-	const tries = 20
+	const tries = 100 // it may have to wait for a processor
 	for range tries {
 		status, ok := s.readMasks()
 		if !ok {
