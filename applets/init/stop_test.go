@@ -442,8 +442,8 @@ func TestQuietOrphans(t *testing.T) {
 		return n
 	}
 	for name, cmd := range map[string]*exec.Cmd{
-		"PID 1":     initOf(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "5000", "say", "done", "echo", "12", "exit", "9"),
-		"subreaper": bare(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "5000", "say", "done", "echo", "12", "exit", "9"),
+		"PID 1":     initOf(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "2000", "say", "done", "echo", "12", "exit", "9"),
+		"subreaper": bare(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "2000", "say", "done", "echo", "12", "exit", "9"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := test.Start(t, cmd)
@@ -455,7 +455,7 @@ func TestQuietOrphans(t *testing.T) {
 			took := time.Since(start)
 			// One for USR1; the machine may take it off its CPU; then eight a second: to hear SIGCHLD, and to hear again.
 			if n := switches(p.Process.Pid) - before; n > 5+8*int(took.Seconds()+1) {
-				t.Errorf("%d context switches for 5000 orphans in %v", n, took)
+				t.Errorf("%d context switches for 2000 orphans in %v", n, took)
 			}
 			test.Eventually(t, "no orphan is left", func() bool { return len(children(t, p.Process.Pid)) == 1 })
 			p.Signal(unix.SIGUSR2)
