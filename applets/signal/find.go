@@ -16,6 +16,7 @@ type finder struct {
 	*Options
 	fs        *procfs.FS // nil: there is none, and then only numbers of processes and groups are asked for
 	self      int
+	ownName   string // sendsig's command name
 	ancestors []procfs.Stat
 	family    map[int]uint64 // --tree: the number and start of all that were ever seen to belong to the tree
 	namespace procfs.File    // --ns
@@ -29,8 +30,9 @@ func newFinder(o *Options, fs *procfs.FS) *finder {
 	if o.Exe != "" {
 		f.program = fs.FileAt(o.Exe)
 	}
-	if o.NS != 0 {
-		f.namespace, _ = fs.PIDNamespace(o.NS)
+	if fs != nil {
+		own, _ := fs.Stat(f.self)
+		f.ownName = own.Name
 	}
 	for pid := unix.Getppid(); pid != 0; {
 		st := procfs.Stat{PID: pid}

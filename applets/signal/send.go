@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -64,15 +63,15 @@ func run(o *Options, out, errOut io.Writer) error {
 			return &cli.Exit{Status: proc.ExitFailed, Err: err}
 		}
 	}
+	s := &sender{finder: newFinder(o, fs), reporter: newReporter(o, out, errOut), known: map[id]bool{}, signal: o.Signal}
 	if o.NS != 0 {
-		if _, err := fs.PIDNamespace(o.NS); err != nil {
+		if s.namespace, err = fs.PIDNamespace(o.NS); err != nil {
 			return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("--ns: \"%d\": %w", o.NS, err)}
 		}
 	}
-	s := &sender{finder: newFinder(o, fs), reporter: newReporter(o, out, errOut), known: map[id]bool{}, signal: o.Signal}
 	targets := len(o.targets())
 	if s.searches() && o.Signal.Terminates() && !o.DryRun {
-		hurry()
+		s.hurry()
 	}
 	s.signalWhole()
 	if targets == 0 || len(o.targets()) > 0 {
@@ -307,13 +306,13 @@ func (s *sender) look(stopped []*member) (moving []*member, waiting map[int]bool
 		if !st.Same(&m.stat) { // it has ended
 			continue
 		}
-		states := []byte{st.State}
+		threads := []procfs.Stat{st}
 		if st.Threads > 1 {
-			states, _ = s.fs.TaskStates(m.PID)
+			threads = s.fs.Stats(s.fs.Threads(m.PID))
 		}
 		runs, waits := false, false
-		for _, state := range states {
-			switch state {
+		for _, thread := range threads {
+			switch thread.State {
 			case 'T', 't', 'Z', 'X':
 			case 'D':
 				waits = true
@@ -356,21 +355,20 @@ func (s *sender) stop(batch, but []*member) (stopped []*member) {
 // hurry puts sendsig before all others for the rest of its life, if it may (CAP_SYS_NICE): thousands that fork without end would leave it
 // next to nothing of the processors. A nice value is not enough where each session has a share of its own (sched(7), "The autogroup
 // feature"). While it waits it uses none.
-func hurry() {
+func (s *sender) hurry() {
+	if s.fs == nil {
+		return
+	}
 	first := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}
-	tasks, _ := os.ReadDir("/proc/self/task")
-	for _, task := range tasks {
-		if tid, err := strconv.Atoi(task.Name()); err == nil {
-			_ = unix.SchedSetAttr(tid, &first, 0) // threads to come inherit it
-		}
+	for _, tid := range s.fs.Threads(s.self) {
+		_ = unix.SchedSetAttr(tid, &first, 0) // threads to come inherit it
 	}
 }
 
-// isOurs reports whether a process is another sendsig, or another applet of util. None of them forks; and two sendsigs that stopped each
-// other would stop for ever.
+// isOurs reports whether a process is another sendsig, or another applet of util. None forks once it has started; and two sendsigs that
+// stopped each other would stop for ever.
 func (s *sender) isOurs(m *member) bool {
-	self, err := s.fs.Stat(s.self)
-	if err != nil || m.stat.Name != self.Name {
+	if m.stat.Name != s.ownName {
 		return false
 	}
 	own, err1 := s.fs.ExeFile(s.self)
@@ -616,11 +614,11 @@ func (s *sender) nothing() error {
 	why := ""
 	if s.Name != "" {
 		if st, as := s.namesake(); st != nil {
-			why = fmt.Sprintf(" (%s was executed as %q: --exe and --cmdline look at that, --name at the name in /proc)", st.Title(), as)
+			why += fmt.Sprintf(" (%s was executed as %q: --exe and --cmdline look at that, --name at the name in /proc)", st.Title(), as)
 		}
 	}
 	if s.unread != nil {
-		why = fmt.Sprintf(" (not everything could be read: %v)", s.unread)
+		why += fmt.Sprintf(" (not everything could be read: %v)", s.unread)
 	}
 	if s.fs != nil {
 		if hides := s.fs.HidePID(); hides != "" {

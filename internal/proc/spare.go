@@ -11,26 +11,24 @@ import (
 const RuntimeTasks = 8
 
 // FreeTasks returns how many more tasks there can be before a limit is reached (the pids limit of a cgroup; RLIMIT_NPROC,
-// getrlimit(2)), or most if there can be as many. Nothing tells but trying: limits of outer cgroups cannot be read from inside a
+// getrlimit(2)), at most [RuntimeTasks]. Nothing tells but trying: limits of outer cgroups cannot be read from inside a
 // container. The children that it makes end at once and, as zombies, still count. It is for code that runs before the runtime.
-func FreeTasks(most int) (free int) {
+func FreeTasks() (free int) {
 	var pids [RuntimeTasks]int32
-	known := true
-	for most = min(most, len(pids)); free < most; free++ {
+	made := 0
+	for free < len(pids) {
 		r := shortLived()
-		if r > ^uintptr(4095) {
-			known = sys.Errno(-r) == unix.EAGAIN // else it is a seccomp filter, or want of memory
+		if sys.Errno(-r) == unix.EAGAIN {
 			break
 		}
-		pids[free] = int32(r)
-	}
-	for _, pid := range pids {
-		if pid > 0 {
-			_, _ = sys.Wait4(pid, nil, unix.WALL, nil)
+		free++
+		if r <= ^uintptr(4095) { // else a seccomp filter, or want of memory: that is no limit
+			pids[made] = int32(r)
+			made++
 		}
 	}
-	if !known {
-		return most
+	for _, pid := range pids[:made] {
+		_, _ = sys.Wait4(pid, nil, unix.WALL, nil)
 	}
 	return free
 }

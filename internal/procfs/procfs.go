@@ -289,37 +289,26 @@ func set(hex []byte) sig.Set {
 	return sig.Set(n)
 }
 
+// Threads returns the numbers of all threads of a process. Stat and Status take them as well, though they are not in the list of /proc.
+func (fs *FS) Threads(pid int) (tids []int) {
+	entries, _ := os.ReadDir(path(pid, "task"))
+	for _, entry := range entries {
+		if tid, err := strconv.Atoi(entry.Name()); err == nil {
+			tids = append(tids, tid)
+		}
+	}
+	return tids
+}
+
 // BlockedByAll returns the signals that every thread of a process blocks: only those reach none of them.
 func (fs *FS) BlockedByAll(pid int) sig.Set {
 	blocked := sig.All
-	names, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	for _, name := range names {
-		if tid, err := strconv.Atoi(name.Name()); err == nil {
-			if st, err := fs.Status(tid); err == nil { // a thread has its own, as for stat
-				blocked &= st.Blocked
-			}
+	for _, tid := range fs.Threads(pid) {
+		if st, err := fs.Status(tid); err == nil {
+			blocked &= st.Blocked
 		}
 	}
 	return blocked
-}
-
-// TaskStates returns the states of all threads of a process.
-func (fs *FS) TaskStates(pid int) ([]byte, error) {
-	dir, err := os.Open(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return nil, ErrGone
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
-	var states []byte
-	for _, name := range names {
-		if tid, err := strconv.Atoi(name); err == nil {
-			if st, err := fs.Stat(tid); err == nil { // a thread has its own, though it is not in the list of /proc
-				states = append(states, st.State)
-			}
-		}
-	}
-	return states, nil
 }
 
 // readOf reads a file of one process, into memory that the next read uses again.

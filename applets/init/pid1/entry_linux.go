@@ -41,7 +41,7 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	if first := sendsigEnd(words); first != 0 {
 		sendByNumber(words[first:], mask)
 	}
-	if free := proc.FreeTasks(proc.RuntimeTasks); free < proc.RuntimeTasks {
+	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
 		tooFewTasks(free)
 	}
 	proc.Inherited.Note(mask)

@@ -110,7 +110,7 @@ func (s *sender) signalProcess() {
 	}
 }
 
-// signalHeld signals the subject, which the pidfd fd holds, or, if fd is negative, nothing.
+// signalHeld signals the subject. fd is its pidfd; if there is none, fd is negative.
 func (s *sender) signalHeld(fd int) {
 	pid := s.subject.id
 	if want := s.subject.inode; want != 0 {
