@@ -69,6 +69,22 @@ func ended(t testing.TB, id, status string) {
 	}
 }
 
+// zombie waits until the container has a zombie and returns its PID.
+func zombie(t testing.TB, id string) (pid string) {
+	t.Helper()
+	test.Eventually(t, "the container has a zombie", func() bool {
+		_, stdout, _ := docker(t, "exec", id, "/busybox", "ps", "-o", "pid,stat")
+		for line := range strings.Lines(stdout) {
+			if fields := strings.Fields(line); len(fields) == 2 && strings.HasPrefix(fields[1], "Z") {
+				pid = fields[0]
+				return true
+			}
+		}
+		return false
+	})
+	return pid
+}
+
 // From another container with a shared PID namespace: with its own user, its own files and no shell.
 func TestDockerSharedPIDNamespace(t *testing.T) {
 	img := image(t)
@@ -123,6 +139,14 @@ func TestDockerSeccomp(t *testing.T) {
 		status, stdout, stderr := docker(t, "exec", id, "/util", "sendsig", "-v", "CONT", "--name", "crowd", "--parent", "1")
 		if status != 0 || strings.Count(stdout, "sent CONT to ") != 1 {
 			t.Errorf("%+v: status %d: %s%s", c, status, stdout, stderr)
+		}
+		// What has ended and is not reaped gets its signal without an error, as from kill(2).
+		if status, _, stderr := docker(t, "exec", "-d", id, "/crowd", "zombies", "1"); status != 0 {
+			t.Fatal(stderr)
+		}
+		status, stdout, stderr = docker(t, "exec", id, "/util", "sendsig", "-v", "TERM", "--wait=15s", zombie(t, id))
+		if status != 0 || strings.Count(stdout, "sent TERM to ") != 1 {
+			t.Errorf("%+v: a zombie: status %d: %s%s", c, status, stdout, stderr)
 		}
 		status, stdout, stderr = docker(t, "exec", id, "/util", "sendsig", "URG", "--name", "crowd", "--then", "KILL@200ms", "--wait=15s")
 		if status != 0 && status != 137 || stdout+stderr != "" { // 137: with PID 1 the namespace has ended, and sendsig with it

@@ -104,9 +104,17 @@ func (p *Process) Signal(s sig.Signal, value *int32) error {
 	if p.fd >= 0 {
 		err = unix.PidfdSendSignal(p.fd, unix.Signal(s), info, 0)
 	}
-	// EPERM is a seccomp filter, or the truth. kill(2) tells.
-	if (errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM)) && !p.gone() {
-		err = kill(p.PID, s, info)
+	// EPERM is a seccomp filter, or the truth. kill(2) tells, but the number of a process that has ended may belong to
+	// another one by now.
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		switch {
+		case !p.gone():
+			err = kill(p.PID, s, info)
+		case p.zombie(): // a signal to a zombie has no effect
+			err = nil
+		default:
+			err = unix.ESRCH
+		}
 	}
 	if errors.Is(err, unix.ESRCH) {
 		return procfs.ErrGone
@@ -152,6 +160,15 @@ func (p *Process) gone() bool {
 	}
 	st, err := p.fs.Stat(p.PID)
 	return errors.Is(err, procfs.ErrGone) || err == nil && st.Start != p.start
+}
+
+// zombie reports whether the number is that of a zombie.
+func (p *Process) zombie() bool {
+	if p.fs == nil {
+		return false
+	}
+	st, err := p.fs.Stat(p.PID)
+	return err == nil && st.Zombie()
 }
 
 // Ended reports whether the process has ended; a zombie has. Where there is neither pidfd nor /proc, a zombie cannot be
