@@ -861,7 +861,7 @@ func TestCompatChosen(t *testing.T) {
 		{"", "init --compat foo", `--compat: "foo": is none of dumb-init, tini, `},
 		{"", "init -v --compat tini true", `--compat: "tini": has to be the first option`},
 		{"UTIL_INIT_COMPAT=foo", "init true", `UTIL_INIT_COMPAT: "foo": is none of`},
-		{"UTIL_INIT_GRACE=soon", "tini true", `util init: UTIL_INIT_GRACE: "soon": is no duration`},
+		{"UTIL_INIT_GRACE=soon", "tini true", `util init: UTIL_INIT_GRACE: "soon": is not a valid duration`},
 	} {
 		cmd := exec.Command(test.Util(t), strings.Fields(tc.args)...)
 		cmd.Env = []string{tc.env}

@@ -168,8 +168,8 @@ func TestTerminationLog(t *testing.T) {
 			want      string
 		}{
 			{"", "--termination-log " + log + " --frob true", `option "--frob": unknown`},
-			{"UTIL_INIT_TERMINATION_LOG=" + log, "-g soon true", `-g: "soon": is no duration`},
-			{"UTIL_INIT_GRACE=soon UTIL_INIT_TERMINATION_LOG=" + log, "true", `UTIL_INIT_GRACE: "soon": is no duration`},
+			{"UTIL_INIT_TERMINATION_LOG=" + log, "-g soon true", `-g: "soon": is not a valid duration`},
+			{"UTIL_INIT_GRACE=soon UTIL_INIT_TERMINATION_LOG=" + log, "true", `UTIL_INIT_GRACE: "soon": is not a valid duration`},
 			{"UTIL_INIT_TERMINATION_LOG=" + log, "", "command: missing"},
 			{"UTIL_INIT_TERMINATION_LOG=usage", "--stop-delay 9 -g 8 true", "--stop-delay "},
 		} {

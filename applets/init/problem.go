@@ -58,7 +58,7 @@ func describe(o *pid1.Options, p pid1.Problem) error {
 	case pid1.NotFirst:
 		why = "has to be the first option, because what follows is the other init's command line"
 	case pid1.BadDuration:
-		why = "is no duration such as 8s, 500ms or plain seconds"
+		why = "is not a valid duration (use 500ms, 30s, 2m or plain seconds)"
 	case pid1.TooLong:
 		why = fmt.Sprintf("is too long: the most is %.0fh", time.Duration(pid1.MostDuration).Hours())
 	case pid1.BadStatus:

@@ -311,13 +311,13 @@ func TestExitMap(t *testing.T) {
 
 func TestStopUsage(t *testing.T) {
 	for _, tc := range []struct{ env, args, stderr string }{
-		{"", "-g soon true", `-g: "soon": is no duration`},
-		{"", "--grace -1s true", `--grace: "-1s": is no duration`},
-		{"", "--grace= true", `--grace: "": is no duration`},
-		{"UTIL_INIT_GRACE=8x", "true", `UTIL_INIT_GRACE: "8x": is no duration`},
+		{"", "-g soon true", `-g: "soon": is not a valid duration`},
+		{"", "--grace -1s true", `--grace: "-1s": is not a valid duration`},
+		{"", "--grace= true", `--grace: "": is not a valid duration`},
+		{"UTIL_INIT_GRACE=8x", "true", `UTIL_INIT_GRACE: "8x": is not a valid duration`},
 		{"", "--stop-signal STOPP true", `--stop-signal: "STOPP": signal "STOPP": unknown (did you mean STOP?)`},
 		{"", "--stop-signal QUIT,KILL true", `--stop-signal: "QUIT,KILL": signal "KILL": cannot be caught`},
-		{"", "--stop-delay soon true", `--stop-delay: "soon": is no duration`},
+		{"", "--stop-delay soon true", `--stop-delay: "soon": is not a valid duration`},
 		{"", "--stop-delay 8s --grace 8 true", `--stop-delay (UTIL_INIT_STOP_DELAY): "8s": is not less than the grace period of 8s`},
 		{"UTIL_INIT_STOP_DELAY=9s", "--grace 8 true", `--stop-delay (UTIL_INIT_STOP_DELAY): "9s": is not less than the grace period of 8s`},
 		{"", "--grace 10000000000000000000ns true", `--grace: "10000000000000000000ns": is too long: the most is 876000h`},

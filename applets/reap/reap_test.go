@@ -53,7 +53,7 @@ func script(t testing.TB, text, args string) (status int, stdout, stderr string)
 
 func TestUsage(t *testing.T) {
 	for _, c := range []struct{ args, stderr string }{
-		{"--wait soon", `--wait: "soon": is no duration`},
+		{"--wait soon", `--wait: "soon": is not a valid duration`},
 		{"--wait=-1s", `--wait: "-1s": is negative`},
 		{"--strict", "option --strict: only together with --wait"},
 		{"--nudge -- true", "option --nudge: not together with a command"},

@@ -15,7 +15,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		return 0, errors.New("is no duration such as 500ms, 30s, 2m or a number of seconds")
+		return 0, errors.New("is not a valid duration (use 500ms, 30s, 2m or plain seconds)")
 	case d < 0:
 		return 0, errors.New("is negative")
 	}

@@ -24,7 +24,7 @@ const (
 	UnknownSignal                 // Problem.Bad is no signal
 	CannotCatch                   // Problem.Bad is KILL or STOP, which never reach init
 	NotFromTo                     // Problem.Bad is not of the form FROM:TO
-	BadDuration                   // Problem.Bad is no duration
+	BadDuration                   // Problem.Bad is not a valid duration
 	TooLong                       // Problem.Bad is a duration of more than MostDuration
 	DelayTooLong                  // no error of one option: Options.Delay is not less than Options.Grace
 	BadStatus                     // Problem.Bad is neither a status nor, where that is possible, a signal or "any"
