@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 	"util/internal/sig"
 	"util/internal/test"
 
@@ -817,7 +817,7 @@ func TestCompatJudge(t *testing.T) {
 func TestCompatChosen(t *testing.T) {
 	probe := test.Probe(t)
 	both(t, func(t *testing.T, util string) {
-		for _, name := range pid1.Aliases {
+		for _, name := range options.Aliases {
 			for _, way := range []struct {
 				name string
 				path string
@@ -841,7 +841,7 @@ func TestCompatChosen(t *testing.T) {
 				status, stdout, stderr := test.Run(t, cmd)
 				st := parseState(t, stdout)
 				session := 0 // that of this test, which is not in the namespace
-				if pid1.PersonalityOf(name) == pid1.DumbInit {
+				if options.InitOf(name) == options.DumbInit {
 					session = st["pid"]
 				}
 				if status != 7 || st["sid"] != session || st["pgid"] != st["pid"] || stderr != "" {
@@ -918,7 +918,7 @@ func TestCompatInstall(t *testing.T) {
 	util := test.Util(t)
 	_, applets, _ := test.Run(t, exec.Command(util, "--list"))
 	_, all, _ := test.Run(t, exec.Command(util, "--list", "--compat"))
-	if want := applets + "\n" + strings.Join(pid1.Aliases[:], "\n"); all != want {
+	if want := applets + "\n" + strings.Join(options.Aliases[:], "\n"); all != want {
 		t.Errorf("--list --compat: %q, want %q", all, want)
 	}
 	for _, args := range [][]string{{"--install", "-s"}, {"--install", "-s", "--compat"}} {
@@ -926,7 +926,7 @@ func TestCompatInstall(t *testing.T) {
 		if status, _, stderr := test.Run(t, exec.Command(util, append(args, dir)...)); status != 0 {
 			t.Fatalf("%v: status %d, %s", args, status, stderr)
 		}
-		for _, name := range pid1.Aliases {
+		for _, name := range options.Aliases {
 			target, err := filepath.EvalSymlinks(filepath.Join(dir, name))
 			if want := len(args) == 3; want != (err == nil && target == util) {
 				t.Errorf("%v: %s leads to %q, %v", args, name, target, err)

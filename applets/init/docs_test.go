@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 )
 
 // The README's table of options says what the parser's table says.
@@ -16,7 +16,7 @@ func TestReadmeOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want strings.Builder
-	for _, o := range pid1.Table {
+	for _, o := range options.Table {
 		name := "`--" + o.Long + "`"
 		if o.Value != "" {
 			name = "`--" + o.Long + " " + strings.ReplaceAll(o.Value, "|", `\|`) + "`"
@@ -26,7 +26,7 @@ func TestReadmeOptions(t *testing.T) {
 		}
 		env := ""
 		if o.Env != "" {
-			env = "`" + pid1.EnvPrefix + o.Env + "` "
+			env = "`" + options.EnvPrefix + o.Env + "` "
 		}
 		fmt.Fprintf(&want, "| %s | %s| %s |\n", name, env, o.Help)
 	}

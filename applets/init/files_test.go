@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +19,7 @@ import (
 // /proc/1/fd/1 and its neighbours.
 func TestStandardFiles(t *testing.T) {
 	probe := test.Probe(t)
-	for _, name := range append([]string{"init"}, pid1.Aliases[:]...) {
+	for _, name := range append([]string{"init"}, options.Aliases[:]...) {
 		t.Run(name, func(t *testing.T) {
 			program := namesake(t, test.Util(t), name)
 			dir := t.TempDir()
@@ -182,7 +182,7 @@ func TestTerminationLog(t *testing.T) {
 			}
 			holds(t, log, tc.want)
 		}
-		for _, name := range pid1.Aliases {
+		for _, name := range options.Aliases {
 			os.Remove(log)
 			cmd := exec.Command(util, name, "-x")
 			cmd.Env = []string{"UTIL_INIT_TERMINATION_LOG=" + log}

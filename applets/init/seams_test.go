@@ -256,7 +256,7 @@ func TestExecFormat(t *testing.T) {
 		{"big", header(2, 2, 22), "exec format error: built for s390x, this machine is " + here},
 		{"powerpc", header(2, 1, 21), "exec format error: built for ppc64le, this machine is " + here},
 		{"unknown", header(2, 1, 9999), "exec format error: built for another machine, this one is " + here},
-		{"damaged", header(2, 1, own), "exec format error: built for " + here + ", as this machine, but damaged or no program"},
+		{"damaged", header(2, 1, own), "exec format error: built for " + here + ", as this machine, but damaged or not a program"},
 		{"macos", "\xcf\xfa\xed\xfe\x07\x00\x00\x01" + strings.Repeat("x", 200), "exec format error: neither a program for Linux nor a script"},
 		{"short", "\x7fELF", "exec format error: built for another machine, this one is " + here},
 		{"zeros", strings.Repeat("\x00", 200), "exec format error: neither a program for Linux nor a script"},

@@ -80,3 +80,24 @@ func Base(path string) string {
 	}
 	return path
 }
+
+// EqualFold reports whether two texts are equal if upper and lower case are not distinguished.
+func EqualFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if Lower(a[i]) != Lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Lower returns the lower-case letter of an upper-case one, and any other byte as it is.
+func Lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}

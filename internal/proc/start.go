@@ -41,6 +41,31 @@ type Start struct {
 	TermErr sys.Errno // why the terminal could not be handed over, or 0
 }
 
+// Environment returns what Start needs from an environment: where commands are searched, and whether LISTEN_PID names self,
+// the caller. If a variable is there twice, the first counts, as for getenv(3).
+func Environment(envp **byte, self int32) (path string, listen bool) {
+	path = DefaultPath
+	hasPath, hasListen := false, false
+	for p := envp; *p != nil; p = next(p) {
+		// Most entries are told apart by their first letter. A constant of up to 16 letters stays in the code only where it is
+		// one side of the comparison. As a parameter, even of an inlined function, it is a string in memory that a plain run
+		// does not touch otherwise, and on arm64 comparing it is a call of far code.
+		switch **p {
+		case 'P':
+			text := sys.String(*p)
+			if !hasPath && len(text) >= len(pathVar) && text[:len(pathVar)] == pathVar {
+				path, hasPath = text[len(pathVar):], true
+			}
+		case 'L':
+			text := sys.String(*p)
+			if !hasListen && len(text) >= len(listenPid) && text[:len(listenPid)] == listenPid {
+				listen, hasListen = ascii.Number(text[len(listenPid):]) == int(self), true
+			}
+		}
+	}
+	return path, listen
+}
+
 // DefaultPath is searched when the environment has no PATH.
 const DefaultPath = "/usr/local/bin:/bin:/usr/bin"
 
@@ -178,6 +203,7 @@ func put(p unsafe.Pointer, n int, text string) int {
 }
 
 const (
+	pathVar       = "PATH="
 	listenPid     = "LISTEN_PID="
 	listenPidSize = len(listenPid) + 10 + 1 // with the longest pid and the NUL
 )

@@ -67,19 +67,19 @@ func Parse(text string) (Signal, bool) {
 	if n, ok := number(text); ok {
 		return Signal(n), n >= 1 && n <= int(Max)
 	}
-	if len(text) > 3 && fold(text[:3], "SIG") {
+	if len(text) > 3 && ascii.EqualFold(text[:3], "SIG") {
 		text = text[3:]
 	}
-	if len(text) >= 5 && (fold(text[:5], "RTMIN") || fold(text[:5], "RTMAX")) {
+	if len(text) >= 5 && (ascii.EqualFold(text[:5], "RTMIN") || ascii.EqualFold(text[:5], "RTMAX")) {
 		return parseRealtime(text)
 	}
 	for s := HUP; s <= 31; s++ {
-		if fold(text, names[s]) {
+		if ascii.EqualFold(text, names[s]) {
 			return s, true
 		}
 	}
 	for i := range aliases {
-		if fold(text, aliases[i].name) {
+		if ascii.EqualFold(text, aliases[i].name) {
 			return aliases[i].is, true
 		}
 	}
@@ -107,33 +107,8 @@ func parseRealtime(text string) (Signal, bool) {
 
 // number reads a decimal number of at most three digits.
 func number(text string) (n int, ok bool) {
-	if len(text) == 0 || len(text) > 3 {
-		return 0, false
-	}
-	for i := 0; i < len(text); i++ {
-		if text[i] < '0' || text[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + int(text[i]-'0')
-	}
-	return n, true
-}
-
-// fold reports whether a equals upper, which is in upper case, when the case of letters in a is not looked at.
-func fold(a, upper string) bool {
-	if len(a) != len(upper) {
-		return false
-	}
-	for i := 0; i < len(a); i++ {
-		c := a[i]
-		if c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		if c != upper[i] {
-			return false
-		}
-	}
-	return true
+	n = ascii.Number(text)
+	return n, n >= 0 && len(text) <= 3
 }
 
 // Set is a set of signals as the kernel lays it out: bit n-1 is signal n.
