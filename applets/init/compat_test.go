@@ -23,8 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The inits of Debian and ours under their names are put through the same scenarios; status, output and what the
-// commands saw have to be the same, but for the differences listed here.
+// The inits of Debian and ours under their names are put through the same scenarios; status,
+// output and what the commands saw have to be the same, but for the differences listed here.
 
 // difference is one that is meant. The README lists them in these words (TestReadmeDifferences).
 type difference struct {
@@ -119,8 +119,8 @@ var differences = []difference{
 	},
 }
 
-// outcome is what came of a scenario: everything that is compared. Lines are sorted, since init and command write at the
-// same time.
+// outcome is what came of a scenario: everything that is compared. Lines are sorted, since init
+// and command write at the same time.
 type outcome struct {
 	status string
 	stdout []string
@@ -220,7 +220,8 @@ func (r *rerun) settle(t *testing.T) {
 	}
 }
 
-// settled reports whether a process has nothing to do: it sleeps without a signal pending, is stopped, or is gone.
+// settled reports whether a process has nothing to do: it sleeps without a signal pending, is
+// stopped, or is gone.
 func settled(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	return err != nil || strings.Contains(string(text), "State:\tZ") ||
@@ -268,8 +269,8 @@ func (sc *scenario) play(t *testing.T, path string, limit time.Duration) outcome
 	return outcome{status, normalize(path, out, sc.drive != nil), normalize(path, strings.Split(strings.TrimSuffix(r.Stderr(), "\n"), "\n"), sc.drive != nil)}
 }
 
-// normalize takes out of the lines what must differ, and sorts them: the init's directory, all of a help but that it is
-// there, and, where there are signals, when SIGCHLD arrived.
+// normalize takes out of the lines what must differ, and sorts them: the init's directory, all of
+// a help but that it is there, and, where there are signals, when SIGCHLD arrived.
 func normalize(path string, lines []string, signals bool) []string {
 	var all []string
 	for _, l := range lines {
@@ -550,8 +551,9 @@ func signalScenario(n int, args []string) scenario {
 	}}
 }
 
-// groupScenario has a command with a child in its group that prints what it gets. USR2 ends the command; what the child
-// gets until then and afterwards, is its output. Init is an ordinary process, so that the child outlives it.
+// groupScenario has a command with a child in its group that prints what it gets. USR2 ends the
+// command; what the child gets until then and afterwards, is its output. Init is an ordinary
+// process, so that the child outlives it.
 func groupScenario(name string, flags []string, probe string, stopped bool) scenario {
 	sc := scenario{name: name, bare: true, args: append(append(flags, "--"), probe, "fork", "catch", "echo", "64")}
 	sc.drive = func(t *testing.T, r *rerun) {
@@ -871,7 +873,8 @@ func TestCompatChosen(t *testing.T) {
 	}
 }
 
-// The variables of util's own init work under every name: an engine that injects an init passes nothing else.
+// The variables of util's own init work under every name: an engine that injects an init passes
+// nothing else.
 func TestCompatVariables(t *testing.T) {
 	probe := test.Probe(t)
 	for _, peer := range peers {
@@ -935,7 +938,8 @@ func TestCompatInstall(t *testing.T) {
 	}
 }
 
-// dumb-init -c leaves the command in the terminal's group with init: what is typed reaches it once all the same.
+// dumb-init -c leaves the command in the terminal's group with init: what is typed reaches it
+// once all the same.
 func TestCompatTypedOnce(t *testing.T) {
 	for _, child := range []bool{false, true} {
 		sc := terminalScenario("terminal", []string{"-c"}, test.Probe(t), child, false)

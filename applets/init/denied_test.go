@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An older kernel says ENOSYS to a system call that it does not know, an older container's seccomp filter EPERM. Init
-// must do without each of them.
+// An older kernel says ENOSYS to a system call that it does not know, an older container's
+// seccomp filter EPERM. Init must do without each of them.
 func TestWithoutSystemCalls(t *testing.T) {
 	probe, util := test.Probe(t), test.Util(t)
 	for name, nr := range map[string]int{

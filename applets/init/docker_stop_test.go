@@ -9,7 +9,8 @@ import (
 	"util/internal/test"
 )
 
-// TestDockerStop is docker stop with a grace period: nothing is lost that could have finished, and the rest is killed.
+// TestDockerStop is docker stop with a grace period: nothing is lost that could have finished,
+// and the rest is killed.
 func TestDockerStop(t *testing.T) {
 	requireEngine(t)
 	image := initImage(t, test.Util(t))

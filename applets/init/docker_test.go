@@ -17,7 +17,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestDocker runs init with the real Docker Engine, in images made of nothing but what is built here and busybox.
+// TestDocker runs init with the real Docker Engine, in images made of nothing but what is built
+// here and busybox.
 func TestDocker(t *testing.T) {
 	requireEngine(t)
 	early, plain := initImage(t, test.Util(t)), initImage(t, test.Plain(t))
@@ -104,7 +105,8 @@ func dockerMessages(t *testing.T, image string) {
 	}
 }
 
-// dockerStop asks for less than a second. The best of three counts: the machine may be busy with something else.
+// dockerStop asks for less than a second. The best of three counts: the machine may be busy with
+// something else.
 func dockerStop(t *testing.T, image string) {
 	best := time.Hour
 	for range 3 {
@@ -151,7 +153,8 @@ func dockerSignals(t *testing.T, image string) {
 		t.Errorf("status %d", got)
 	}
 
-	// The kernel does not stop an orphaned group by TSTP, TTIN or TTOU; init does, by STOP, unless the command takes them.
+	// The kernel does not stop an orphaned group by TSTP, TTIN or TTOU; init does, by STOP, unless
+	// the command takes them.
 	c = dockerRun(t, image, nil, "/probe", "say", "ready", "pause")
 	c.Expect("ready")
 	for n := 20; n <= 22; n++ {
@@ -297,7 +300,8 @@ func dockerPidsLimit(t *testing.T, image string) {
 	}
 }
 
-// dockerMemoryLimit has a child of the command ask for more than there may be. The kernel kills the child, not init.
+// dockerMemoryLimit has a child of the command ask for more than there may be. The kernel kills
+// the child, not init.
 func dockerMemoryLimit(t *testing.T, image string) {
 	const glutton = "/bin/busybox dd if=/dev/zero of=/dev/null bs=256M count=1"
 	limit := []string{"--memory", "32m", "--memory-swap", "32m", "--env", "UTIL_INIT_VERBOSE=1"}
@@ -338,7 +342,8 @@ func dockerExec(t *testing.T, image string) {
 	}
 }
 
-// dockerStandardFiles lets a job under docker exec write to the container's log, as jobs of cron do.
+// dockerStandardFiles lets a job under docker exec write to the container's log, as jobs of cron
+// do.
 func dockerStandardFiles(t *testing.T, image string) {
 	for _, terminal := range [][]string{nil, {"--tty"}} {
 		id := docker(t, slices.Concat([]string{"run", "--detach"}, terminal, []string{image, "/probe", "say", "ready", "pause"})...)
@@ -459,7 +464,8 @@ func staticBusybox(t *testing.T) string {
 	return path
 }
 
-// initImage makes the image that most tests use: util, the probe and busybox, in that no shell takes part.
+// initImage makes the image that most tests use: util, the probe and busybox, in that no shell
+// takes part.
 func initImage(t *testing.T, util string) string {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "script")
@@ -477,8 +483,8 @@ ENTRYPOINT ["/sbin/init", "--"]
 `, map[string]string{"util": util, "probe": test.Probe(t), "busybox": staticBusybox(t), "script": script})
 }
 
-// buildImage builds an image from a Dockerfile and files, which are paths by their names in the build context. The
-// image is removed at the end of the test.
+// buildImage builds an image from a Dockerfile and files, which are paths by their names in the
+// build context. The image is removed at the end of the test.
 func buildImage(t *testing.T, dockerfile string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -539,8 +545,8 @@ func containerName(t *testing.T) string {
 	return name
 }
 
-// container is a docker run in the foreground: its output and status are the container's. It has no network: init needs
-// none, and so the tests need no bridge.
+// container is a docker run in the foreground: its output and status are the container's. It has
+// no network: init needs none, and so the tests need no bridge.
 type container struct {
 	*test.Process
 	t    *testing.T
@@ -561,7 +567,8 @@ func (c *container) docker(command string, options ...string) string {
 	return docker(c.t, slices.Concat([]string{command}, options, []string{c.name})...)
 }
 
-// waitProcesses waits until the container has n processes, zombies included: docker top would not show those.
+// waitProcesses waits until the container has n processes, zombies included: docker top would not
+// show those.
 func (c *container) waitProcesses(n int) {
 	c.t.Helper()
 	var all string
@@ -576,8 +583,9 @@ func (c *container) waitProcesses(n int) {
 	})
 }
 
-// waitState waits until the process whose command line begins with args is in a state (ps(1), "PROCESS STATE CODES"):
-// its first letter and, for a process in the foreground of a terminal, "+".
+// waitState waits until the process whose command line begins with args is in a state (ps(1),
+// "PROCESS STATE CODES"): its first letter and, for a process in the foreground of a terminal,
+// "+".
 func (c *container) waitState(args, state string) {
 	c.t.Helper()
 	test.Eventually(c.t, args+" in state "+state, func() bool {
@@ -605,8 +613,9 @@ type containerTerminal struct {
 	ended chan struct{}
 }
 
-// dockerRunTerminal starts a container on a terminal of 24 lines and 80 columns. It does not proxy signals: docker run would
-// send the WINCH that it gets itself to the container as well, behind the one of the container's terminal.
+// dockerRunTerminal starts a container on a terminal of 24 lines and 80 columns. It does not
+// proxy signals: docker run would send the WINCH that it gets itself to the container as well,
+// behind the one of the container's terminal.
 func dockerRunTerminal(t *testing.T, image string, command ...string) *containerTerminal {
 	t.Helper()
 	name := containerName(t)

@@ -13,13 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// As PID 1, init loses every signal that arrives before it has blocked it, because the kernel drops what has the
-// default disposition. Two tests together show that there is no such time: TestFirstInstructions that init needs but a
-// few instructions to block all, none of them another system call, and TestEarlySignals that nothing is lost from then
-// on. The moment of the exec itself would be no sound beginning: who sees it sees it too late by an unknown time, or,
-// for the kernel is not done with the exec then, too early.
+// As PID 1, init loses every signal that arrives before it has blocked it, because the kernel
+// drops what has the default disposition. Two tests together show that there is no such time:
+// TestFirstInstructions that init needs but a few instructions to block all, none of them another
+// system call, and TestEarlySignals that nothing is lost from then on. The moment of the exec
+// itself would be no sound beginning: who sees it sees it too late by an unknown time, or, for
+// the kernel is not done with the exec then, too early.
 
-// TestFirstInstructions counts the instructions from the exec to the moment when all signals are blocked.
+// TestFirstInstructions counts the instructions from the exec to the moment when all signals are
+// blocked.
 func TestFirstInstructions(t *testing.T) {
 	const most = 16
 	cmd := test.Namespace(exec.Command(test.Util(t), "init", "--", test.Probe(t), "pause"))
@@ -39,8 +41,8 @@ func TestFirstInstructions(t *testing.T) {
 	t.Errorf("after %d instructions signals are not blocked", most)
 }
 
-// TestEarlySignals sends init, as PID 1, a TERM at a random moment within the 300 µs behind its first system call. Each
-// must reach the command and end it.
+// TestEarlySignals sends init, as PID 1, a TERM at a random moment within the 300 µs behind its
+// first system call. Each must reach the command and end it.
 func TestEarlySignals(t *testing.T) {
 	times := 400
 	if testing.Short() {
@@ -55,7 +57,8 @@ func TestEarlySignals(t *testing.T) {
 	}
 }
 
-// TestEarlySignalsCanFail shows that the way of TestEarlySignals finds a loss: an init under the Go runtime has one.
+// TestEarlySignalsCanFail shows that the way of TestEarlySignals finds a loss: an init under the
+// Go runtime has one.
 func TestEarlySignalsCanFail(t *testing.T) {
 	const patience = time.Second // the signal is on its way for less, and if not, this test passes all the same
 	if status := earlyTerm(t, 0, patience, test.Plain(t), "init", "--", test.Probe(t), "pause"); status != 256+int(unix.SIGKILL) {
@@ -63,8 +66,9 @@ func TestEarlySignalsCanFail(t *testing.T) {
 	}
 }
 
-// earlyTerm starts args as PID 1, lets it make its first system call, and sends it TERM after a delay. It returns the
-// status as test.StatusOf does. What has not ended when the patience is at its end is killed.
+// earlyTerm starts args as PID 1, lets it make its first system call, and sends it TERM after a
+// delay. It returns the status as test.StatusOf does. What has not ended when the patience is at
+// its end is killed.
 func earlyTerm(t *testing.T, delay, patience time.Duration, args ...string) int {
 	t.Helper()
 	cmd := test.Namespace(exec.Command(args[0], args[1:]...))

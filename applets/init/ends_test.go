@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Who gets what at a stop. "the other" is a process that left the command's group and session; "the late" is forked by the
-// command when it has the stop signal, as a handler forks a script that saves something.
+// Who gets what at a stop. "the other" is a process that left the command's group and session;
+// "the late" is forked by the command when it has the stop signal, as a handler forks a script
+// that saves something.
 func TestWhoGetsWhat(t *testing.T) {
 	probe := test.Probe(t)
 	other := func(rest ...string) []string { return append([]string{"setsid", "catch"}, rest...) }
@@ -237,8 +238,8 @@ func TestStopDelay(t *testing.T) {
 	})
 }
 
-// At the deadline init ends within a second, whoever is left: who may not be signalled, who does not show that it ended, who
-// cannot be seen.
+// At the deadline init ends within a second, whoever is left: who may not be signalled, who does
+// not show that it ended, who cannot be seen.
 func TestDeadlineEndsInit(t *testing.T) {
 	probe, util := test.Probe(t), test.Util(t)
 	const grace = 200 * time.Millisecond
@@ -370,15 +371,15 @@ func TestEmptyGroup(t *testing.T) {
 	})
 }
 
-// A process that is given the number of the command, after that was reaped, is not taken for it: its end is not the command's,
-// and it gets none of its signals.
+// A process that is given the number of the command, after that was reaped, is not taken for it:
+// its end is not the command's, and it gets none of its signals.
 func TestCommandsNumberGivenAnew(t *testing.T) {
 	probe := test.Probe(t)
 	for _, denied := range []bool{false, true} { // without pidfds as well
 		for name, options := range map[string][]string{"default": {"-g", "60"}, "single child": {"-g", "60", "-c"}, "tini": nil, "catatonit": nil} {
 			t.Run(fmt.Sprintf("%s, without pidfds %v", name, denied), func(t *testing.T) {
-				// The command is pid 2. It leaves somebody who outlives it, and when told by 34 makes a process of that number, which says
-				// which signals it gets, and ends with 7.
+				// The command is pid 2. It leaves somebody who outlives it, and when told by 34 makes a
+				// process of that number, which says which signals it gets, and ends with 7.
 				words := []string{"mountproc"}
 				if denied {
 					words = append(words, "deny", strconv.Itoa(unix.SYS_PIDFD_OPEN), "38")
@@ -436,7 +437,8 @@ func TestCommandsNumberGivenAnew(t *testing.T) {
 	}
 }
 
-// Signals that arrive without a pause keep init neither from seeing the command's end nor from the deadline.
+// Signals that arrive without a pause keep init neither from seeing the command's end nor from
+// the deadline.
 func TestFloods(t *testing.T) {
 	probe := test.Probe(t)
 	for _, signal := range []string{"10", "12", "28", "40", "64"} {
@@ -459,7 +461,8 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-// When RLIMIT_NOFILE is lowered on init, the quiet waiter cannot wait any more, and becomes attentive for good.
+// When RLIMIT_NOFILE is lowered on init, the quiet waiter cannot wait any more, and becomes
+// attentive for good.
 func TestFileLimitLowered(t *testing.T) {
 	p := test.Start(t, initOf(test.Util(t), test.Probe(t), "orphans", "3", "catch", "echo", "64", "orphans", "3", "say", "done", "echo", "34", "exit", "6"))
 	p.Expect("ready")
@@ -480,7 +483,8 @@ func TestFileLimitLowered(t *testing.T) {
 	}
 }
 
-// A zombie that whoever executed init left to it makes init quiet at once; a command that has ended by then is seen all the same.
+// A zombie that whoever executed init left to it makes init quiet at once; a command that has
+// ended by then is seen all the same.
 func TestInheritedZombie(t *testing.T) {
 	probe := test.Probe(t)
 	for range 100 {
@@ -491,7 +495,8 @@ func TestInheritedZombie(t *testing.T) {
 	}
 }
 
-// Who is out of files sees nobody in /proc, and takes nobody for gone: the group is waited for, and what is left has its TERM.
+// Who is out of files sees nobody in /proc, and takes nobody for gone: the group is waited for,
+// and what is left has its TERM.
 func TestFilesRunOut(t *testing.T) {
 	probe := test.Probe(t)
 	for _, files := range []uint64{3, 4, 5, 6} {

@@ -16,7 +16,8 @@ import (
 	"util/internal/test"
 )
 
-// engine is a container engine that injects our init, with one image that holds the probe as /probe.
+// engine is a container engine that injects our init, with one image that holds the probe as
+// /probe.
 type engine struct {
 	t       *testing.T
 	command []string // the client, with what it needs to find its engine
@@ -98,7 +99,8 @@ func dockerEngine(t *testing.T) *engine {
 		"--ip-forward=false", "--ip-masq=false", "--log-level", "error")
 	var log bytes.Buffer
 	cmd.Stderr = &log
-	// In a network namespace of its own: with --bridge none an engine deletes docker0, the bridge of the machine's engine.
+	// In a network namespace of its own: with --bridge none an engine deletes docker0, the bridge of
+	// the machine's engine.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Cloneflags: syscall.CLONE_NEWNET}
 	runtime.LockOSThread() // the death signal is for the end of the thread
 	if err := cmd.Start(); err != nil {

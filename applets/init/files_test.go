@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Init keeps files 0, 1 and 2 as it got them, under every name: jobs of cron, links of logs and docker exec write to
-// /proc/1/fd/1 and its neighbours.
+// Init keeps files 0, 1 and 2 as it got them, under every name: jobs of cron, links of logs and
+// docker exec write to /proc/1/fd/1 and its neighbours.
 func TestStandardFiles(t *testing.T) {
 	probe := test.Probe(t)
 	for _, name := range append([]string{"init"}, options.Aliases[:]...) {
@@ -65,7 +65,8 @@ func TestStandardFilesStayClosed(t *testing.T) {
 		}
 		for _, terminal := range []bool{false, true} {
 			t.Run(fmt.Sprintf("open %s, terminal %v", want, terminal), func(t *testing.T) {
-				// Everything that opens files: messages, the memory cgroup, orphans and the quiet waiter, the walk over the descendants.
+				// Everything that opens files: messages, the memory cgroup, orphans and the quiet waiter, the
+				// walk over the descendants.
 				for _, options := range [][]string{{"-vv", "--log-format", "json", "--termination-log", log}, {"-g", "60"}, {"-g", "60", "--scope", "group"}} {
 					args := append(append([]string{"mountproc"}, words...), "exec", test.Util(t), "init")
 					args = append(append(args, options...), "--", probe, "orphans", "3", "beside", "2", "setsid", "pause", "pause")

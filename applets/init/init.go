@@ -1,6 +1,6 @@
-// Package initcmd is the part of util init that runs under the Go runtime: help, completion, the messages for a wrong
-// command line, and starting init by way of the early entry, which does the work before the runtime boots. (Go does not
-// allow a package named init.)
+// Package initcmd is the part of util init that runs under the Go runtime: help, completion, the
+// messages for a wrong command line, and starting init by way of the early entry, which does the
+// work before the runtime boots. (Go does not allow a package named init.)
 package initcmd
 
 import (
@@ -10,8 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// New makes the command of util init. A plain run of init comes here only if the program was built without the early
-// entry, or called by a name that the early entry does not know. It then executes itself again.
+// New makes the command of util init. A plain run of init comes here only if the program was
+// built without the early entry, or called by a name that the early entry does not know. It then
+// executes itself again.
 func New() *cobra.Command {
 	cmd := cli.Setup(&cobra.Command{
 		Use:   "init [option…] [--] command [argument…]",

@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// both runs a test with the binary linked through the early entry, and with one that re-executes itself.
+// both runs a test with the binary linked through the early entry, and with one that re-executes
+// itself.
 func both(t *testing.T, f func(t *testing.T, util string)) {
 	t.Run("early", func(t *testing.T) { f(t, test.Util(t)) })
 	t.Run("re-executed", func(t *testing.T) { f(t, test.Plain(t)) })
@@ -229,7 +230,8 @@ func TestOptionsEnd(t *testing.T) {
 	}
 }
 
-// caught lists the signals that a process can catch. SIGCHLD is among them: one that a process sends is forwarded.
+// caught lists the signals that a process can catch. SIGCHLD is among them: one that a process
+// sends is forwarded.
 func caught() []int {
 	var all []int
 	for n := 1; n <= 64; n++ {
@@ -268,7 +270,8 @@ func TestForward(t *testing.T) {
 	})
 }
 
-// The job-control signals become STOP for a command that leaves them to the kernel. PID 1 cannot stop itself; another init does.
+// The job-control signals become STOP for a command that leaves them to the kernel. PID 1 cannot
+// stop itself; another init does.
 func TestStopContinue(t *testing.T) {
 	probe := test.Probe(t)
 	for _, by := range []syscall.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU} {
@@ -302,7 +305,8 @@ func TestStopContinue(t *testing.T) {
 	}
 }
 
-// To a command that catches, blocks or waits for them, the job-control signals mean something else, and reach it as they are.
+// To a command that catches, blocks or waits for them, the job-control signals mean something
+// else, and reach it as they are.
 func TestStopSignalsTaken(t *testing.T) {
 	probe := test.Probe(t)
 	for _, args := range [][]string{nil, {"-c"}} {
@@ -352,7 +356,8 @@ func TestEndStopped(t *testing.T) {
 		}
 		test.Eventually(t, "the command stops", func() bool { return procState(command) == 'T' })
 		p.Signal(by)
-		// The CONT that follows has no order with it once both are pending; low numbers are delivered first.
+		// The CONT that follows has no order with it once both are pending; low numbers are delivered
+		// first.
 		p.Expect(strconv.Itoa(int(by)))
 		if status := p.Status(); status != 0 {
 			t.Errorf("signal %d: status %d", by, status)
@@ -424,8 +429,8 @@ func TestSingleChild(t *testing.T) {
 		{"flag beats variable", "UTIL_INIT_SINGLE_CHILD=1", []string{"--single-child=no"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			// The command waits for a child in its group, which prints what it gets. USR1 ends the command in any case; what
-			// is left of the group then gets TERM.
+			// The command waits for a child in its group, which prints what it gets. USR1 ends the command
+			// in any case; what is left of the group then gets TERM.
 			cmd := bare(test.Util(t), append(tc.args, probe, "fork", "catch", "echo", "15")...)
 			cmd.Env = append(os.Environ(), tc.env)
 			p := test.Start(t, cmd)
@@ -445,7 +450,8 @@ func TestSingleChild(t *testing.T) {
 	}
 }
 
-// The command gets what init was started with: mask, dispositions, environment, directory and files.
+// The command gets what init was started with: mask, dispositions, environment, directory and
+// files.
 func TestInherited(t *testing.T) {
 	probe := test.Probe(t)
 	file, err := os.Open("/dev/null")
@@ -476,7 +482,8 @@ func TestInherited(t *testing.T) {
 	}
 }
 
-// LISTEN_PID names the process that is to take the sockets over; init passes it on (sd_listen_fds(3)).
+// LISTEN_PID names the process that is to take the sockets over; init passes it on
+// (sd_listen_fds(3)).
 func TestListenPid(t *testing.T) {
 	probe := test.Probe(t)
 	both(t, func(t *testing.T, util string) {
@@ -492,7 +499,8 @@ func TestListenPid(t *testing.T) {
 	})
 }
 
-// Init itself holds nothing of the command's but the standard files: the other end of another pipe sees the command close it.
+// Init itself holds nothing of the command's but the standard files: the other end of another
+// pipe sees the command close it.
 func TestLetsGo(t *testing.T) {
 	probe := test.Probe(t)
 	both(t, func(t *testing.T, util string) {
@@ -760,7 +768,8 @@ func TestManySignals(t *testing.T) {
 	p.Expect("64")
 }
 
-// Each orphan is reaped, reported and counted once, also where one SIGCHLD stands for several and others come late.
+// Each orphan is reaped, reported and counted once, also where one SIGCHLD stands for several and
+// others come late.
 func TestOrphansOnce(t *testing.T) {
 	probe := test.Probe(t)
 	const n = 500

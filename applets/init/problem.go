@@ -14,7 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageError reports what is wrong with a command line or a variable, in the way that the options read so far ask for.
+// usageError reports what is wrong with a command line or a variable, in the way that the options
+// read so far ask for.
 func usageError(o *options.Options, p options.Problem) error {
 	err := describe(o, p)
 	if report.UsageError(o, err.Error()) {
@@ -84,7 +85,8 @@ func optionNames() []string {
 	return all
 }
 
-// placeholder is the value of a flag that only appears in the help. Its type is the word that the help shows.
+// placeholder is the value of a flag that only appears in the help. Its type is the word that the
+// help shows.
 type placeholder struct {
 	pflag.Value
 	word string

@@ -15,10 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestARM64 runs the arm64 program where no such machine is at hand, under Debian's qemu-user-static.
+// TestARM64 runs the arm64 program where no such machine is at hand, under Debian's
+// qemu-user-static.
 //
-// The emulator makes a fork of every vfork, so what the child tells its parent through shared memory is lost, such as
-// why an exec failed; and it does not know PR_SET_CHILD_SUBREAPER, so orphans are reaped as PID 1 only.
+// The emulator makes a fork of every vfork, so what the child tells its parent through shared
+// memory is lost, such as why an exec failed; and it does not know PR_SET_CHILD_SUBREAPER, so
+// orphans are reaped as PID 1 only.
 func TestARM64(t *testing.T) {
 	var emulator []string
 	if runtime.GOARCH != "arm64" {
@@ -106,8 +108,9 @@ func TestARM64(t *testing.T) {
 		}
 	})
 
-	// The emulator maps the file as the kernel does, and touches of it what the program touches. So this shows what
-	// TestWeight and TestPageFaults would find on such a machine, but for what the child touches before its exec.
+	// The emulator maps the file as the kernel does, and touches of it what the program touches. So
+	// this shows what TestWeight and TestPageFaults would find on such a machine, but for what the
+	// child touches before its exec.
 	t.Run("Weight", func(t *testing.T) {
 		file := util[len(util)-1]
 		cmd := test.Namespace(command(util, append(append([]string{"init", "--"}, probe...), "say", "ready", "pause")...))
@@ -135,7 +138,8 @@ func TestARM64(t *testing.T) {
 	})
 }
 
-// residentOf returns how much of a file is in a process's memory, and the lines that say which mappings it is in.
+// residentOf returns how much of a file is in a process's memory, and the lines that say which
+// mappings it is in.
 func residentOf(t *testing.T, dir, file string) (kB int, where string) {
 	t.Helper()
 	mapping := ""

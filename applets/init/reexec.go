@@ -41,8 +41,9 @@ func run(c *cobra.Command, args []string) error {
 	}
 }
 
-// RunAs is init under one of options.Aliases, which argv begins with. It is called only in a program without the early
-// entry, in one whose name the early entry does not know, or if a variable of init's is wrong.
+// RunAs is init under one of options.Aliases, which argv begins with. It is called only in a
+// program without the early entry, in one whose name the early entry does not know, or if a
+// variable of init's is wrong.
 func RunAs(argv []string) error {
 	envp, err := cstrings(os.Environ())
 	if err != nil {
@@ -87,13 +88,14 @@ func LinkedEarly() bool {
 	return false
 }
 
-// throughEarlyEntry executes this program again, by way of the early entry and as the init that argv begins with. It
-// returns only with an error.
+// throughEarlyEntry executes this program again, by way of the early entry and as the init that
+// argv begins with. It returns only with an error.
 //
-// A program linked with -E only needs the right name. Any other is copied into memory, and the entry point in the copy's
-// ELF header is changed. The process then is as it was before the Go runtime booted, with two exceptions. In its first
-// milliseconds a signal has had its default effect. In the second case, signals that were ignored, other than HUP and
-// INT, are not ignored any more: the runtime has set handlers for them and does not tell what was there before.
+// A program linked with -E only needs the right name. Any other is copied into memory, and the
+// entry point in the copy's ELF header is changed. The process then is as it was before the Go
+// runtime booted, with two exceptions. In its first milliseconds a signal has had its default
+// effect. In the second case, signals that were ignored, other than HUP and INT, are not ignored
+// any more: the runtime has set handlers for them and does not tell what was there before.
 func throughEarlyEntry(argv []string) error {
 	path := "/proc/self/exe"
 	if LinkedEarly() {

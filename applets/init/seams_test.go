@@ -21,8 +21,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A command that makes init its tracer, as programs do to find out whether a debugger is there, goes on as if it were untraced:
-// its stops are no end, and each signal reaches it. So does an orphan.
+// A command that makes init its tracer, as programs do to find out whether a debugger is there,
+// goes on as if it were untraced: its stops are no end, and each signal reaches it. So does an
+// orphan.
 func TestTracee(t *testing.T) {
 	probe := test.Probe(t)
 	for name, orphans := range map[string][]string{"attentive": nil, "quiet": {"orphans", "2"}, "waiting for the next orphan": {"orphans", "2", "sleep", "20", "orphans", "1"}} {
@@ -77,7 +78,8 @@ func TestTracee(t *testing.T) {
 			})
 		}
 	}
-	// Init that only pauses has orphans too; one that it has from the beginning may have stopped before.
+	// Init that only pauses has orphans too; one that it has from the beginning may have stopped
+	// before.
 	for range 10 {
 		p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "beside", "7", "orphan", "traceme", "raise", "28", "say", "on", "pause", "exec", test.Util(t), "init", "--pause")))
 		p.Expect("on")
@@ -278,7 +280,8 @@ func TestExecFormat(t *testing.T) {
 	}
 }
 
-// Every line of the format json is one object, whatever the command, the options and the environment are called.
+// Every line of the format json is one object, whatever the command, the options and the
+// environment are called.
 func TestHostileMessages(t *testing.T) {
 	probe, util := test.Probe(t), test.Util(t)
 	dir := t.TempDir()
@@ -303,7 +306,8 @@ func TestHostileMessages(t *testing.T) {
 	}
 	log := filepath.Join(dir, "log")
 	for _, text := range hostile {
-		// As the command's name: by argv[0] of an existing program, a long path to it, and one that does not exist.
+		// As the command's name: by argv[0] of an existing program, a long path to it, and one that
+		// does not exist.
 		path := strings.Repeat("/.", min(len(text), 1900)) + probe
 		for _, command := range []string{path, "/no/" + text, text} {
 			cmd := initOf(util, "-vv", "--log-format", "json", "--termination-log", log, "-r", "USR2:none", "--", command, "orphans", "2", "beside", "2", "raise", "15", "exit", "3")
@@ -394,8 +398,9 @@ func TestSmallStack(t *testing.T) {
 	}
 }
 
-// What another room of the program edits in the environment, and what the command could not be started for, does not
-// bring init out of step: this ended by SEGV, or printed a variable as PATH.
+// What another room of the program edits in the environment, and what the command could not be
+// started for, does not bring init out of step: this ended by SEGV, or printed a variable as
+// PATH.
 func TestEnvironmentEdited(t *testing.T) {
 	for _, path := range [][]string{nil, {"PATH=/bin"}} {
 		for at := range 5 {
@@ -416,7 +421,8 @@ func TestEnvironmentEdited(t *testing.T) {
 	}
 }
 
-// A descendant whose parent /proc hides does not send init round in circles, nor does a chain of thousands.
+// A descendant whose parent /proc hides does not send init round in circles, nor does a chain of
+// thousands.
 func TestDescendants(t *testing.T) {
 	probe, util := test.Probe(t), test.Util(t)
 	t.Run("hidepid", func(t *testing.T) {
@@ -470,7 +476,8 @@ func TestSubreaperRefused(t *testing.T) {
 	}
 }
 
-// dumb-init's users expect TERM alone when the command has ended; CONT comes if somebody of the group is stopped.
+// dumb-init's users expect TERM alone when the command has ended; CONT comes if somebody of the
+// group is stopped.
 func TestDumbInitSweep(t *testing.T) {
 	for _, stopped := range []bool{false, true} {
 		p := test.Start(t, exec.Command(namesake(t, test.Util(t), "dumb-init"), test.Probe(t), "beside", "4", "catch", "echo", "34", "pause", "pause"))
@@ -498,7 +505,8 @@ func TestDumbInitSweep(t *testing.T) {
 	}
 }
 
-// TERM costs init no more system calls than USR1, as long as nothing says that the command may be stopped.
+// TERM costs init no more system calls than USR1, as long as nothing says that the command may be
+// stopped.
 func TestStopSignalCostsNoMore(t *testing.T) {
 	strace := test.Tool(t, "strace")
 	calls := func(s syscall.Signal) (lines []string) {
@@ -527,7 +535,8 @@ func TestStopSignalCostsNoMore(t *testing.T) {
 	}
 }
 
-// A command that is stopped at the moment in which it is asked to end is continued, whichever of the two init hears of first.
+// A command that is stopped at the moment in which it is asked to end is continued, whichever of
+// the two init hears of first.
 func TestStoppedBeforeAsked(t *testing.T) {
 	probe := test.Probe(t)
 	for range 50 {

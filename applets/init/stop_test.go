@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stopOf returns commands that run util init with args in a PID namespace with a /proc of its own: as its PID 1, and as
-// a subreaper below another PID 1, which ends with it.
+// stopOf returns commands that run util init with args in a PID namespace with a /proc of its
+// own: as its PID 1, and as a subreaper below another PID 1, which ends with it.
 func stopOf(t *testing.T, args ...string) map[string]*exec.Cmd {
 	t.Helper()
 	init := append([]string{"exec", test.Util(t), "init"}, args...)
@@ -61,7 +61,8 @@ func kill(t *testing.T, pid int, s syscall.Signal) {
 	}
 }
 
-// When the command has ended, who is left has the grace period to finish what it does, in whatever session it is.
+// When the command has ended, who is left has the grace period to finish what it does, in
+// whatever session it is.
 func TestGraceLetsFinish(t *testing.T) {
 	probe := test.Probe(t)
 	for _, tc := range []struct {
@@ -239,7 +240,8 @@ func TestStopSignal(t *testing.T) {
 	}
 }
 
-// remaining reports whether init waits with a time limit: the third argument of rt_sigtimedwait (/proc/PID/syscall).
+// remaining reports whether init waits with a time limit: the third argument of rt_sigtimedwait
+// (/proc/PID/syscall).
 func remaining(t *testing.T, init int) (limited bool) {
 	t.Helper()
 	waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
@@ -260,7 +262,8 @@ func TestScopeGroup(t *testing.T) {
 	p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "fork", "exec", test.Util(t), "init",
 		"-g", "100ms", "--scope", "group", probe, "fork", "setsid", "catch", "killparent", "9", "echo", "34")))
 	p.Expect("ready")
-	// Init ends, and with it PID 1, of which the escaped process is a child by then; until that it must have had nothing.
+	// Init ends, and with it PID 1, of which the escaped process is a child by then; until that it
+	// must have had nothing.
 	if rest := p.Rest(); len(rest) != 0 {
 		t.Errorf("the escaped process got %q", rest)
 	}
@@ -355,7 +358,8 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// The last line says why the command ended, as text and as JSON, on stderr and in the termination log.
+// The last line says why the command ended, as text and as JSON, on stderr and in the termination
+// log.
 func TestWhyItEnded(t *testing.T) {
 	probe := test.Probe(t)
 	path := filepath.Join(t.TempDir(), "termination")
@@ -428,7 +432,8 @@ func TestWhyItEnded(t *testing.T) {
 	}
 }
 
-// Where the kernel can, it reaps orphans, from the second on, and wakes init a few times a second however many they are.
+// Where the kernel can, it reaps orphans, from the second on, and wakes init a few times a second
+// however many they are.
 func TestQuietOrphans(t *testing.T) {
 	probe := test.Probe(t)
 	switches := func(pid int) (n int) {
@@ -453,7 +458,8 @@ func TestQuietOrphans(t *testing.T) {
 			p.Signal(unix.SIGUSR1)
 			p.Expect("done")
 			took := time.Since(start)
-			// One for USR1; the machine may take it off its CPU; then eight a second: to hear SIGCHLD, and to hear again.
+			// One for USR1; the machine may take it off its CPU; then eight a second: to hear SIGCHLD, and
+			// to hear again.
 			if n := switches(p.Process.Pid) - before; n > 5+8*int(took.Seconds()+1) {
 				t.Errorf("%d context switches for 2000 orphans in %v", n, took)
 			}
@@ -499,7 +505,8 @@ func TestQuietGrace(t *testing.T) {
 	})
 }
 
-// The end of the command, quietly: by itself, by a signal, with a group to sweep, in the middle of a grace period.
+// The end of the command, quietly: by itself, by a signal, with a group to sweep, in the middle
+// of a grace period.
 func TestQuietEnd(t *testing.T) {
 	probe := test.Probe(t)
 	for _, tc := range []struct {

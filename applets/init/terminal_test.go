@@ -58,7 +58,8 @@ func (term *terminal) typed(text string) {
 	}
 }
 
-// expect waits for text in what comes out behind what was expected before, and returns what stood before it.
+// expect waits for text in what comes out behind what was expected before, and returns what stood
+// before it.
 func (term *terminal) expect(text string) (before string) {
 	term.t.Helper()
 	found := false
@@ -86,8 +87,8 @@ func (term *terminal) foreground() int {
 	return group
 }
 
-// leader makes cmd the leader of a session whose controlling terminal this is, as docker run -t does. Its stdin is the
-// terminal as well, unless it has another.
+// leader makes cmd the leader of a session whose controlling terminal this is, as docker run -t
+// does. Its stdin is the terminal as well, unless it has another.
 func (term *terminal) leader(cmd *exec.Cmd) *exec.Cmd {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

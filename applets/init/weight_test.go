@@ -100,9 +100,10 @@ func entries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestPageFaults counts the page faults of a plain run, which are most of its time: those of init from its first
-// instruction to the clone of the child, and those of the child up to its exec. The kernel has one more on the way,
-// when it clears the end of the data segment before init's first instruction.
+// TestPageFaults counts the page faults of a plain run, which are most of its time: those of init
+// from its first instruction to the clone of the child, and those of the child up to its exec.
+// The kernel has one more on the way, when it clears the end of the data segment before init's
+// first instruction.
 func TestPageFaults(t *testing.T) {
 	const most = 3
 	util, probe := test.Util(t), test.Probe(t)
@@ -150,7 +151,8 @@ func TestPageFaults(t *testing.T) {
 	t.Logf("%d page faults of init, %d of its child", ofInit, ofChild)
 }
 
-// faults returns the number of page faults that a process has had (proc_pid_stat(5), fields 10 and 12).
+// faults returns the number of page faults that a process has had (proc_pid_stat(5), fields 10
+// and 12).
 func faults(t *testing.T, pid int) int {
 	t.Helper()
 	_, behindName, _ := strings.Cut(read(t, fmt.Sprintf("/proc/%d/stat", pid)), ") ")

@@ -1,5 +1,5 @@
-// Package ascii reads and writes the little texts that the kernel and people write: numbers, and words with a separator between
-// them. It is usable before the Go runtime boots: nothing here allocates.
+// Package ascii reads and writes short texts: numbers, and words with a separator between them.
+// It is usable before the Go runtime boots: nothing here allocates.
 package ascii
 
 // Put writes n, which is not negative, to p in decimal, and returns how many digits it has.
@@ -71,7 +71,7 @@ func Cut(text string, sep byte) (before, after string, found bool) {
 	return text, "", false
 }
 
-// Base is the part of path behind its last slash.
+// Base is the part of path after its last slash.
 func Base(path string) string {
 	for i := len(path) - 1; i >= 0; i-- {
 		if path[i] == '/' {

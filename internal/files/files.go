@@ -1,5 +1,5 @@
-// Package files opens and reads small files for code that runs before the Go runtime boots. It adds to
-// the bare calls of internal/sys what all of that code needs; nothing here allocates.
+// Package files opens and reads small files for code that runs before the Go runtime boots. It
+// adds to the bare calls of internal/sys what all of that code needs; nothing here allocates.
 package files
 
 import (
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Own moves a file that init has opened for itself away from the numbers of the standard files. These
-// belong to the command and to whatever writes to /proc/1/fd, even where they are closed. The arguments
-// are the results of the call that opened the file; an error is passed on.
+// Own moves a file that init has opened for itself away from the numbers of the standard files.
+// These belong to the command and to whatever writes to /proc/1/fd, even where they are closed.
+// The arguments are the results of the call that opened the file; an error is passed on.
 func Own(fd int, e sys.Errno) (int, sys.Errno) {
 	if e != 0 || fd > 2 {
 		return fd, e
@@ -22,8 +22,8 @@ func Own(fd int, e sys.Errno) (int, sys.Errno) {
 	return moved, e
 }
 
-// Read reads the beginning of a file into p and returns its length without the newline at the end, 0 if
-// the file cannot be read. path ends with a NUL byte.
+// Read reads the beginning of a file into p and returns its length without the newline at the
+// end, 0 if the file cannot be read. path ends with a NUL byte.
 func Read(path string, p []byte) int {
 	fd, e := Own(sys.Open(unsafe.StringData(path), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
@@ -40,8 +40,8 @@ func Read(path string, p []byte) int {
 	return n
 }
 
-// IsReady reports whether a file is ready now for the event, unix.POLLIN or unix.POLLOUT (poll(2)). A
-// pidfd is ready for POLLIN when its process has ended.
+// IsReady reports whether a file is ready now for the event, unix.POLLIN or unix.POLLOUT
+// (poll(2)). A pidfd is ready for POLLIN when its process has ended.
 func IsReady(fd int, event int16) bool {
 	file := [1]unix.PollFd{{Fd: int32(fd), Events: event}}
 	var none unix.Timespec
@@ -55,8 +55,8 @@ type Directory struct {
 	buf  [1024]byte
 }
 
-// Next returns the next name in the directory fd, or "" at the end. The name is valid until the next
-// call.
+// Next returns the next name in the directory fd, or "" at the end. The name is valid until the
+// next call.
 func (d *Directory) Next(fd int) string {
 	if d.i >= d.n {
 		n, e := sys.Getdents(fd, d.buf[:])

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Format is what the beginning of a file says about it, for a file that the kernel does not execute (ENOEXEC).
+// Format is what the beginning of a file says about it, for a file that the kernel does not
+// execute (ENOEXEC).
 type Format struct {
 	Kind    Kind
 	machine uint16 // ELF: e_machine (elf(5))
@@ -57,7 +58,8 @@ func elfFormat(head []byte) Format {
 	return f
 }
 
-// Machine names the machine that an ELF file was built for as uname -m does, "" if it is not known here.
+// Machine names the machine that an ELF file was built for as uname -m does, "" if it is not
+// known here.
 func (f Format) Machine() string {
 	switch f.machine {
 	case 3: // EM_386
@@ -88,8 +90,9 @@ func (f Format) Machine() string {
 	return ""
 }
 
-// Why says what a file is that the kernel does not execute and that is not a script. The result is four parts of one
-// sentence, for code that cannot join them. here is the machine as uname(2) names it.
+// Why says what a file is that the kernel does not execute and that is not a script. The result
+// is four parts of one sentence, for code that cannot join them. here is the machine as uname(2)
+// names it.
 func (f Format) Why(here string) [4]string {
 	machine := f.Machine()
 	switch {
@@ -111,8 +114,8 @@ func runsHere(machine, here string) bool {
 	return len(here) >= len(machine) && here[:len(machine)] == machine // armv7l
 }
 
-// formatAt is FormatOf for the file at path. A file that cannot be read counts as text: a shell cannot read it either, and
-// prints why.
+// formatAt is FormatOf for the file at path. A file that cannot be read counts as text: a shell
+// cannot read it either, and prints why.
 func formatAt(path *byte) (f Format) {
 	fd, e := sys.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if e != 0 {

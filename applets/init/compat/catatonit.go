@@ -9,9 +9,9 @@ import (
 	"util/internal/sys"
 )
 
-// catatonit 0.1.7, which podman runs as podman-init: options may follow other arguments; the command
-// leads a process group in init's session; the status of every failure is 1; -P runs no command. Its
-// messages are our own words in its forms.
+// catatonit 0.1.7, which podman runs as podman-init: options may follow other arguments; the
+// command leads a process group in init's session; the status of every failure is 1; -P runs no
+// command. Its messages are our own words in its forms.
 
 var catatonitTable = [...]options.Option{
 	{ID: options.Help, Short: 'h'},

@@ -18,8 +18,9 @@ const (
 // posixVar makes getopt stop at the first argument that is not an option.
 const posixVar = "POSIXLY_CORRECT="
 
-// commandLine is a command line of another init that is being read. Its arguments are not here: what is
-// read of them is stored through pointers, and the compiler would move the options to the heap with it.
+// commandLine is a command line of another init that is being read. Its arguments are not here:
+// what is read of them is stored through pointers, and the compiler would move the options to the
+// heap with it.
 type commandLine struct {
 	o       *options.Options
 	called  string // the name of the init, as in argv[0]
@@ -44,8 +45,8 @@ func (c *commandLine) takeCommand(g *options.Getopt) bool {
 	return g.First < len(g.Argv)
 }
 
-// show prints a text in which every "%" stands for the name of the program, and ends the process. In the
-// format json, no usage follows an error.
+// show prints a text in which every "%" stands for the name of the program, and ends the process.
+// In the format json, no usage follows an error.
 func (c *commandLine) show(fd int, text string, status int) {
 	if status != 0 && !c.printed {
 		report.UsageError(c.o, "no command")
@@ -128,7 +129,8 @@ func (c *commandLine) wrong(t *report.Line) {
 	}
 }
 
-// variable returns the value of an entry of the environment if it begins with name, which ends with "=".
+// variable returns the value of an entry of the environment if it begins with name, which ends
+// with "=".
 func variable(entry, name string) (value string, is bool) {
 	if !ascii.HasPrefix(entry, name) {
 		return "", false
@@ -136,8 +138,8 @@ func variable(entry, name string) (value string, is bool) {
 	return entry[len(name):], true
 }
 
-// leadingInt reads a number as C does: after white space, with a sign, up to the first other character.
-// Without a digit, rest is all of text.
+// leadingInt reads a number as C does: after white space, with a sign, up to the first other
+// character. Without a digit, rest is all of text.
 func leadingInt(text string) (n int, rest string) {
 	i := 0
 	for i < len(text) && (text[i] == ' ' || text[i] >= '\t' && text[i] <= '\r') {

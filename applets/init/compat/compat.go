@@ -1,9 +1,10 @@
-// Package compat makes init take on another init: dumb-init, tini or catatonit. One file for each has
-// its options, its environment, its messages, and as [supervise.Differences] the ways in which it
-// behaves differently. All of them fill the same Options and run under the same supervisor.
+// Package compat makes init take on another init: dumb-init, tini or catatonit. One file for each
+// has its options, its environment, its messages, and as [supervise.Differences] the ways in
+// which it behaves differently. All of them fill the same Options and run under the same
+// supervisor.
 //
-// It runs before the Go runtime, under the rule of package entry. Help and usage errors of the other
-// inits are printed here, and end the process.
+// It runs before the Go runtime, under the rule of package entry. Help and usage errors of the
+// other inits are printed here, and end the process.
 package compat
 
 import (
@@ -38,9 +39,9 @@ func name(is options.Init) string {
 	return "init"
 }
 
-// Read reads a command line of the init into the reporter's options. argv are the arguments after the
-// name, and called is the name, or "". Where the init would show a help or a usage error, Read does so
-// and ends the process.
+// Read reads a command line of the init into the reporter's options. argv are the arguments after
+// the name, and called is the name, or "". Where the init would show a help or a usage error,
+// Read does so and ends the process.
 func (p *Personality) Read(called string, argv, envp []*byte) {
 	if called == "" {
 		called = name(p.Is)
@@ -104,9 +105,9 @@ func (p *Personality) Ended(code uint8) {
 	}
 }
 
-// CannotExec records the status of a command that cannot be executed, and if foreign prints the messages
-// of the init. In the originals it is the child that fails to execute the command, prints why and exits,
-// and init then ends as with any command.
+// CannotExec records the status of a command that cannot be executed, and if foreign prints the
+// messages of the init. In the originals it is the child that fails to execute the command,
+// prints why and exits, and init then ends as with any command.
 //
 //go:noinline
 func (p *Personality) CannotExec(foreign bool) {

@@ -9,9 +9,10 @@ import (
 	"util/internal/sys"
 )
 
-// dumb-init 1.2.5: options end at the first argument that is not one; the command leads a new session, or
-// with --single-child stays in init's group; the status is 1 for bad usage and 2 for a command that
-// cannot be executed. Programs and tests match its messages, so they are the original ones.
+// dumb-init 1.2.5: options end at the first argument that is not one; the command leads a new
+// session, or with --single-child stays in init's group; the status is 1 for bad usage and 2 for
+// a command that cannot be executed. Programs and tests match its messages, so they are the
+// original ones.
 
 var dumbInitTable = [...]options.Option{ // in the order in which getopt_long lists what an abbreviation may mean
 	{ID: options.Help, Short: 'h', Long: "help"},

@@ -12,9 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tini 0.19.0, which Docker runs as docker-init: options may follow other arguments; the command leads a
-// process group in init's session; init is a subreaper only if asked; the statuses 126 and 127 are as in
-// shells. Messages have levels, and those that are not errors go to stdout. The help is in our own words.
+// tini 0.19.0, which Docker runs as docker-init: options may follow other arguments; the command
+// leads a process group in init's session; init is a subreaper only if asked; the statuses 126
+// and 127 are as in shells. Messages have levels, and those that are not errors go to stdout. The
+// help is in our own words.
 
 var tiniTable = [...]options.Option{
 	{ID: options.Help, Short: 'h'},
@@ -159,8 +160,8 @@ func (c *commandLine) tiniVersion() {
 	c.showVersion("\n")
 }
 
-// tiniParentDeath takes a signal as tini knows it: with SIG, in upper case, and none of the few that
-// not every architecture has.
+// tiniParentDeath takes a signal as tini knows it: with SIG, in upper case, and none of the few
+// that not every architecture has.
 func tiniParentDeath(o *options.Options, text string) bool {
 	s, ok := sig.Parse(text)
 	if !ok || len(text) < 4 || text[:3] != "SIG" || s.Name() != text[3:] || s > 31 {

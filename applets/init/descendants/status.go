@@ -26,12 +26,13 @@ func readStatus(self, pid int32) (text string, ok bool) {
 	return unsafe.String(&status[0], n), n > 0
 }
 
-// Takes reports whether a process does something about a signal: it catches the signal, or blocks it,
-// as a process does that receives signals by signalfd(2) or sigwait(3). self is the caller.
+// Takes reports whether a process does something about a signal: it catches the signal, or blocks
+// it, as a process does that receives signals by signalfd(2) or sigwait(3). self is the caller.
 //
-// A signal that a process waits for in sigwait does not show as blocked during the wait, and the kernel
-// does not say which signals those are (kernel/signal.c, do_sigtimedwait). Until the process is out of
-// that call, its mask is not restored either. So a process that runs is read again until it rests.
+// A signal that a process waits for in sigwait does not show as blocked during the wait, and the
+// kernel does not say which signals those are (kernel/signal.c, do_sigtimedwait). Until the
+// process is out of that call, its mask is not restored either. So a process that runs is read
+// again until it rests.
 //
 //go:noinline
 func Takes(self, pid int32, signal sig.Signal) bool {
@@ -70,8 +71,8 @@ func isInSigwait(self, pid int32) bool {
 	return ascii.HasPrefix(unsafe.String(&text[0], n), "do_sigtimedwait")
 }
 
-// IsPending reports whether one of the signals is pending in a process. It is true as well where that
-// cannot be found out. self is the caller.
+// IsPending reports whether one of the signals is pending in a process. It is true as well where
+// that cannot be found out. self is the caller.
 //
 //go:noinline
 func IsPending(self, pid int32, set sig.Set) bool {
@@ -80,9 +81,9 @@ func IsPending(self, pid int32, set sig.Set) bool {
 	return !ok || pending&set != 0
 }
 
-// PIDWindow returns how far one PID may be ahead of another to count as given later. It is at most
-// half of the PIDs that are given in turn, so that the wrap at the highest PID is recognized, and at
-// most what can be given in a hundredth of a second.
+// PIDWindow returns how far one PID may be ahead of another to count as given later. It is at
+// most half of the PIDs that are given in turn, so that the wrap at the highest PID is
+// recognized, and at most what can be given in a hundredth of a second.
 func PIDWindow() int32 {
 	const (
 		most     = 1 << 13
@@ -97,7 +98,8 @@ func PIDWindow() int32 {
 	return int32(min((pidMax-reserved)/2, most))
 }
 
-// LastPID returns the PID that was given last in the caller's PID namespace (proc_loadavg(5)), or 0.
+// LastPID returns the PID that was given last in the caller's PID namespace (proc_loadavg(5)), or
+// 0.
 //
 //go:noinline
 func LastPID() int32 {

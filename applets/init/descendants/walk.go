@@ -1,9 +1,9 @@
-// Package descendants finds processes in /proc: the descendants of init, or the members of a process
-// group. It is for stops and for the rare signal that needs a look at the command's signal masks; a
-// plain run does not execute it.
+// Package descendants finds processes in /proc: the descendants of init, or the members of a
+// process group. It is for stops and for the rare signal that needs a look at the command's
+// signal masks; a plain run does not execute it.
 //
-// It runs before the Go runtime, under the rule of package entry. What to do with a process that was
-// found is not its business.
+// It runs before the Go runtime, under the rule of package entry. What to do with a process that
+// was found is not its business.
 package descendants
 
 import (
@@ -29,8 +29,8 @@ type Process struct {
 // program supports.
 const TicksPerSecond = 100
 
-// Ended reports whether the process has ended. A process whose first thread has ended while others run
-// is in state Z too.
+// Ended reports whether the process has ended. A process whose first thread has ended while
+// others run is in state Z too.
 func (p *Process) Ended() bool { return p.State == 'X' || p.State == 'Z' && p.threads <= 1 }
 
 // Stopped reports whether a signal has stopped the process.
@@ -57,8 +57,8 @@ type Walk struct {
 	Incomplete bool
 }
 
-// Open begins a walk over the descendants of self, the caller. It returns false if /proc is missing or
-// is that of another PID namespace.
+// Open begins a walk over the descendants of self, the caller. It returns false if /proc is
+// missing or is that of another PID namespace.
 func (w *Walk) Open(self int32) bool {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 	fd, e := files.Own(sys.Open(unsafe.StringData("/proc\x00"), flags, 0))
@@ -103,8 +103,9 @@ func (w *Walk) release() {
 	}
 }
 
-// Next returns the next process, or PID 0 at the end. It holds a pidfd of the process, opened before
-// the process was read, so that a signal cannot reach another process with the same number.
+// Next returns the next process, or PID 0 at the end. It holds a pidfd of the process, opened
+// before the process was read, so that a signal cannot reach another process with the same
+// number.
 func (w *Walk) Next() (p Process) {
 	for name := w.names.Next(w.proc); name != ""; name = w.names.Next(w.proc) {
 		pid := int32(ascii.Number(name))
@@ -142,10 +143,10 @@ func (w *Walk) Signal(p *Process, signal sig.Signal) sys.Errno {
 	return sys.Kill(p.PID, signal)
 }
 
-// descends reports whether p descends from init. Parents may end during the climb, and their numbers
-// be given to other processes. So a step up counts only if the child still has the same parent after
-// that parent was read: a process that loses its parent gets init. The result is remembered for every
-// process on the path, so that a chain of thousands is climbed once.
+// descends reports whether p descends from init. Parents may end during the climb, and their
+// numbers be given to other processes. So a step up counts only if the child still has the same
+// parent after that parent was read: a process that loses its parent gets init. The result is
+// remembered for every process on the path, so that a chain of thousands is climbed once.
 func (w *Walk) descends(p Process) bool {
 	is, certain := w.climb(p)
 	if !certain {
@@ -169,8 +170,8 @@ func (w *Walk) descends(p Process) bool {
 	return is
 }
 
-// climb is descends without remembering the path. The result is not certain if p has ended, or if the
-// processes above it change faster than they can be read.
+// climb is descends without remembering the path. The result is not certain if p has ended, or if
+// the processes above it change faster than they can be read.
 func (w *Walk) climb(p Process) (is, certain bool) {
 	const maxSteps = 1 << 16 // longer than any chain
 	child := p
@@ -207,7 +208,8 @@ func (w *Walk) climb(p Process) (is, certain bool) {
 	return false, false
 }
 
-// known is what one walk has found out. It is a package variable because it is large and rarely used.
+// known is what one walk has found out. It is a package variable because it is large and rarely
+// used.
 var known memory
 
 // memory remembers processes: for each remainder of the PIDs, the last one.
@@ -290,8 +292,8 @@ func (w *Walk) Name(pid int32, name []byte) int {
 	return copy(name, text[first+1:last])
 }
 
-// read reads the beginning of a file of a process and returns its length. The name of the file begins
-// with a slash and ends with a NUL byte.
+// read reads the beginning of a file of a process and returns its length. The name of the file
+// begins with a slash and ends with a NUL byte.
 func (w *Walk) read(pid int32, file string, text []byte) int {
 	var path [10 + 16]byte
 	n := ascii.Put(path[:], int(pid))

@@ -25,8 +25,9 @@ func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
 // policy is what the code may do that runs before the Go runtime boots.
 //
-// It is a statement of policy, not a list of what happens to be called: do not extend it to make a build pass. Code
-// that is rejected here needs the runtime, now or with the next compiler; write it in another way.
+// It is a statement of policy, not a list of what happens to be called: do not extend it to make
+// a build pass. Code that is rejected here needs the runtime, now or with the next compiler;
+// write it in another way.
 var policy = callgraph.Policy{
 	Packages: []string{
 		"util/applets/init/compat",
@@ -90,8 +91,9 @@ func TestCallGraph(t *testing.T) {
 	}
 }
 
-// TestStackDepth keeps the stack that init needs small: with a limit of 16 kB (RLIMIT_STACK), of which the arguments, the
-// environment and the path of the command take their part, everything works.
+// TestStackDepth keeps the stack that init needs small: with a limit of 16 kB (RLIMIT_STACK), of
+// which the arguments, the environment and the path of the command take their part, everything
+// works.
 func TestStackDepth(t *testing.T) {
 	const most = 6 << 10
 	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", policy)
@@ -104,8 +106,9 @@ func TestStackDepth(t *testing.T) {
 	}
 }
 
-// twin links util for arch twice: as the Makefile does, and so with the symbols kept, which is returned. What is found
-// in the twin is true of the other, because both have the same code and the same entry point.
+// twin links util for arch twice: as the Makefile does, and so with the symbols kept, which is
+// returned. What is found in the twin is true of the other, because both have the same code and
+// the same entry point.
 func twin(t *testing.T, arch string) string {
 	t.Helper()
 	const root = "../../.."
@@ -175,8 +178,8 @@ func load(t *testing.T, path string) (im image) {
 	return im
 }
 
-// TestStandInG compares the size of the g that the early entry makes with that of the toolchain's own: code that loads
-// a field of it must not read beyond.
+// TestStandInG compares the size of the g that the early entry makes with that of the toolchain's
+// own: code that loads a field of it must not read beyond.
 func TestStandInG(t *testing.T) {
 	for _, arch := range archs {
 		t.Run(arch, func(t *testing.T) {

@@ -1,6 +1,7 @@
-// Package entry is where a process of util begins. Its few instructions of assembly run before the Go
-// runtime boots; they call Go code that becomes init, or sendsig by number, or returns. Then the runtime
-// boots as if nothing had happened. Package entry alone knows all of init's packages:
+// Package entry is where a process of util begins. Its few instructions of assembly run before
+// the Go runtime boots; they call Go code that becomes init, or sendsig by number, or returns.
+// Then the runtime boots as if nothing had happened. Package entry alone knows all of init's
+// packages:
 //
 //	options      the command line, as values
 //	compat       the command lines and messages of other inits
@@ -10,8 +11,9 @@
 //
 // # The rule of early code
 //
-// These packages, and those of internal that they import, run on the stack that the kernel made, without
-// heap, scheduler, garbage collector and signal handlers. They are ordinary Go that keeps to a rule:
+// These packages, and those of internal that they import, run on the stack that the kernel made,
+// without heap, scheduler, garbage collector and signal handlers. They are ordinary Go that keeps
+// to a rule:
 //
 //   - They use functions, methods on concrete types, structs, arrays, slices, strings, switch and static
 //     tables, unsafe.String and unsafe.Slice, and the calls of internal/sys.
@@ -21,9 +23,9 @@
 //   - No function calls itself, so that the depth of the stack is known (TestStackDepth).
 //   - An index out of range is a bug that ends the process; no code is there to print the panic.
 //
-// Memory counts as well. In a plain run, a string constant that is passed to the kernel, a jump table or
-// a package variable each cost a page fault and 64 kB that would not be touched otherwise. TestWeight
-// measures that.
+// Memory counts as well. In a plain run, a string constant that is passed to the kernel, a jump
+// table or a package variable each cost a page fault and 64 kB that would not be touched
+// otherwise. TestWeight measures that.
 //
 // TestCallGraph reads the linked binary and fails with the path to whatever breaks the rule.
 package entry

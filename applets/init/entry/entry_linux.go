@@ -14,18 +14,18 @@ import (
 	"util/internal/sys"
 )
 
-// Name makes a process an init, as the base name of argv[0], or as the first argument of a program whose
-// name begins with multicall ("util", "util-0.1", "util.arm64"). Under any other name init is started by
-// way of the Go runtime.
+// Name makes a process an init, as the base name of argv[0], or as the first argument of a
+// program whose name begins with multicall ("util", "util-0.1", "util.arm64"). Under any other
+// name init is started by way of the Go runtime.
 const (
 	Name      = "init"
 	multicall = "util"
 )
 
-// entry is called by _rt0_util in the first microsecond of the process, with all signals blocked. stack
-// is what the kernel put on the stack, mask the signal mask that was in force. If this is a plain run of
-// init, or sendsig by number, it becomes that and does not return. Else it returns, and has changed
-// nothing but proc.Inherited.
+// entry is called by _rt0_util in the first microsecond of the process, with all signals blocked.
+// stack is what the kernel put on the stack, mask the signal mask that was in force. If this is a
+// plain run of init, or sendsig by number, it becomes that and does not return. Else it returns,
+// and has changed nothing but proc.Inherited.
 //
 //lint:ignore U1000 the assembly of _rt0_util calls it
 func entry(stack unsafe.Pointer, mask sig.Set) {
@@ -48,8 +48,8 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	proc.Inherited.Note(mask)
 }
 
-// called returns the name that argv begins with, or the argument after it if it begins with util, and
-// how many words that takes.
+// called returns the name that argv begins with, or the argument after it if it begins with util,
+// and how many words that takes.
 func called(argv []*byte) (name string, words int) {
 	if len(argv) == 0 {
 		return "", 0
@@ -61,8 +61,8 @@ func called(argv []*byte) (name string, words int) {
 	return name, 1
 }
 
-// runInit is init, under its own name or as another one. words are argv, of which the first n name it.
-// It returns if this is not a plain run.
+// runInit is init, under its own name or as another one. words are argv, of which the first n
+// name it. It returns if this is not a plain run.
 func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	const word = int(unsafe.Sizeof(uintptr(0)))
 	envp := (**byte)(unsafe.Add(unsafe.Pointer(argv), (len(words)+1)*word))
@@ -103,8 +103,8 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	end(&o, &s, &r, &p)
 }
 
-// read reads a command line, whose first word is the name. It reports whether this is a plain run. Help
-// and usage errors of other inits end the process.
+// read reads a command line, whose first word is the name. It reports whether this is a plain
+// run. Help and usage errors of other inits end the process.
 func read(o *options.Options, p *compat.Personality, as options.Init, words, env []*byte) bool {
 	called := ""
 	var problem options.Problem
@@ -184,6 +184,6 @@ func end(
 // entryPC returns the address of _rt0_util.
 func entryPC() uintptr
 
-// EntryPC returns the address of the early entry, which the linker flag -E makes the entry point of the
-// program.
+// EntryPC returns the address of the early entry, which the linker flag -E makes the entry point
+// of the program.
 func EntryPC() uintptr { return entryPC() }

@@ -2,8 +2,8 @@ package options
 
 import "util/internal/ascii"
 
-// MaxDuration is the longest duration, in nanoseconds: a hundred years of 365 days, 876000h. It keeps
-// every sum of two within an int64.
+// MaxDuration is the longest duration, in nanoseconds: a hundred years of 365 days, 876000h. It
+// keeps every sum of two within an int64.
 const MaxDuration = int64(100 * 365 * 24 * 3600 * 1e9)
 
 // setDuration sets *ns to the duration that the value names.
@@ -46,8 +46,8 @@ func parseDuration(text string) (ns int64, r Reason) {
 // number is a decimal number: whole + fraction/scale.
 type number struct{ whole, fraction, scale int64 }
 
-// leadingNumber reads the number that a text begins with. The digits of a fraction after the ninth do
-// not count.
+// leadingNumber reads the number that a text begins with. The digits of a fraction after the
+// ninth do not count.
 func leadingNumber(text string) (n number, rest string, r Reason) {
 	n.scale = 1
 	i := 0

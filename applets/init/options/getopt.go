@@ -7,9 +7,9 @@ import (
 	"util/internal/sys"
 )
 
-// Getopt goes over an argument vector, one option at a time, as getopt_long(3) does. Without a mode it
-// stops at the first argument that is not an option. "--" always ends the options. Short options can be
-// bundled (-cv, -vrTERM:INT).
+// Getopt goes over an argument vector, one option at a time, as getopt_long(3) does. Without a
+// mode it stops at the first argument that is not an option. "--" always ends the options. Short
+// options can be bundled (-cv, -vrTERM:INT).
 type Getopt struct {
 	Argv  []*byte
 	Table []Option
@@ -23,8 +23,8 @@ type Getopt struct {
 	letter   byte   // the letter of a short option, else 0
 	hasValue bool
 
-	// Wrong says more about a Problem: the whole argument that matches no option or several, or the full
-	// name of the option that lacks a value or does not take one.
+	// Wrong says more about a Problem: the whole argument that matches no option or several, or the
+	// full name of the option that lacks a value or does not take one.
 	Wrong string
 }
 
@@ -38,8 +38,9 @@ const (
 	ShortOnly                   // there are no long options: "--x" is -x after an option "-"
 )
 
-// Next returns the next option and its value, or nil at the end; then the rest begins at First. p says
-// what is wrong with an option: it is not in the table, lacks its value, or does not take one.
+// Next returns the next option and its value, or nil at the end; then the rest begins at First. p
+// says what is wrong with an option: it is not in the table, lacks its value, or does not take
+// one.
 func (g *Getopt) Next(p *Problem) (opt *Option, value string) {
 	g.letter, g.hasValue = 0, false
 	if g.short != "" {
@@ -71,8 +72,8 @@ func (g *Getopt) Next(p *Problem) (opt *Option, value string) {
 // word takes the next argument, and moves it before those that were passed over.
 func (g *Getopt) word() string {
 	if g.i > g.First {
-		// The pointers are moved as numbers. For a store of a pointer, the compiler would move the structure
-		// that holds it to the heap.
+		// The pointers are moved as numbers. For a store of a pointer, the compiler would move the
+		// structure that holds it to the heap.
 		taken := *g.number(g.i)
 		for k := g.i; k > g.First; k-- {
 			*g.number(k) = *g.number(k - 1)

@@ -16,8 +16,8 @@ var Aliases = [...]string{
 	"dumb-init", "tini", "tini-static", "docker-init", "catatonit", "podman-init",
 }
 
-// InitOf returns the program that goes with a name, or Util. The comparisons are code, because a table
-// would cost a page fault.
+// InitOf returns the program that goes with a name, or Util. The comparisons are code, because a
+// table would cost a page fault.
 func InitOf(name string) Init {
 	if len(name) < len("tini") {
 		return Util

@@ -1,8 +1,8 @@
 // Package options is init's command line: the table of its options, the parser, and the values that
 // come out of it. Help, completion and the documents are made from the same table.
 //
-// It runs before the Go runtime, under the rule of package entry, and in tests. What is wrong with a
-// command line is a [Problem], a plain value; package initcmd puts it into words.
+// It runs before the Go runtime, under the rule of package entry, and in tests. What is wrong
+// with a command line is a [Problem], a plain value; package initcmd puts it into words.
 package options
 
 import "util/applets/init/supervise"
@@ -103,8 +103,8 @@ type Option struct {
 	Help  string
 }
 
-// Table lists init's options in the order of the help. It is the only list: the parser, the help, the
-// completion and the table in docs/init.md (checked by a test) are made from it.
+// Table lists init's options in the order of the help. It is the only list: the parser, the help,
+// the completion and the table in docs/init.md (checked by a test) are made from it.
 var Table = [...]Option{
 	{SingleChild, 'c', "single-child", MayArg, "SINGLE_CHILD", "", "send signals to the command alone, not to its process group"},
 	{RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO", "forward signal TO when FROM arrives, nothing if TO is none; repeatable, or a list with commas"},

@@ -45,9 +45,10 @@ type Problem struct {
 	Bad    string // the part of the value that is wrong
 }
 
-// Parse reads the arguments after init's own name, and the variables of init in envp, into o. A flag
-// takes precedence over its variable; for --rewrite, signal by signal. Options end at the first argument
-// that is not one, or at "--". If something is wrong, o has what was read before, and all variables.
+// Parse reads the arguments after init's own name, and the variables of init in envp, into o. A
+// flag takes precedence over its variable; for --rewrite, signal by signal. Options end at the
+// first argument that is not one, or at "--". If something is wrong, o has what was read before,
+// and all variables.
 func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	p = o.parse(argv, envp)
 	if p.Reason == None || p.Reason == OtherInit {
@@ -144,8 +145,9 @@ func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 	return p
 }
 
-// parseVariable reads an entry UTIL_INIT_NAME=value. An empty value counts as unset. An unknown name is
-// not an error, because a newer init may know it; but it may be misspelt, and is worth a message.
+// parseVariable reads an entry UTIL_INIT_NAME=value. An empty value counts as unset. An unknown
+// name is not an error, because a newer init may know it; but it may be misspelt, and is worth a
+// message.
 func (o *Options) parseVariable(entry string) (p Problem) {
 	name, value, _ := ascii.Cut(entry, '=')
 	if value == "" {

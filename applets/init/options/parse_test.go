@@ -19,8 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests of this file compare Parse, which may use nothing of the Go runtime, with a second parser that may use all of
-// it: reference. They must agree on every command line and environment.
+// The tests of this file compare Parse, which may use nothing of the Go runtime, with a second
+// parser that may use all of it: reference. They must agree on every command line and
+// environment.
 //
 // To search for one on which they do not:
 //

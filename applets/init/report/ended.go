@@ -21,8 +21,8 @@ type ending struct {
 	oomKills          int // by the kernel, for lack of memory
 }
 
-// Ended prints how the command ended, and what happened since its start. code is init's exit status. It
-// is init's last line.
+// Ended prints how the command ended, and what happened since its start. code is init's exit
+// status. It is init's last line.
 //
 //go:noinline
 func (r *Reporter) Ended(code uint8) {

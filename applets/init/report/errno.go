@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrnoText describes an error number (errno(3)) as strerror(3) does, with a small first letter; "" for a
-// number that Linux does not have. Errno.Error is not used because it builds its text for an unknown
-// number on the heap.
+// ErrnoText describes an error number (errno(3)) as strerror(3) does, with a small first letter;
+// "" for a number that Linux does not have. Errno.Error is not used because it builds its text
+// for an unknown number on the heap.
 func ErrnoText(e sys.Errno) string {
 	switch e {
 	case unix.EPERM:

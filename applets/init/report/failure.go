@@ -74,9 +74,9 @@ func (r *Reporter) last(t *Line) {
 	r.writeTerminationLog(t)
 }
 
-// UsageError writes what is wrong with a command line to the termination log, if its path is known, and
-// in the format json as an object to stderr. It reports whether it did the latter; if not, the caller
-// prints the message.
+// UsageError writes what is wrong with a command line to the termination log, if its path is
+// known, and in the format json as an object to stderr. It reports whether it did the latter; if
+// not, the caller prints the message.
 func UsageError(o *options.Options, text string) (printed bool) {
 	r := Reporter{Options: o}
 	t := &complaint

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Line is a message under construction: a sentence, and in the format json fields that repeat its facts.
-// A sentence or a value that is too long is cut off, so that there is always room for all fields, and
-// the line is a complete object.
+// Line is a message under construction: a sentence, and in the format json fields that repeat its
+// facts. A sentence or a value that is too long is cut off, so that there is always room for all
+// fields, and the line is a complete object.
 type Line struct {
 	n      int
 	limit  int // up to where the sentence, and then the fields, may reach
@@ -105,8 +105,8 @@ func (t *Line) str(text string) {
 	}
 }
 
-// Plain appends text from outside. What could disturb a terminal, a log or JSON becomes "?": control
-// characters, also those from U+0080 to U+009F, quotation marks, and what is not UTF-8.
+// Plain appends text from outside. What could disturb a terminal, a log or JSON becomes "?":
+// control characters, also those from U+0080 to U+009F, quotation marks, and what is not UTF-8.
 //
 //go:noinline
 func (t *Line) Plain(text string) {
@@ -155,8 +155,8 @@ func (t *Line) escaped(text string) {
 	t.Plain(text[from:])
 }
 
-// characterLength returns the length of the character that a text begins with, in UTF-8 (RFC 3629) and
-// beyond ASCII; 0 if that is not a character, or a control character.
+// characterLength returns the length of the character that a text begins with, in UTF-8 (RFC
+// 3629) and beyond ASCII; 0 if that is not a character, or a control character.
 func characterLength(text string) int {
 	n, low, high := 0, byte(0x80), byte(0xbf) // the length, and the bounds of the second byte
 	switch c := text[0]; {
@@ -256,8 +256,8 @@ func (t *Line) decimal(ns int64) {
 func (t *Line) time(ns int64) {
 	seconds := int(ns / 1e9)
 	days, second := seconds/86400, seconds%86400
-	// The years are counted from 1 March of the year 0, so that a leap day is the last day of its year.
-	// 400 years have 146097 days.
+	// The years are counted from 1 March of the year 0, so that a leap day is the last day of its
+	// year. 400 years have 146097 days.
 	z := days + 719468
 	era, day := z/146097, z%146097
 	year := (day - day/1460 + day/36524 - day/146096) / 365

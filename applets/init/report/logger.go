@@ -30,8 +30,9 @@ const (
 	careful      // a shared description that may block
 )
 
-// open decides how to write. Pipes and terminals are opened again, so that they can be non-blocking for
-// init alone. A regular file must not be: a description of init's own would have its own offset.
+// open decides how to write. Pipes and terminals are opened again, so that they can be
+// non-blocking for init alone. A regular file must not be: a description of init's own would have
+// its own offset.
 func (l *Logger) open() {
 	l.fd, l.how = 2, plain
 	path := unsafe.StringData("/proc/self/fd/2\x00")
@@ -93,9 +94,9 @@ func (l *Logger) write(p []byte) {
 	}
 }
 
-// discardRaised discards the signal that came with the error of a write. It is for init, not for the
-// command. Since it was sent to the thread, it is received before one of the same kind that was sent to
-// the process.
+// discardRaised discards the signal that came with the error of a write. It is for init, not for
+// the command. Since it was sent to the thread, it is received before one of the same kind that
+// was sent to the process.
 func discardRaised(e sys.Errno) {
 	var signal sig.Signal
 	switch e {
@@ -111,8 +112,8 @@ func discardRaised(e sys.Errno) {
 	_, _ = sys.Sigtimedwait(sig.Of(signal), &info, &none)
 }
 
-// Print writes a text as a program does that has nothing else to do. If it is for stdout and cannot be
-// written, the process ends with status 1.
+// Print writes a text as a program does that has nothing else to do. If it is for stdout and
+// cannot be written, the process ends with status 1.
 func Print(fd int, text string) {
 	for text != "" {
 		n, e := sys.WriteString(fd, text)

@@ -28,8 +28,9 @@ var memory struct {
 	text [4096]byte
 }
 
-// oomKills returns how many processes the kernel has killed in init's memory cgroup for lack of memory,
-// or -1 if that cannot be read (cgroup v2: memory.events since Linux 4.13; v1: memory.oom_control).
+// oomKills returns how many processes the kernel has killed in init's memory cgroup for lack of
+// memory, or -1 if that cannot be read (cgroup v2: memory.events since Linux 4.13; v1:
+// memory.oom_control).
 //
 //go:noinline
 func oomKills() int {
@@ -48,8 +49,8 @@ func oomKills() int {
 	return -1
 }
 
-// findMemory finds the memory cgroup: by its path in /proc/self/cgroup below the mount; or, where the
-// mount shows only the container's own part of the hierarchy, at the mount itself.
+// findMemory finds the memory cgroup: by its path in /proc/self/cgroup below the mount; or, where
+// the mount shows only the container's own part of the hierarchy, at the mount itself.
 func findMemory() bool {
 	n := files.Read("/proc/self/cgroup\x00", memory.text[:])
 	rest := unsafe.String(&memory.text[0], n)
@@ -115,8 +116,8 @@ func memoryPath(file int) *byte {
 	return &memory.path[0]
 }
 
-// memoryText returns what is in a file of the memory cgroup, without the newline at the end. It is valid
-// until the next call.
+// memoryText returns what is in a file of the memory cgroup, without the newline at the end. It
+// is valid until the next call.
 func memoryText(file int) string {
 	fd, e := files.Own(sys.Open(memoryPath(file), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {

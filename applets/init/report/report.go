@@ -268,8 +268,8 @@ func (t *Line) left() {
 	}
 }
 
-// UnknownVariables names the variables that begin with init's prefix but are not init's, and what was
-// probably meant.
+// UnknownVariables names the variables that begin with init's prefix but are not init's, and what
+// was probably meant.
 //
 //go:noinline
 func (r *Reporter) UnknownVariables() {
@@ -301,8 +301,9 @@ func (r *Reporter) UnknownVariables() {
 	}
 }
 
-// nearestVariable returns the variable that was probably meant by a name, both without EnvPrefix, or "".
-// At most a third of its letters may have to be changed, added, left out or exchanged with a neighbour.
+// nearestVariable returns the variable that was probably meant by a name, both without EnvPrefix,
+// or "". At most a third of its letters may have to be changed, added, left out or exchanged with
+// a neighbour.
 func nearestVariable(name string) (near string) {
 	best := max(1, len(name)/3) + 1
 	for i := range options.Table {
@@ -314,9 +315,9 @@ func nearestVariable(name string) (near string) {
 	return near
 }
 
-// distance counts the edits from a to b. An exchange of two neighbours is one edit (optimal string
-// alignment); upper and lower case are not distinguished. It is large for names that are longer than all
-// that init knows.
+// distance counts the edits from a to b. An exchange of two neighbours is one edit (optimal
+// string alignment); upper and lower case are not distinguished. It is large for names that are
+// longer than all that init knows.
 func distance(a, b string) int {
 	const most = 24
 	if len(a) > most || len(b) > most {

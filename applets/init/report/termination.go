@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file writes the termination log. Its path may be in a directory of the command's user, who may
-// have put a link there to another user's file, for init, which may be root, to write to.
+// This file writes the termination log. Its path may be in a directory of the command's user, who
+// may have put a link there to another user's file, for init, which may be root, to write to.
 
 // termination is where the termination log is. It is a package variable because it is rarely used.
 var termination struct {
@@ -66,11 +66,11 @@ func (r *Reporter) writeTerminationLog(t *Line) {
 	}
 }
 
-// openTrusted opens a file to write to, and creates it if it does not exist. path holds an absolute path
-// that ends with a NUL byte, and is altered. The path is resolved name by name, and so is what a symbolic
-// link leads to. A link is followed only if no user but root and init's own can have made it; else the
-// result is ELOOP, as for O_NOFOLLOW (open(2)). The file is truncated, unless it is one of init's
-// standard streams: to that, the line is appended.
+// openTrusted opens a file to write to, and creates it if it does not exist. path holds an
+// absolute path that ends with a NUL byte, and is altered. The path is resolved name by name, and
+// so is what a symbolic link leads to. A link is followed only if no user but root and init's own
+// can have made it; else the result is ELOOP, as for O_NOFOLLOW (open(2)). The file is truncated,
+// unless it is one of init's standard streams: to that, the line is appended.
 func openTrusted(path []byte) (fd int, e sys.Errno) {
 	const mostLinks = 40 // as in the kernel (path_resolution(7))
 	dir, e := openRoot()
@@ -149,11 +149,12 @@ func lookAt(dir int, name *byte) linkKind {
 	return rootsLink
 }
 
-// rest is what follows a link in a path. It is a package variable because it is large and rarely used.
+// rest is what follows a link in a path. It is a package variable because it is large and rarely
+// used.
 var rest [unix.PathMax]byte
 
-// follow replaces the name of a link, which is path[from:to], by what it leads to, and returns where to
-// go on.
+// follow replaces the name of a link, which is path[from:to], by what it leads to, and returns
+// where to go on.
 func follow(dir int, path []byte, from, to int, last bool) (next int, e sys.Errno) {
 	n := 0
 	if !last {

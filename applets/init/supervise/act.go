@@ -57,8 +57,9 @@ func (s *Supervisor) pass(a Action, arrived sig.Signal) {
 	}
 }
 
-// forward forwards a signal. If there is no process to get it (ESRCH), or none that may be signalled
-// (EPERM), nothing else changes; the first signal that is lost for lack of permission is noted.
+// forward forwards a signal. If there is no process to get it (ESRCH), or none that may be
+// signalled (EPERM), nothing else changes; the first signal that is lost for lack of permission
+// is noted.
 func (s *Supervisor) forward(arrived sig.Signal, a Action) {
 	e := s.send(a.Signal)
 	if a.Do&ForwardAll != 0 && s.signalRest(a.Signal) {
@@ -87,8 +88,8 @@ func (s *Supervisor) forwardDelayed() {
 	s.pass(a, s.arrivedAs)
 }
 
-// markStop records that a stop begins: which processes the signal reaches, and when. What is started
-// after that finishes work.
+// markStop records that a stop begins: which processes the signal reaches, and when. What is
+// started after that finishes work.
 func (s *Supervisor) markStop() {
 	if s.told != none {
 		return
@@ -102,9 +103,9 @@ func (s *Supervisor) markStop() {
 	s.lastPID = descendants.LastPID()
 }
 
-// wake continues the command if it is stopped, so that it can act on a signal that asks it to end.
-// SIGCHLD has told whether it is. A SIGCHLD that came before the signal, but has the higher number, is
-// received after it: then wakeAsked does this.
+// wake continues the command if it is stopped, so that it can act on a signal that asks it to
+// end. SIGCHLD has told whether it is. A SIGCHLD that came before the signal, but has the higher
+// number, is received after it: then wakeAsked does this.
 func (s *Supervisor) wake(signal sig.Signal) {
 	if !s.maybe {
 		s.asked |= sig.Of(signal)
@@ -117,8 +118,8 @@ func (s *Supervisor) wake(signal sig.Signal) {
 	s.maybe = s.wait.quiet // then SIGCHLD does not tell every stop
 }
 
-// wakeAsked is wake for a command that was stopped when it was asked to end: the signal is still pending
-// in it.
+// wakeAsked is wake for a command that was stopped when it was asked to end: the signal is still
+// pending in it.
 func (s *Supervisor) wakeAsked() {
 	if s.asked != 0 && proc.Stopped(s.PID) != 0 &&
 		descendants.IsPending(s.Self, s.PID, s.asked) {
@@ -135,8 +136,8 @@ func (s *Supervisor) startGrace() {
 	}
 }
 
-// stopSelf stops init by the signal that stopped, or was meant to stop, the command. It returns when
-// init is continued.
+// stopSelf stops init by the signal that stopped, or was meant to stop, the command. It returns
+// when init is continued.
 func (s *Supervisor) stopSelf(by sig.Signal) {
 	if !s.Job || by == sig.STOP {
 		sys.Kill(s.Self, sig.STOP)
@@ -179,9 +180,10 @@ func (s *Supervisor) send(signal sig.Signal) sys.Errno {
 	return sys.Kill(s.PID, signal)
 }
 
-// signalGroup sends a signal, or with 0 none, to the command's process group. ESRCH says that the group
-// is empty. As long as the command is not reaped, even as a zombie, the number of its group cannot be
-// given to another one. After that, and where the kernel may reap it at any time, a pidfd stands for it.
+// signalGroup sends a signal, or with 0 none, to the command's process group. ESRCH says that the
+// group is empty. As long as the command is not reaped, even as a zombie, the number of its group
+// cannot be given to another one. After that, and where the kernel may reap it at any time, a
+// pidfd stands for it.
 func (s *Supervisor) signalGroup(signal sig.Signal) sys.Errno {
 	if s.wait.command >= 0 {
 		e := sys.PidfdSendSignal(s.wait.command, signal, unix.PIDFD_SIGNAL_PROCESS_GROUP)

@@ -11,6 +11,7 @@
 //	act.go       carrying a decision out
 //	stop.go      ending what the command has left
 //
-// It runs before the Go runtime, under the rule of package entry. What a plain run executes is in this
-// package and in those that it imports, which the linker lays side by side (ARCHITECTURE.md, "Weight").
+// It runs before the Go runtime, under the rule of package entry. What a plain run executes is in
+// this package and in those that it imports, which the linker lays side by side (ARCHITECTURE.md,
+// "Weight").
 package supervise

@@ -42,8 +42,8 @@ func (s *Supervisor) turn(info *sys.Siginfo) {
 	}
 }
 
-// inherited reaps children that init had before it became init: the program that executed it made them.
-// What SIGCHLD said about them is lost, because setting its disposition discards it.
+// inherited reaps children that init had before it became init: the program that executed it made
+// them. What SIGCHLD said about them is lost, because setting its disposition discards it.
 func (s *Supervisor) inherited() {
 	n := 0
 	for child := proc.Ended(); child.Pid != 0 && !s.over; child = proc.Ended() {
@@ -67,8 +67,8 @@ func (s *Supervisor) inherited() {
 	}
 }
 
-// receive completes an event, and handles the children if it is about them. It reports whether the event
-// is one for step.
+// receive completes an event, and handles the children if it is about them. It reports whether
+// the event is one for step.
 func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 	const fromKernel = 128 // SI_KERNEL, sigaction(2)
 	if ev.Kind != Arrived {
@@ -162,8 +162,8 @@ func (s *Supervisor) commandEnded(status proc.Status, zombie bool) {
 	}
 }
 
-// reapOrphan reaps a child that is not the command. It may have been reaped before: its SIGCHLD can be
-// pending when the check for more children finds it.
+// reapOrphan reaps a child that is not the command. It may have been reaped before: its SIGCHLD
+// can be pending when the check for more children finds it.
 func (s *Supervisor) reapOrphan(child proc.Child) {
 	if !child.Reaped && s.canBeQuiet() && !s.Pause {
 		s.becomeQuiet(child.Pid)
@@ -178,8 +178,9 @@ func (s *Supervisor) reapOrphan(child proc.Child) {
 	}
 }
 
-// reapCommand reaps the command. With a grace period, a pidfd then stands for its process group, whose
-// number is free as soon as the group is empty; without one, the group is not needed any more.
+// reapCommand reaps the command. With a grace period, a pidfd then stands for its process group,
+// whose number is free as soon as the group is empty; without one, the group is not needed any
+// more.
 func (s *Supervisor) reapCommand() {
 	if s.reaped {
 		return

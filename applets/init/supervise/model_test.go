@@ -9,8 +9,9 @@ import (
 	"util/internal/sig"
 )
 
-// world is a container as the model test imagines it: the command, and processes that it left, some of which never end
-// by themselves or by TERM. It does what the supervisor's actions ask for and keeps what the invariants are about.
+// world is a container as the model test imagines it: the command, and processes that it left,
+// some of which never end by themselves or by TERM. It does what the supervisor's actions ask for
+// and keeps what the invariants are about.
 type world struct {
 	s          Supervisor
 	alive      bool // the command
@@ -112,9 +113,9 @@ func (s *Supervisor) reap(ev Event) {
 	}
 }
 
-// The model: random containers, random events. Whatever happens, init ends after the command, with its status, and once
-// it is asked to end and there is a grace period, it takes no more events of its own than the deadline and the ends that
-// KILL brings.
+// The model: random containers, random events. Whatever happens, init ends after the command,
+// with its status, and once it is asked to end and there is a grace period, it takes no more
+// events of its own than the deadline and the ends that KILL brings.
 func TestModel(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	for n := range 200_000 {

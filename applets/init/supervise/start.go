@@ -75,8 +75,8 @@ func (s *Supervisor) fail(fork sys.Errno, cmd *proc.Start) {
 	s.takeBack()
 }
 
-// dieWithParent makes the kernel send the signal of --parent-death when the parent ends. If the parent
-// has ended just before, init has another parent already.
+// dieWithParent makes the kernel send the signal of --parent-death when the parent ends. If the
+// parent has ended just before, init has another parent already.
 //
 //go:noinline
 func (s *Supervisor) dieWithParent() {
@@ -87,9 +87,10 @@ func (s *Supervisor) dieWithParent() {
 	}
 }
 
-// release makes init hold nothing that belongs to the command, so that a file system can be unmounted
-// and the other end of a pipe sees the command close it. The standard files stay open under their
-// numbers: jobs of cron, links of logs and docker exec write to /proc/1/fd/1 and /proc/1/fd/2.
+// release makes init hold nothing that belongs to the command, so that a file system can be
+// unmounted and the other end of a pipe sees the command close it. The standard files stay open
+// under their numbers: jobs of cron, links of logs and docker exec write to /proc/1/fd/1 and
+// /proc/1/fd/2.
 func (s *Supervisor) release() {
 	root := [2]byte{'/'}
 	sys.Chdir(&root[0])
@@ -130,10 +131,10 @@ func (s *Supervisor) closeEach() {
 	sys.Close(dir)
 }
 
-// piece is how much of a file the kernel maps around a page that is touched, in bytes and aligned to
-// that (fault_around_bytes, Linux 3.15).
+// piece is how much of a file the kernel maps around a page that is touched, in bytes and aligned
+// to that (fault_around_bytes, Linux 3.15).
 const piece = 1 << 16
 
-// dropEntry gives back the piece of the program that only the first instructions were in. The kernel
-// reads it again if it is needed (ARCHITECTURE.md, "Weight").
+// dropEntry gives back the piece of the program that only the first instructions were in. The
+// kernel reads it again if it is needed (ARCHITECTURE.md, "Weight").
 func (s *Supervisor) dropEntry() { sys.Madvise(s.Entry&^(piece-1), piece, unix.MADV_DONTNEED) }

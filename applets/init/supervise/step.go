@@ -70,8 +70,9 @@ type Action struct {
 	Signal sig.Signal
 }
 
-// step says what an event means for the command and for init. It never waits and calls nothing, so a
-// test can drive it without processes. All decisions about signals, ends and deadlines are made here.
+// step says what an event means for the command and for init. It never waits and calls nothing,
+// so a test can drive it without processes. All decisions about signals, ends and deadlines are
+// made here.
 func (s *Supervisor) step(ev Event) Action {
 	switch ev.Kind {
 	case Suspended:
@@ -153,8 +154,8 @@ func (s *Supervisor) arrives(ev Event) Action {
 
 // suspends completes the action for TSTP, TTIN and TTOU. It reports whether nothing else applies.
 //
-// The group of a session leader is orphaned, and the kernel does not stop an orphaned group by these
-// three: STOP takes their place.
+// The group of a session leader is orphaned, and the kernel does not stop an orphaned group by
+// these three: STOP takes their place.
 func (s *Supervisor) suspends(ev Event, a *Action) (done bool) {
 	rewritten := s.Rewrite[ev.Signal] != Unchanged
 	switch s.ttyRule(ev.Signal) {
@@ -197,8 +198,8 @@ func (s *Supervisor) hasHad(ev Event) bool {
 	return ev.Kind == Typed && s.Rewrite[ev.Signal] == Unchanged
 }
 
-// arrivesInPause is arrives where there is no command. PWR and RTMIN+3 are the stop signals of LXC and
-// of systemd's containers.
+// arrivesInPause is arrives where there is no command. PWR and RTMIN+3 are the stop signals of
+// LXC and of systemd's containers.
 func arrivesInPause(signal sig.Signal) Action {
 	switch signal {
 	case sig.TERM, sig.INT, sig.PWR, sig.RTMin + 3:
@@ -223,9 +224,9 @@ func (s *Supervisor) isStop(signal sig.Signal) bool {
 	return signal == sig.TERM || signal == sig.INT || s.StopSignals.Has(signal)
 }
 
-// stop completes the action for a stop signal. The first one starts the grace period, and is delayed if
-// Settings.Delay says so, unless the command has had it (had). All later ones are forwarded at once and
-// change nothing else: only the end of the grace period brings KILL.
+// stop completes the action for a stop signal. The first one starts the grace period, and is
+// delayed if Settings.Delay says so, unless the command has had it (had). All later ones are
+// forwarded at once and change nothing else: only the end of the grace period brings KILL.
 func (s *Supervisor) stop(a Action, had bool) Action {
 	if s.atOnce() {
 		a.Do = a.Do&^Forward | ForwardAll

@@ -6,8 +6,8 @@ import (
 	"util/internal/sig"
 )
 
-// TestStep goes through the rows of step's switch. Each runs as PID 1 without a job (a container), in a session below
-// another init, and as a job of an interactive shell.
+// TestStep goes through the rows of step's switch. Each runs as PID 1 without a job (a
+// container), in a session below another init, and as a job of an interactive shell.
 func TestStep(t *testing.T) {
 	type mode struct {
 		name         string
@@ -189,7 +189,8 @@ func TestStepTyped(t *testing.T) {
 	}
 }
 
-// TestStepForwards checks that by default no signal is kept from the command, dropped, or ends init.
+// TestStepForwards checks that by default no signal is kept from the command, dropped, or ends
+// init.
 func TestStepForwards(t *testing.T) {
 	for signal := sig.HUP; signal <= sig.Max; signal++ {
 		for _, jobs := range []bool{false, true} {

@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file signals the processes of the scope at a stop: the command's group, or every descendant of
-// init. A process whose parent ends becomes a child of init, so the descendants are all that came from
-// the command, in whatever session. What entered the container from outside (docker exec) is not among
-// them.
+// This file signals the processes of the scope at a stop: the command's group, or every
+// descendant of init. A process whose parent ends becomes a child of init, so the descendants are
+// all that came from the command, in whatever session. What entered the container from outside
+// (docker exec) is not among them.
 
-// signalRest sends a signal to the descendants of init that are not in the command's group. It returns
-// false if they cannot be found; then only the group is reached, because kill(-1) would reach it twice.
+// signalRest sends a signal to the descendants of init that are not in the command's group. It
+// returns false if they cannot be found; then only the group is reached, because kill(-1) would
+// reach it twice.
 func (s *Supervisor) signalRest(signal sig.Signal) bool {
 	var w descendants.Walk
 	if !w.Open(s.Self) {
@@ -32,9 +33,9 @@ func (s *Supervisor) signalRest(signal sig.Signal) bool {
 	return !w.Incomplete
 }
 
-// sweep is what happens after the command has ended: TERM to what is left in the scope, and CONT to what
-// is stopped there. Processes that had the stop signal are left alone, and so are those that were
-// started after it, since they finish work.
+// sweep is what happens after the command has ended: TERM to what is left in the scope, and CONT
+// to what is stopped there. Processes that had the stop signal are left alone, and so are those
+// that were started after it, since they finish work.
 func (s *Supervisor) sweep() {
 	if !s.wide() {
 		s.sweepGroup()
@@ -56,8 +57,8 @@ func (s *Supervisor) sweepGroup() {
 	if s.told < theGroup {
 		s.signalGroup(s.sweepSignal())
 	}
-	// A stopped process cannot act on the signal. To find out whether there is one takes a look at every
-	// process; that is left to those who wait in any case.
+	// A stopped process cannot act on the signal. To find out whether there is one takes a look at
+	// every process; that is left to those who wait in any case.
 	switch {
 	case s.leftNothing():
 	case s.Grace == 0 && !s.NoContinue:
@@ -67,7 +68,8 @@ func (s *Supervisor) sweepGroup() {
 	}
 }
 
-// sweepSignal is what the rest of the command's group gets after the command has ended; 0 is no signal.
+// sweepSignal is what the rest of the command's group gets after the command has ended; 0 is no
+// signal.
 func (s *Supervisor) sweepSignal() sig.Signal {
 	rewriting := s.Rewrite[sig.TERM]
 	switch {
@@ -82,8 +84,8 @@ func (s *Supervisor) sweepSignal() sig.Signal {
 // SweepSignal is the signal that the rest of the command's group gets, or 0.
 func (s *Supervisor) SweepSignal() sig.Signal { return s.sweepSignal() }
 
-// leftNothing reports whether the command has left no process: where orphans become init's children,
-// init has no child but the zombie of the command, which is reaped to see that.
+// leftNothing reports whether the command has left no process: where orphans become init's
+// children, init has no child but the zombie of the command, which is reaped to see that.
 func (s *Supervisor) leftNothing() bool {
 	if s.Self != 1 && (s.NoSubreaper || s.NoReap != 0) {
 		return false
@@ -92,9 +94,9 @@ func (s *Supervisor) leftNothing() bool {
 	return proc.Childless(true)
 }
 
-// sweepEach is sweep, process by process. It returns false if they cannot be found. It is one pass. A
-// process that is forked behind it is left for KILL: a search for new ones until there are none would
-// find those that were forked to finish work.
+// sweepEach is sweep, process by process. It returns false if they cannot be found. It is one
+// pass. A process that is forked behind it is left for KILL: a search for new ones until there
+// are none would find those that were forked to finish work.
 //
 //go:noinline
 func (s *Supervisor) sweepEach() bool {
@@ -120,9 +122,9 @@ func (s *Supervisor) sweepEach() bool {
 	return seen || !w.Incomplete
 }
 
-// startedSince reports whether a process was started after the stop signal was sent. Start times have a
-// resolution of a hundredth of a second. Within one, the PIDs decide: they are given in ascending order,
-// and then from the lowest again. window is descendants.PIDWindow.
+// startedSince reports whether a process was started after the stop signal was sent. Start times
+// have a resolution of a hundredth of a second. Within one, the PIDs decide: they are given in
+// ascending order, and then from the lowest again. window is descendants.PIDWindow.
 func (s *Supervisor) startedSince(p *descendants.Process, window int32) bool {
 	if p.Start != s.toldAt || s.lastPID == 0 {
 		return p.Start >= s.toldAt
@@ -165,8 +167,8 @@ func (s *Supervisor) checkEmpty() {
 	s.lookLater() // only its parent is told about a member's end, and that may be in another group
 }
 
-// groupIsEmpty reports whether every member of the command's group has ended. Where that cannot be found
-// out, it is false.
+// groupIsEmpty reports whether every member of the command's group has ended. Where that cannot
+// be found out, it is false.
 //
 //go:noinline
 func (s *Supervisor) groupIsEmpty() bool {
@@ -184,8 +186,8 @@ func (s *Supervisor) groupIsEmpty() bool {
 	return p.PID == 0 && seen
 }
 
-// kill sends KILL to every process of the scope, and sets the time at which that is repeated, for what
-// was forked since.
+// kill sends KILL to every process of the scope, and sets the time at which that is repeated, for
+// what was forked since.
 //
 //go:noinline
 func (s *Supervisor) kill() {
@@ -264,14 +266,15 @@ type Left struct {
 	name   [16]byte // TASK_COMM_LEN, with a NUL byte
 }
 
-// left are the first processes that listLeft found. It is a package variable because it is rarely used.
+// left are the first processes that listLeft found. It is a package variable because it is rarely
+// used.
 var left struct {
 	n   int
 	all [12]Left
 }
 
-// listLeft records the processes that are left in the scope, and returns their number, or -1 if that
-// cannot be found out.
+// listLeft records the processes that are left in the scope, and returns their number, or -1 if
+// that cannot be found out.
 //
 //go:noinline
 func (s *Supervisor) listLeft() int {

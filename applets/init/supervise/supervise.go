@@ -68,8 +68,8 @@ const (
 	SharedGroup                  // stays in init's process group
 )
 
-// TTYRule says what TSTP, TTIN or TTOU does. Their default action is to stop a process, but the kernel
-// does not apply it to an orphaned process group such as the command's.
+// TTYRule says what TSTP, TTIN or TTOU does. Their default action is to stop a process, but the
+// kernel does not apply it to an orphaned process group such as the command's.
 type TTYRule uint8
 
 // The rules.
@@ -85,7 +85,8 @@ func (s *Settings) wide() bool {
 	return s.Scope >= ScopeOrdered || s.Scope == ScopeDefault && s.Grace > 0
 }
 
-// IsWide reports whether a stop applies to every descendant of init, not to the command's group alone.
+// IsWide reports whether a stop applies to every descendant of init, not to the command's group
+// alone.
 func (s *Settings) IsWide() bool { return s.wide() }
 
 // atOnce reports whether a stop signal goes to the whole scope rather than to the command's group.

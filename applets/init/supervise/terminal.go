@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal decides where the command is among sessions and process groups, and prepares the controlling
-// terminal, if there is one, to be handed over.
+// terminal decides where the command is among sessions and process groups, and prepares the
+// controlling terminal, if there is one, to be handed over.
 func (s *Supervisor) terminal() (place proc.Place, fd int) {
 	switch s.Placement {
 	case SharedGroup:
@@ -43,8 +43,8 @@ func (s *Supervisor) ownSession() (place proc.Place, fd int) {
 	return s.job(fd)
 }
 
-// newSession is terminal for NewSession: below a shell, the command's session has no terminal, and init
-// gets ^C and ^Z instead of the command.
+// newSession is terminal for NewSession: below a shell, the command's session has no terminal,
+// and init gets ^C and ^Z instead of the command.
 //
 //go:noinline
 func (s *Supervisor) newSession() (place proc.Place, fd int) {
@@ -107,10 +107,10 @@ func openTerminal() int {
 	return -1
 }
 
-// giveUp makes init, a session leader, give up its controlling terminal. The kernel then sends HUP and
-// CONT to the foreground group, to which init belongs (ioctl_tty(2), TIOCNOTTY). They are received here,
-// so that they do not reach the command; a HUP or CONT that was pending before stays. It returns what it
-// received.
+// giveUp makes init, a session leader, give up its controlling terminal. The kernel then sends
+// HUP and CONT to the foreground group, to which init belongs (ioctl_tty(2), TIOCNOTTY). They are
+// received here, so that they do not reach the command; a HUP or CONT that was pending before
+// stays. It returns what it received.
 func giveUp(fd int) (taken sig.Set, e sys.Errno) {
 	before := sys.Sigpending()
 	if e := sys.Ioctl(fd, unix.TIOCNOTTY, 0); e != 0 {
@@ -137,8 +137,8 @@ func foreground(fd int) int32 {
 	return group
 }
 
-// handOver makes the command's group the foreground group if init's own is. SIGTTOU, which this raises
-// in a background process, is blocked.
+// handOver makes the command's group the foreground group if init's own is. SIGTTOU, which this
+// raises in a background process, is blocked.
 func (s *Supervisor) handOver() {
 	if s.console >= 0 && foreground(s.console) == sys.Getpgid() {
 		sys.IoctlSetInt(s.console, unix.TIOCSPGRP, s.PID)

@@ -12,10 +12,11 @@ import (
 // waiter is how init waits for the next event: in one system call for signals of all kinds, SIGCHLD
 // among them.
 //
-// Where the kernel can reap without init (Linux 6.15), the first orphan makes init quiet. From then on
-// the kernel reaps, and the command's pidfd announces its end. SIGCHLD still announces ends, and the
-// stop of a tracee of init, which nothing else does. So a quiet init receives one SIGCHLD and leaves the
-// next ones pending for a while: they are one signal then, and wake no process.
+// Where the kernel can reap without init (Linux 6.15), the first orphan makes init quiet. From
+// then on the kernel reaps, and the command's pidfd announces its end. SIGCHLD still announces
+// ends, and the stop of a tracee of init, which nothing else does. So a quiet init receives one
+// SIGCHLD and leaves the next ones pending for a while: they are one signal then, and wake no
+// process.
 type waiter struct {
 	quiet   bool  // children that end do not become zombies (SA_NOCLDWAIT)
 	cannot  bool  // the kernel does not tell the status of what it has reaped
@@ -29,9 +30,9 @@ type waiter struct {
 const (
 	deafness = 250e6 // how long a quiet init leaves SIGCHLD pending, in nanoseconds
 
-	// The first and the longest time between two checks for what nothing announces, in nanoseconds: that
-	// the kernel has reaped the command, which takes microseconds, or as long as a debugger likes; that
-	// a member of the group has ended whose parent is another process.
+	// The first and the longest time between two checks for what nothing announces, in nanoseconds:
+	// that the kernel has reaped the command, which takes microseconds, or as long as a debugger
+	// likes; that a member of the group has ended whose parent is another process.
 	soon  = 1e6
 	later = 500e6
 
@@ -146,8 +147,8 @@ func (s *Supervisor) nextDeaf(info *sys.Siginfo, timeout *unix.Timespec) (ev Eve
 	return received(others, info, &none)
 }
 
-// checkCommand finds out whether the command has ended where the kernel reaped it: now, or before init
-// became attentive.
+// checkCommand finds out whether the command has ended where the kernel reaped it: now, or before
+// init became attentive.
 func (s *Supervisor) checkCommand() {
 	if s.Ended || s.wait.command < 0 {
 		return
@@ -179,9 +180,9 @@ func pidfd(pid int32) int {
 	return fd
 }
 
-// becomeQuiet makes the kernel reap orphans from now on, if it can and nothing needs to be told about
-// them. orphan is one that has ended. It is reaped in any case, and shows whether the kernel tells the
-// status of what has been reaped.
+// becomeQuiet makes the kernel reap orphans from now on, if it can and nothing needs to be told
+// about them. orphan is one that has ended. It is reaped in any case, and shows whether the
+// kernel tells the status of what has been reaped.
 //
 //go:noinline
 func (s *Supervisor) becomeQuiet(orphan int32) {
@@ -232,8 +233,8 @@ func (s *Supervisor) canBeQuiet() bool {
 		s.Settings.Notes&Reaped == 0
 }
 
-// becomeAttentive makes init receive SIGCHLD for every child again. Setting the disposition discards a
-// SIGCHLD that is pending (sigaction(2) of POSIX), so init checks once by itself.
+// becomeAttentive makes init receive SIGCHLD for every child again. Setting the disposition
+// discards a SIGCHLD that is pending (sigaction(2) of POSIX), so init checks once by itself.
 func (s *Supervisor) becomeAttentive() {
 	if s.wait.quiet {
 		s.wait.quiet, s.wait.deaf = false, 0
