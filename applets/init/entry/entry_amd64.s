@@ -5,7 +5,8 @@
 #define SIG_SETMASK 2
 #define ARCH_SET_FS 0x1002
 
-// The stack frame of _rt0_util, from its stack pointer upwards. The offsets 0 and 8 are the arguments of entry.
+// The stack frame of _rt0_util, from its stack pointer upwards. The offsets 0 and 8 are the
+// arguments of entry.
 #define STACK 0          // the kernel's stack pointer: argc, argv, envp, auxv
 #define MASK 8           // the signal mask that the process was started with
 #define ALL 16           // the mask that blocks everything
@@ -15,16 +16,18 @@
 #define GSIZE 640
 #define FRAME (G+GSIZE)
 
-// _rt0_util is the entry point of the ELF file (linker flag -E): the first instructions of the process. It calls
-// entry, which returns if this is not a plain run of init; then the Go runtime boots as if nothing had happened.
+// _rt0_util is the entry point of the ELF file (linker flag -E): the first instructions of the
+// process. It calls entry, which returns if this is not a plain run of init; then the Go runtime
+// boots as if nothing had happened.
 //
 // On entry (execve(2); System V ABI, AMD64 supplement, "Process Initialization"):
 //
 //	SP              argc, argv[0], …, NULL, envp[0], …, NULL, auxv
 //	all others      nothing that the runtime's entry reads
 //
-// Go code needs g: its prologue compares the stack pointer with g.stackguard0, 0 in the stand-in, so that every check
-// passes; and the wrapper of entry, called from assembly, loads the address of g from FS:-8.
+// Go code needs g: its prologue compares the stack pointer with g.stackguard0, 0 in the stand-in,
+// so that every check passes; and the wrapper of entry, called from assembly, loads the address
+// of g from FS:-8.
 TEXT _rt0_util(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ	SP, BX
 	SUBQ	$FRAME, SP
