@@ -106,20 +106,68 @@ type Option struct {
 // Table lists init's options in the order of the help. It is the only list: the parser, the help,
 // the completion and the table in docs/init.md (checked by a test) are made from it.
 var Table = [...]Option{
-	{SingleChild, 'c', "single-child", MayArg, "SINGLE_CHILD", "", "send signals to the command alone, not to its process group"},
-	{RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO", "forward signal TO when FROM arrives, nothing if TO is none; repeatable, or a list with commas"},
-	{ParentDeath, 'p', "parent-death", MustArg, "PARENT_DEATH", "SIGNAL", "have the kernel send SIGNAL to init, which forwards it, when init's parent ends"},
-	{Grace, 'g', "grace", MustArg, "GRACE", "DURATION", "time between being asked to end and KILL, such as 8s, 500ms or plain seconds; 0, the default: no KILL, and no waiting for others once the command has ended"},
-	{StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL", "a signal that asks the command to end, beside TERM and INT; repeatable, or a list with commas"},
-	{StopDelay, 0, "stop-delay", MustArg, "STOP_DELAY", "DURATION", "forward a stop signal only after this time, in which load balancers forget the container; the grace period runs meanwhile"},
-	{ScopeOf, 0, "scope", MustArg, "SCOPE", "group|ordered|container", "whom a stop is about: the command's process group; the group first, then every process that the command left (the default with --grace); every process at once"},
-	{ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO", "end with status TO when the command's is FROM: a number, a signal that ended it, or any (but 0); repeatable, or a list with commas"},
-	{Pause, 0, "pause", MayArg, "PAUSE", "", "run no command; reap orphans until TERM, INT, PWR or RTMIN+3, then end with status 0"},
-	{LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "text|json", "format of init's lines; given, the last one says why the command ended"},
-	{TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH", "write that last line to PATH as well, such as /dev/termination-log"},
-	{Verbose, 'v', "verbose", MayArg, "VERBOSE", "", "say on stderr what happens; twice: orphans and terminals as well"},
-	{WarnReaped, 'w', "warn-reaped", MayArg, "WARN_REAPED", "", "say on stderr which orphans were reaped"},
-	{Compat, 0, "compat", MustArg, "COMPAT", "NAME", "be another init: what follows is a command line of dumb-init, tini, docker-init, catatonit or podman-init"},
+	{
+		SingleChild, 'c', "single-child", MayArg, "SINGLE_CHILD", "",
+		"send signals to the command only, not to its process group",
+	},
+	{
+		RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO",
+		"forward signal TO when FROM arrives, or nothing if TO is none; repeatable, or a list " +
+			"with commas",
+	},
+	{
+		ParentDeath, 'p', "parent-death", MustArg, "PARENT_DEATH", "SIGNAL",
+		"have the kernel send SIGNAL to init, which forwards it, when init's parent ends",
+	},
+	{
+		Grace, 'g', "grace", MustArg, "GRACE", "DURATION",
+		"time from a stop signal to KILL, such as 8s, 500ms or plain seconds; 0, the default, " +
+			"means no KILL, and no waiting for other processes after the command has ended",
+	},
+	{
+		StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL",
+		"a signal that starts a stop, besides TERM and INT; repeatable, or a list with commas",
+	},
+	{
+		StopDelay, 0, "stop-delay", MustArg, "STOP_DELAY", "DURATION",
+		"forward a stop signal only after this time, in which load balancers stop sending " +
+			"requests; the grace period runs at the same time",
+	},
+	{
+		ScopeOf, 0, "scope", MustArg, "SCOPE", "group|ordered|container",
+		"which processes a stop applies to: the command's process group; the group first, then " +
+			"every process that the command left (the default with --grace); every process at once",
+	},
+	{
+		ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO",
+		"end with status TO when the command's status is FROM: a number, a signal that ended it, " +
+			"or any (except 0); repeatable, or a list with commas",
+	},
+	{
+		Pause, 0, "pause", MayArg, "PAUSE", "",
+		"run no command: reap orphans until TERM, INT, PWR or RTMIN+3, then end with status 0",
+	},
+	{
+		LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "text|json",
+		"format of init's lines; if given, the last line says why the command ended",
+	},
+	{
+		TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH",
+		"also write that last line to PATH, such as /dev/termination-log",
+	},
+	{
+		Verbose, 'v', "verbose", MayArg, "VERBOSE", "",
+		"print on stderr what happens; given twice, also orphans and terminals",
+	},
+	{
+		WarnReaped, 'w', "warn-reaped", MayArg, "WARN_REAPED", "",
+		"print on stderr which orphans were reaped",
+	},
+	{
+		Compat, 0, "compat", MustArg, "COMPAT", "NAME",
+		"act as another init: what follows is a command line of dumb-init, tini, docker-init, " +
+			"catatonit or podman-init",
+	},
 	{Help, 'h', "help", NoArg, "", "", "show this help"},
 	{Version, 0, "version", NoArg, "", "", "show the version"},
 }

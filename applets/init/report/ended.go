@@ -125,7 +125,7 @@ func (t *Line) killed(e *ending) {
 		t.str(": ")
 		t.left()
 	case e.left < 0:
-		t.str("; not all ended by KILL; which, cannot be seen without a /proc of this PID namespace")
+		t.str("; not all ended by KILL; without a /proc of this PID namespace, init cannot tell which")
 	}
 }
 

@@ -238,7 +238,7 @@ func (r *Reporter) sayNoTerminationLog(e sys.Errno) {
 	case unix.ELOOP:
 		t.str("leads through a symbolic link that another user may have put there")
 	case unix.ENXIO:
-		t.str("a pipe that nobody reads, or a socket")
+		t.str("a pipe that no process reads, or a socket")
 	default:
 		t.errno(e)
 	}

@@ -63,7 +63,7 @@ func (s *Supervisor) pass(a Action, arrived sig.Signal) {
 func (s *Supervisor) forward(arrived sig.Signal, a Action) {
 	e := s.send(a.Signal)
 	if a.Do&ForwardAll != 0 && s.signalRest(a.Signal) {
-		s.told = everyone
+		s.told = theScope
 	}
 	switch {
 	case s.Settings.Notes&Forwarded != 0:

@@ -27,7 +27,7 @@ type world struct {
 
 // left returns how many processes of the scope are left beside the command.
 func (w *world) left() int {
-	if w.s.wide() {
+	if w.s.IsWide() {
 		return w.group + w.outside
 	}
 	return w.group
@@ -98,7 +98,7 @@ func (w *world) event(ev Event) string {
 	} else if has(Kill) {
 		w.killed, w.armed, w.alive = true, true, false
 		w.group = 0
-		if w.s.wide() {
+		if w.s.IsWide() {
 			w.outside = 0
 		}
 	}

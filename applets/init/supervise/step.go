@@ -19,7 +19,7 @@ const (
 	none       audience = iota
 	theCommand          // the command alone, with --single-child
 	theGroup            // the command's process group
-	everyone            // every process of the scope
+	theScope            // every process of the scope
 )
 
 // Kind is the kind of an [Event].
@@ -231,7 +231,7 @@ func (s *Supervisor) stop(a Action, had bool) Action {
 	if s.atOnce() {
 		a.Do = a.Do&^Forward | ForwardAll
 	}
-	if s.phase < leaving && (s.Grace > 0 || s.wide()) {
+	if s.phase < leaving && (s.Grace > 0 || s.IsWide()) {
 		a.Do |= MarkStop
 	}
 	s.stops++

@@ -37,7 +37,7 @@ func (s *Supervisor) signalRest(signal sig.Signal) bool {
 // to what is stopped there. Processes that had the stop signal are left alone, and so are those
 // that were started after it, since they finish work.
 func (s *Supervisor) sweep() {
-	if !s.wide() {
+	if !s.IsWide() {
 		s.sweepGroup()
 		return
 	}
@@ -55,7 +55,7 @@ func (s *Supervisor) sweep() {
 // sweepGroup is sweep for the command's group.
 func (s *Supervisor) sweepGroup() {
 	if s.told < theGroup {
-		s.signalGroup(s.sweepSignal())
+		s.signalGroup(s.SweepSignal())
 	}
 	// A stopped process cannot act on the signal. To find out whether there is one takes a look at
 	// every process; that is left to those who wait in any case.
@@ -68,9 +68,9 @@ func (s *Supervisor) sweepGroup() {
 	}
 }
 
-// sweepSignal is what the rest of the command's group gets after the command has ended; 0 is no
+// SweepSignal is what the rest of the command's group gets after the command has ended; 0 is no
 // signal.
-func (s *Supervisor) sweepSignal() sig.Signal {
+func (s *Supervisor) SweepSignal() sig.Signal {
 	rewriting := s.Rewrite[sig.TERM]
 	switch {
 	case !s.RewriteSweep || rewriting == Unchanged:
@@ -80,9 +80,6 @@ func (s *Supervisor) sweepSignal() sig.Signal {
 	}
 	return sig.Signal(rewriting)
 }
-
-// SweepSignal is the signal that the rest of the command's group gets, or 0.
-func (s *Supervisor) SweepSignal() sig.Signal { return s.sweepSignal() }
 
 // leftNothing reports whether the command has left no process: where orphans become init's
 // children, init has no child but the zombie of the command, which is reaped to see that.
@@ -95,7 +92,7 @@ func (s *Supervisor) leftNothing() bool {
 }
 
 // sweepEach is sweep, process by process. It returns false if they cannot be found. It is one
-// pass. A process that is forked behind it is left for KILL: a search for new ones until there
+// pass. A process that is forked during it is left for KILL. A search for new ones until there
 // are none would find those that were forked to finish work.
 //
 //go:noinline
@@ -154,7 +151,7 @@ func (s *Supervisor) continueGroup() {
 
 // checkEmpty handles that no process of the scope is left, if that is so.
 func (s *Supervisor) checkEmpty() {
-	if s.wide() {
+	if s.IsWide() {
 		if proc.Childless(true) {
 			s.handle(Event{Kind: Empty})
 		}
@@ -205,7 +202,7 @@ func (s *Supervisor) kill() {
 	}
 	s.deadline = now() + again
 	switch {
-	case !s.wide():
+	case !s.IsWide():
 		s.signalGroup(sig.KILL)
 	case s.Self == 1:
 		sys.Kill(-1, sig.KILL) // atomic, so that no fork escapes; what entered from outside ends too
@@ -285,7 +282,7 @@ func (s *Supervisor) listLeft() int {
 	}
 	n := 0
 	for p := w.Next(); p.PID != 0; p = w.Next() {
-		if p.Ended() || !s.wide() && p.Group != s.PID {
+		if p.Ended() || !s.IsWide() && p.Group != s.PID {
 			continue
 		}
 		n++

@@ -80,14 +80,11 @@ const (
 	Discard                        // it is dropped, unless it is rewritten
 )
 
-// wide reports whether a stop applies to more than the command's group.
-func (s *Settings) wide() bool {
-	return s.Scope >= ScopeOrdered || s.Scope == ScopeDefault && s.Grace > 0
-}
-
 // IsWide reports whether a stop applies to every descendant of init, not to the command's group
 // alone.
-func (s *Settings) IsWide() bool { return s.wide() }
+func (s *Settings) IsWide() bool {
+	return s.Scope >= ScopeOrdered || s.Scope == ScopeDefault && s.Grace > 0
+}
 
 // atOnce reports whether a stop signal goes to the whole scope rather than to the command's group.
 func (s *Settings) atOnce() bool { return s.Scope == ScopeContainer && !s.Single }
