@@ -82,7 +82,7 @@ func LinkedEarly() bool {
 	const atEntry = 9 // AT_ENTRY, getauxval(3)
 	for _, pair := range auxv {
 		if pair[0] == atEntry {
-			return pair[1] == entry.EntryPC()
+			return pair[1] == entry.PC()
 		}
 	}
 	return false
@@ -136,7 +136,7 @@ func earlyCopy(path string) (fd int, err error) {
 	}
 	const offsetOfEntry = 24 // e_entry, elf(5)
 	var address [8]byte
-	binary.LittleEndian.PutUint64(address[:], uint64(entry.EntryPC()))
+	binary.LittleEndian.PutUint64(address[:], uint64(entry.PC()))
 	if _, err := memory.WriteAt(address[:], offsetOfEntry); err != nil {
 		return -1, fmt.Errorf("re-execute: %w", err)
 	}

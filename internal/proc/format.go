@@ -101,7 +101,10 @@ func (f Format) Why(here string) [4]string {
 	case machine == "":
 		return [4]string{"exec format error: built for another machine, this one is ", here}
 	case runsHere(machine, here):
-		return [4]string{"exec format error: built for ", machine, ", as this machine, but damaged or not a program"}
+		return [4]string{
+			"exec format error: built for ", machine,
+			", as this machine, but damaged or not a program",
+		}
 	}
 	return [4]string{"exec format error: built for ", machine, ", this machine is ", here}
 }

@@ -13,7 +13,7 @@ type Inheritance struct {
 	Known   bool    // the early entry recorded it; else the rest is zero
 	Mask    sig.Set // the signals that were blocked
 	Ignored sig.Set // the signals that were ignored
-	Closed  [3]bool // the files 0, 1 and 2 that were closed: the runtime opens /dev/null in their place
+	Closed  [3]bool // the files 0, 1 and 2 that were closed: the runtime opens /dev/null
 }
 
 // Inherited is what this program was started with. Before main, the Go runtime replaces every

@@ -15,7 +15,7 @@ type Place uint8
 
 const (
 	NewSession    Place = iota // leads a session of its own, without a controlling terminal
-	TerminalOwner              // leads a session of its own, whose controlling terminal is Start.Terminal
+	TerminalOwner              // leads a session of its own; Start.Terminal is its controlling terminal
 	Background                 // leads a process group of its own in the caller's session
 	Foreground                 // the same, and that group is the foreground group of Start.Terminal
 	SameGroup                  // stays in the caller's process group and session
@@ -158,7 +158,7 @@ func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 			}
 		case unix.EACCES: // another directory may have one that may be executed
 			denied = true
-		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // a directory that cannot be reached
+		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // cannot be reached
 		default:
 			return e
 		}
@@ -250,6 +250,7 @@ func next(p **byte) **byte { return (**byte)(unsafe.Add(unsafe.Pointer(p), unsaf
 // putListenPid writes the C string LISTEN_PID=pid to p and returns its size.
 func putListenPid(p unsafe.Pointer, pid int32) int {
 	n := put(p, 0, listenPid)
-	n += ascii.Put(unsafe.Slice((*byte)(p), listenPidSize)[n:], int(pid))
+	var digits [10]byte
+	n = put(p, n, unsafe.String(&digits[0], ascii.Put(digits[:], int(pid))))
 	return put(p, n, "\x00")
 }

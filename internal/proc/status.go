@@ -123,7 +123,8 @@ func Reap(pid int32, usage *unix.Rusage) bool {
 // kernel is reaping it.
 func Gone(pid int32) bool {
 	var info sys.Siginfo
-	return sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+	return sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT,
+		nil) == unix.ECHILD
 }
 
 // Childless reports whether the caller has no child, neither running nor a zombie. Where a

@@ -20,7 +20,8 @@ func Commit() string { return commit }
 func Text(early bool) string {
 	linked := "with the early entry"
 	if !early {
-		linked = "without the early entry: init re-executes itself through it (link with -ldflags '-E _rt0_util')"
+		linked = "without the early entry: init re-executes itself through it " +
+			"(link with -ldflags '-E _rt0_util')"
 	}
 	return "util " + number + "\ncommit " + commit + "\n" +
 		runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n" +

@@ -40,7 +40,8 @@ Every option of 'util init' is there as a variable as well: see 'util init --hel
 
 func (p *Personality) catatonit(c *commandLine, argv, envp []*byte) {
 	o := c.o
-	g := options.Getopt{Argv: argv, Table: catatonitTable[:], Mode: options.Abbreviate | options.Permute}
+	g := options.Getopt{Argv: argv, Table: catatonitTable[:], Mode: options.Abbreviate |
+		options.Permute}
 	for _, entry := range envp {
 		switch *entry {
 		case 'C':

@@ -14,7 +14,8 @@ import (
 // a command that cannot be executed. Programs and tests match its messages, so they are the
 // original ones.
 
-var dumbInitTable = [...]options.Option{ // in the order in which getopt_long lists what an abbreviation may mean
+// The order is that in which getopt_long lists what an abbreviation may mean.
+var dumbInitTable = [...]options.Option{
 	{ID: options.Help, Short: 'h', Long: "help"},
 	{ID: options.SingleChild, Short: 'c', Long: "single-child"},
 	{ID: options.RewriteSignal, Short: 'r', Long: "rewrite", Arg: options.MustArg},
@@ -46,7 +47,8 @@ Full help is available online at https://github.com/Yelp/dumb-init
 	dumbInitUsage = `Usage: % [option] program [args]
 Try % --help for full usage.
 `
-	dumbInitRewriteUsage = `Usage: -r option takes <signum>:<signum>, where <signum> is between 1 and 31.
+	dumbInitRewriteUsage = "Usage: -r option takes <signum>:<signum>, " +
+		"where <signum> is between 1 and 31." + `
 This option can be specified multiple times.
 Use --help for full usage.
 `
@@ -177,7 +179,8 @@ func (p *Personality) dumbInitStarted() {
 		case s.TTY.Detached != 0:
 			p.dumbInitErrno("Unable to detach from controlling tty", s.TTY.Detached)
 		case s.TTY.WasLeader:
-			p.dumbInitText("Detached from controlling tty, ignoring the first SIGHUP and SIGCONT we receive.")
+			p.dumbInitText("Detached from controlling tty, " +
+				"ignoring the first SIGHUP and SIGCONT we receive.")
 		default:
 			p.dumbInitText("Detached from controlling tty, but was not session leader.")
 		}

@@ -57,9 +57,10 @@ Every option of 'util init' is there as a variable as well: see 'util init --hel
 `
 	licence = `This is util, called as %. It shares no code with the program of that name.
 
-util is free software under the MIT licence: copyright (c) 2026 the util authors; it may be used, copied, changed and
-passed on, with this notice; it comes without any warranty. The file LICENSE of its source has the full text, and the
-notices of the modules that are linked in.
+util is free software under the MIT licence: copyright (c) 2026 the util authors.
+It may be used, copied, changed and passed on, with this notice. It comes without
+any warranty. The file LICENSE of its source has the full text, and the notices
+of the modules that are linked in.
 `
 )
 
@@ -270,9 +271,10 @@ func (p *Personality) tiniQuoted(level int, before string, n int, after string) 
 	}
 }
 
-const tiniNoReaper = `Tini is not running as PID 1 and isn't registered as a child subreaper.
-Zombie processes will not be re-parented to Tini, so zombie reaping won't work.
-To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER to register Tini as a child subreaper, or run Tini as PID 1.`
+const tiniNoReaper = "Tini is not running as PID 1 and isn't registered as a child subreaper.\n" +
+	"Zombie processes will not be re-parented to Tini, so zombie reaping won't work.\n" +
+	"To fix the problem, use the -s option or set the environment variable TINI_SUBREAPER to " +
+	"register Tini as a child subreaper, or run Tini as PID 1."
 
 //go:noinline
 func (p *Personality) tiniStarted() {
@@ -386,13 +388,14 @@ func (p *Personality) tiniCannotExec(e sys.Errno) {
 
 // signalTexts are the texts of glibc's strsignal(3).
 var signalTexts = [...]string{
-	1: "Hangup", 2: "Interrupt", 3: "Quit", 4: "Illegal instruction", 5: "Trace/breakpoint trap", 6: "Aborted",
-	7: "Bus error", 8: "Floating point exception", 9: "Killed", 10: "User defined signal 1", 11: "Segmentation fault",
-	12: "User defined signal 2", 13: "Broken pipe", 14: "Alarm clock", 15: "Terminated", 16: "Stack fault",
-	17: "Child exited", 18: "Continued", 19: "Stopped (signal)", 20: "Stopped", 21: "Stopped (tty input)",
-	22: "Stopped (tty output)", 23: "Urgent I/O condition", 24: "CPU time limit exceeded", 25: "File size limit exceeded",
-	26: "Virtual timer expired", 27: "Profiling timer expired", 28: "Window changed", 29: "I/O possible",
-	30: "Power failure", 31: "Bad system call",
+	1: "Hangup", 2: "Interrupt", 3: "Quit", 4: "Illegal instruction", 5: "Trace/breakpoint trap",
+	6: "Aborted", 7: "Bus error", 8: "Floating point exception", 9: "Killed",
+	10: "User defined signal 1", 11: "Segmentation fault", 12: "User defined signal 2",
+	13: "Broken pipe", 14: "Alarm clock", 15: "Terminated", 16: "Stack fault", 17: "Child exited",
+	18: "Continued", 19: "Stopped (signal)", 20: "Stopped", 21: "Stopped (tty input)",
+	22: "Stopped (tty output)", 23: "Urgent I/O condition", 24: "CPU time limit exceeded",
+	25: "File size limit exceeded", 26: "Virtual timer expired", 27: "Profiling timer expired",
+	28: "Window changed", 29: "I/O possible", 30: "Power failure", 31: "Bad system call",
 }
 
 // strsignal appends what strsignal(3) says about a signal.

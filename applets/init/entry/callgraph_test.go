@@ -47,20 +47,24 @@ var policy = callgraph.Policy{
 		"_rt0_amd64_linux": "the way out, when this is not a plain run of init: the runtime boots",
 		"_rt0_arm64_linux": "the same",
 
-		"runtime.memmove":              "assembly that needs no g; the processor's features, which it asks for, are still unknown: it does without",
+		"runtime.memmove": "assembly that needs no g and, as long as the features of the processor " +
+			"are unknown, does not use them",
 		"runtime.memequal":             "the same",
 		"runtime.memclrNoHeapPointers": "the same",
 
-		"runtime.morestack_noctxt.abi0": "not reached: stackguard0 of the stand-in g is 0, and the stack is the kernel's",
+		"runtime.morestack_noctxt.abi0": "not reached: stackguard0 of the stand-in g " +
+			"is 0, and the stack is the kernel's",
 
-		"runtime.gcWriteBarrier1": "not reached: runtime.writeBarrier is false before the first garbage collection",
+		"runtime.gcWriteBarrier1": "not reached: runtime.writeBarrier is false before the " +
+			"first garbage collection",
 		"runtime.gcWriteBarrier2": "the same",
 		"runtime.gcWriteBarrier3": "the same",
 		"runtime.gcWriteBarrier4": "the same",
 		"runtime.wbMove":          "the same",
 		"runtime.wbZero":          "the same",
 
-		"runtime.panicBounds":             "reached by a bug only, which ends the process: an index or slice out of range",
+		"runtime.panicBounds": "reached by a bug only, which ends the process: " +
+			"an index or slice out of range",
 		"runtime.panicdivide":             "the same: division by zero",
 		"runtime.panicunsafeslicelen":     "the same: unsafe.Slice of a negative length",
 		"runtime.panicunsafestringlen":    "the same: unsafe.String of a negative length",
@@ -117,7 +121,8 @@ func twin(t *testing.T, arch string) string {
 			t.Fatal(err)
 		}
 	}
-	dryRun := exec.Command(test.Tool(t, "make"), "-C", root, "--no-print-directory", "-n", "bin/util", "GOARCH="+arch)
+	dryRun := exec.Command(test.Tool(t, "make"), "-C", root, "--no-print-directory", "-n", "bin/util",
+		"GOARCH="+arch)
 	dryRun.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
 	recipe, err := dryRun.Output()
 	if err != nil {
@@ -130,7 +135,8 @@ func twin(t *testing.T, arch string) string {
 	dir := t.TempDir()
 	link := func(name, flags string) (path string) {
 		path = filepath.Join(dir, name)
-		cmd := exec.Command("sh", "-c", strings.NewReplacer(output, " -o "+path+" ", strip, flags).Replace(string(recipe)))
+		cmd := exec.Command("sh", "-c", strings.NewReplacer(output, " -o "+path+" ", strip,
+			flags).Replace(string(recipe)))
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", cmd, err, out)

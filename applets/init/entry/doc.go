@@ -15,11 +15,12 @@
 // without heap, scheduler, garbage collector and signal handlers. They are ordinary Go that keeps
 // to a rule:
 //
-//   - They use functions, methods on concrete types, structs, arrays, slices, strings, switch and static
-//     tables, unsafe.String and unsafe.Slice, and the calls of internal/sys.
+//   - They use functions, methods on concrete types, structs, arrays, slices, strings, switch and
+//     static tables, unsafe.String and unsafe.Slice, and the calls of internal/sys.
 //   - They do not allocate (no make, append, new of what escapes, string concatenation, conversion
 //     between string and []byte), and do not use maps, interfaces, closures that escape, function
-//     values, defer, panic, recover, goroutines, channels, or package variables that code initializes.
+//     values, defer, panic, recover, goroutines, channels, or package variables that code
+//     initializes.
 //   - No function calls itself, so that the depth of the stack is known (TestStackDepth).
 //   - An index out of range is a bug that ends the process; no code is there to print the panic.
 //

@@ -184,6 +184,6 @@ func end(
 // entryPC returns the address of _rt0_util.
 func entryPC() uintptr
 
-// EntryPC returns the address of the early entry, which the linker flag -E makes the entry point
+// PC returns the address of the early entry, which the linker flag -E makes the entry point
 // of the program.
-func EntryPC() uintptr { return entryPC() }
+func PC() uintptr { return entryPC() }

@@ -55,7 +55,8 @@ func referenceParse(args, env []string) (Options, Problem) {
 		return o, first
 	}
 
-	if name, _, _ := strings.Cut(strings.Join(args[:min(1, len(args))], ""), "="); o.As != Util && name != "--compat" {
+	if name, _, _ := strings.Cut(strings.Join(args[:min(1, len(args))], ""), "="); o.As != Util &&
+		name != "--compat" {
 		return o, Problem{Reason: OtherInit}
 	}
 
@@ -140,14 +141,18 @@ func referenceParse(args, env []string) (Options, Problem) {
 
 var (
 	longs = []string{
-		"single-child", "rewrite", "parent-death", "grace", "stop-signal", "stop-delay", "scope", "exit-code", "pause", "log-format", "termination-log",
-		"verbose", "warn-reaped", "compat", "help", "version",
+		"single-child", "rewrite", "parent-death", "grace", "stop-signal", "stop-delay", "scope",
+		"exit-code", "pause", "log-format", "termination-log", "verbose", "warn-reaped", "compat",
+		"help", "version",
 	}
 	longByLetter = map[byte]string{
-		'c': "single-child", 'r': "rewrite", 'p': "parent-death", 'g': "grace", 'e': "exit-code", 'v': "verbose", 'w': "warn-reaped", 'h': "help",
+		'c': "single-child", 'r': "rewrite", 'p': "parent-death", 'g': "grace", 'e': "exit-code",
+		'v': "verbose", 'w': "warn-reaped", 'h': "help",
 	}
 	takesValue = map[string]bool{
-		"rewrite": true, "parent-death": true, "grace": true, "stop-signal": true, "stop-delay": true, "scope": true, "exit-code": true, "log-format": true, "termination-log": true, "compat": true,
+		"rewrite": true, "parent-death": true, "grace": true, "stop-signal": true,
+		"stop-delay": true, "scope": true, "exit-code": true, "log-format": true,
+		"termination-log": true, "compat": true,
 	}
 	takesNone      = map[string]bool{"help": true, "version": true}
 	longByVariable = map[string]string{
@@ -172,7 +177,10 @@ var (
 	plainTime   = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)$`)
 	someNumber  = regexp.MustCompile(`^[0-9]+`)
 	oneTime     = regexp.MustCompile(`^([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|ms|s|m|h)`)
-	truth       = map[string]bool{"1": true, "true": true, "yes": true, "on": true, "0": false, "false": false, "no": false, "off": false}
+	truth       = map[string]bool{
+		"1": true, "true": true, "yes": true, "on": true, "0": false,
+		"false": false, "no": false, "off": false,
+	}
 )
 
 // referenceSet is set by other means.
@@ -210,7 +218,7 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 		}
 		o.ParentDeath = s
 	case "stop-signal":
-		for _, name := range strings.Split(value, ",") {
+		for name := range strings.SplitSeq(value, ",") {
 			s, ok := referenceSignal(name)
 			switch {
 			case !ok:
@@ -231,7 +239,10 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 			o.Delay = d
 		}
 	case "scope":
-		scope, ok := map[string]supervise.Scope{"group": supervise.ScopeGroup, "ordered": supervise.ScopeOrdered, "container": supervise.ScopeContainer}[lower(value)]
+		scope, ok := map[string]supervise.Scope{
+			"group":   supervise.ScopeGroup,
+			"ordered": supervise.ScopeOrdered, "container": supervise.ScopeContainer,
+		}[lower(value)]
 		if !ok {
 			return BadScope, value
 		}
@@ -245,7 +256,7 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 	case "termination-log":
 		o.TerminationLog = value
 	case "exit-code":
-		for _, pair := range strings.Split(value, ",") {
+		for pair := range strings.SplitSeq(value, ",") {
 			from, to, ok := strings.Cut(pair, ":")
 			if !ok {
 				return NotFromTo, pair
@@ -270,7 +281,7 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 			o.exitMapped[of/64] |= 1 << (of % 64)
 		}
 	case "rewrite":
-		for _, pair := range strings.Split(value, ",") {
+		for pair := range strings.SplitSeq(value, ",") {
 			from, to, ok := strings.Cut(pair, ":")
 			if !ok {
 				return NotFromTo, pair
@@ -293,7 +304,8 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 		}
 	case "compat":
 		as, ok := map[string]Init{
-			"dumb-init": DumbInit, "tini": Tini, "tini-static": Tini, "docker-init": Tini, "catatonit": Catatonit, "podman-init": Catatonit,
+			"dumb-init": DumbInit, "tini": Tini, "tini-static": Tini, "docker-init": Tini,
+			"catatonit": Catatonit, "podman-init": Catatonit,
 		}[value]
 		o.As = as
 		if !ok {
@@ -328,7 +340,8 @@ func referenceDuration(text string) (int64, Reason) {
 		return 0, BadDuration
 	}
 	for text != "" {
-		if digits, ok := new(big.Int).SetString(someNumber.FindString(text), 10); ok && digits.Cmp(most) > 0 {
+		if digits, ok := new(big.Int).SetString(someNumber.FindString(text), 10); ok &&
+			digits.Cmp(most) > 0 {
 			return 0, TooLong
 		}
 		match := oneTime.FindStringSubmatch(text)
@@ -360,7 +373,10 @@ func lower(text string) string {
 
 // signalNames maps all that names a signal, in lower case and without "sig", to its number.
 var signalNames = func() map[string]sig.Signal {
-	all := map[string]sig.Signal{"cld": 17, "iot": 6, "poll": 29, "unused": 31, "rtmin": 34, "rtmax": 64}
+	all := map[string]sig.Signal{
+		"cld": 17, "iot": 6, "poll": 29, "unused": 31, "rtmin": 34,
+		"rtmax": 64,
+	}
 	for n := sig.Signal(1); n <= 31; n++ {
 		all[strings.ToLower(strings.TrimPrefix(unix.SignalName(syscall.Signal(n)), "SIG"))] = n
 	}
@@ -529,7 +545,10 @@ var seeds = []struct{ args, env string }{
 	{"--grace 18446744073709551617 true", ""},
 	{"--grace 3153600000000000000ns true", ""},
 	{"--grace 3153600000000000001ns true", ""},
-	{"--log-format json --frob true", "UTIL_INIT_GRACE=x UTIL_INIT_TERMINATION_LOG=/x UTIL_INIT_GRAEC=5s"},
+	{
+		"--log-format json --frob true",
+		"UTIL_INIT_GRACE=x UTIL_INIT_TERMINATION_LOG=/x UTIL_INIT_GRAEC=5s",
+	},
 	{"--scope all true", ""},
 	{"-e 143:0,TERM:1,any:2 true", "UTIL_INIT_EXIT_CODE=3:4"},
 	{"-e 256:0 true", ""},
@@ -609,24 +628,31 @@ func (g generator) option() []string {
 	switch g.IntN(19) {
 	case 18:
 		if g.sometimes(3) {
-			return []string{g.oneOf("--compat", "--compat="+g.mangle(g.oneOf(Aliases[:]...))), g.mangle(g.oneOf(Aliases[:]...))}
+			return []string{
+				g.oneOf("--compat", "--compat="+g.mangle(g.oneOf(Aliases[:]...))),
+				g.mangle(g.oneOf(Aliases[:]...)),
+			}
 		}
 	case 12, 13:
 		return []string{g.oneOf("-e", "-ve", "--exit-code"), g.exitCodes()}
 	case 14:
 		return []string{g.oneOf("-g", "-cg", "--grace"), g.duration()}
 	case 15:
-		return []string{"--grace=" + g.duration(), g.oneOf("--stop-signal="+g.signal(), "--stop-signal="+g.signal()+","+g.signal(), "--stop-delay="+g.duration())}
+		return []string{"--grace=" + g.duration(), g.oneOf("--stop-signal="+g.signal(),
+			"--stop-signal="+g.signal()+","+g.signal(), "--stop-delay="+g.duration())}
 	case 16:
-		return []string{g.oneOf("--scope=", "--log-format=", "--termination-log=") + g.mangle(g.oneOf("group", "ordered", "container", "text", "JSON"))}
+		return []string{g.oneOf("--scope=", "--log-format=", "--termination-log=") +
+			g.mangle(g.oneOf("group", "ordered", "container", "text", "JSON"))}
 	case 17:
 		if g.sometimes(4) {
 			return []string{g.mangle(g.oneOf("--pause", "--pause=no", "--pause=yes"))}
 		}
 	case 0, 1:
-		return []string{g.oneOf("-c", "-v", "-w", "-vv", "-cv", "-wcv", "-vvvvvvvvvvv", "--single-child", "--verbose", "--warn-reaped")}
+		return []string{g.oneOf("-c", "-v", "-w", "-vv", "-cv", "-wcv", "-vvvvvvvvvvv", "--single-child",
+			"--verbose", "--warn-reaped")}
 	case 2:
-		return []string{g.oneOf("--single-child=", "--warn-reaped=") + g.mangle(g.oneOf("0", "1", "true", "FALSE", "Yes", "no", "on", "oFF"))}
+		return []string{g.oneOf("--single-child=", "--warn-reaped=") +
+			g.mangle(g.oneOf("0", "1", "true", "FALSE", "Yes", "no", "on", "oFF"))}
 	case 3:
 		return []string{"--verbose=" + g.mangle(g.oneOf("0", "1", "2", "9"))}
 	case 4, 5:
@@ -639,11 +665,13 @@ func (g generator) option() []string {
 		return []string{g.oneOf("-p", "-vp", "--parent-death=") + g.signal()}
 	case 9:
 		if g.sometimes(3) {
-			return []string{g.oneOf("-h", "-ch", "--help", "--help=", "--help=1", "--version", "--version=x", "-vh")}
+			return []string{g.oneOf("-h", "-ch", "--help", "--help=", "--help=1", "--version", "--version=x",
+				"-vh")}
 		}
 	case 10:
 		if g.sometimes(3) {
-			return []string{g.mangle(g.oneOf("-c", "-vw", "--rewrite", "--verbose", "--single-child=1", "--"))}
+			return []string{g.mangle(g.oneOf("-c", "-vw", "--rewrite", "--verbose", "--single-child=1",
+				"--"))}
 		}
 	case 11:
 		if g.sometimes(4) {
@@ -656,7 +684,8 @@ func (g generator) option() []string {
 func (g generator) rewrites() string {
 	var pairs []string
 	for more := true; more; more = g.sometimes(2) {
-		pairs = append(pairs, g.mangle(g.signal()+":"+g.oneOf("none", "None", "0", g.signal(), g.signal())))
+		pairs = append(pairs,
+			g.mangle(g.signal()+":"+g.oneOf("none", "None", "0", g.signal(), g.signal())))
 	}
 	return strings.Join(pairs, ",")
 }
@@ -672,11 +701,14 @@ func (g generator) exitCodes() string {
 
 func (g generator) duration() (text string) {
 	if g.sometimes(8) { // what no number of the machine holds, and what just fits
-		return g.mangle(g.oneOf("10000000000000000000ns", "18446744073709551617", "9223372036854775808ns", "3153600000000000000ns", "3153600000000000001ns",
-			"99999999999999999999999999999999h", fmt.Sprint(g.Uint64())+g.oneOf("ns", "us", "s", ""), "3153600000.000000001", "876000h1ns"))
+		return g.mangle(g.oneOf("10000000000000000000ns", "18446744073709551617", "9223372036854775808ns",
+			"3153600000000000000ns", "3153600000000000001ns",
+			"99999999999999999999999999999999h", fmt.Sprint(g.Uint64())+g.oneOf("ns", "us", "s",
+				""), "3153600000.000000001", "876000h1ns"))
 	}
 	for more := true; more; more = g.sometimes(3) {
-		text += g.mangle(g.oneOf("0", "8", "250", "1.5", ".25", "3.1234567891", "876000", "99999999999") + g.oneOf("ns", "us", "ms", "s", "m", "h"))
+		text += g.mangle(g.oneOf("0", "8", "250", "1.5", ".25", "3.1234567891", "876000", "99999999999") +
+			g.oneOf("ns", "us", "ms", "s", "m", "h"))
 	}
 	if g.sometimes(4) {
 		return g.oneOf("0", "10", "1.5", "")
@@ -704,11 +736,14 @@ func (g generator) env() (env []string) {
 				env = append(env, "UTIL_INIT_COMPAT="+g.mangle(g.oneOf(Aliases[:]...)))
 			}
 		case 0:
-			env = append(env, g.oneOf("PATH=", "LISTEN_PID=", "PATH", "LISTEN_PIDS=", "PA=", "")+g.oneOf("/bin:/usr/bin", "77", ""))
+			env = append(env, g.oneOf("PATH=", "LISTEN_PID=", "PATH", "LISTEN_PIDS=", "PA=",
+				"")+g.oneOf("/bin:/usr/bin", "77", ""))
 		case 1:
-			env = append(env, g.oneOf("HOME=/", "U", "UTIL_INIT_", "UTIL_INIT_=1", "UTIL_INIT_REWRITES=", "UTIL_INIT_REWRITES=1", "UTIL_INIT_VERSION=1", "P=L"))
+			env = append(env, g.oneOf("HOME=/", "U", "UTIL_INIT_", "UTIL_INIT_=1", "UTIL_INIT_REWRITES=",
+				"UTIL_INIT_REWRITES=1", "UTIL_INIT_VERSION=1", "P=L"))
 		case 2:
-			env = append(env, "UTIL_INIT_"+g.oneOf("SINGLE_CHILD=", "WARN_REAPED=")+g.mangle(g.oneOf("1", "no", "TRUE", "")))
+			env = append(env, "UTIL_INIT_"+g.oneOf("SINGLE_CHILD=",
+				"WARN_REAPED=")+g.mangle(g.oneOf("1", "no", "TRUE", "")))
 		case 3:
 			env = append(env, "UTIL_INIT_VERBOSE="+g.mangle(g.oneOf("", "0", "1", "7")))
 		case 4:
@@ -716,9 +751,11 @@ func (g generator) env() (env []string) {
 		case 5:
 			env = append(env, g.oneOf("UTIL_INIT_PARENT_DEATH=", "UTIL_INIT_STOP_SIGNAL=")+g.signal())
 		case 6:
-			env = append(env, "UTIL_INIT_EXIT_CODE="+g.exitCodes(), "UTIL_INIT_"+g.oneOf("GRACE=", "STOP_DELAY=")+g.duration())
+			env = append(env, "UTIL_INIT_EXIT_CODE="+g.exitCodes(),
+				"UTIL_INIT_"+g.oneOf("GRACE=", "STOP_DELAY=")+g.duration())
 		case 7:
-			env = append(env, g.oneOf("UTIL_INIT_SCOPE=", "UTIL_INIT_LOG_FORMAT=", "UTIL_INIT_PAUSE=", "UTIL_INIT_TERMINATION_LOG=")+g.oneOf("group", "text", "no", "no", ""))
+			env = append(env, g.oneOf("UTIL_INIT_SCOPE=", "UTIL_INIT_LOG_FORMAT=", "UTIL_INIT_PAUSE=",
+				"UTIL_INIT_TERMINATION_LOG=")+g.oneOf("group", "text", "no", "no", ""))
 		}
 	}
 	return env

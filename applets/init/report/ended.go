@@ -30,7 +30,8 @@ func (r *Reporter) Ended(code uint8) {
 	t := r.newLine()
 	t.endingSentence(&e)
 	t.endingFields(&e)
-	if r.Options.Verbose > 0 || r.Options.LogFormat != options.LogDefault || r.Options.TerminationLog == "" {
+	if r.Options.Verbose > 0 || r.Options.LogFormat != options.LogDefault ||
+		r.Options.TerminationLog == "" {
 		r.End(t)
 	} else {
 		t.Finish()

@@ -276,7 +276,8 @@ func (r *Reporter) UnknownVariables() {
 	const maxLines = 8
 	said := 0
 	const word = unsafe.Sizeof(uintptr(0))
-	for entry := r.Facts.Envp; *entry != nil; entry = (**byte)(unsafe.Add(unsafe.Pointer(entry), word)) {
+	for entry := r.Facts.Envp; *entry != nil; entry = (**byte)(unsafe.Add(unsafe.Pointer(entry),
+		word)) {
 		name, value, _ := ascii.Cut(sys.String(*entry), '=')
 		if value == "" || !ascii.HasPrefix(name, options.EnvPrefix) || options.OfVariable(name) != nil {
 			continue

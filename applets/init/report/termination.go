@@ -92,7 +92,8 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 			e = unix.ELOOP
 		case kind == rootsLink:
 			links++
-			if from, e = follow(dir, path, from, to, last); e == 0 && path[from] == '/' {
+			e = follow(dir, path, from, to, last)
+			if from = 0; e == 0 && path[0] == '/' {
 				sys.Close(dir)
 				dir, e = openRoot()
 			}
@@ -114,14 +115,15 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 }
 
 func openRoot() (fd int, e sys.Errno) {
-	return files.Own(sys.Open(unsafe.StringData("/\x00"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+	return files.Own(sys.Open(unsafe.StringData("/\x00"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC,
+		0))
 }
 
 // linkKind is what a name in a directory is.
 type linkKind uint8
 
 const (
-	noLink    linkKind = iota // no symbolic link, nothing at all, or a link of procfs, which leads to an open file
+	noLink    linkKind = iota // not a symbolic link, missing, or a link of procfs to an open file
 	rootsLink                 // a link that only root or init's own user can have made
 	otherLink                 // any other link
 )
@@ -139,7 +141,8 @@ func lookAt(dir int, name *byte) linkKind {
 		return noLink
 	}
 	const others = unix.S_IWGRP | unix.S_IWOTH
-	if sys.Fstat(dir, &in) != 0 || !isTrusted(in.Uid) || !isTrusted(of.Uid) || in.Mode&others != 0 && in.Mode&unix.S_ISVTX == 0 {
+	if sys.Fstat(dir, &in) != 0 || !isTrusted(in.Uid) || !isTrusted(of.Uid) || in.Mode&others != 0 &&
+		in.Mode&unix.S_ISVTX == 0 {
 		return otherLink
 	}
 	var fs unix.Statfs_t
@@ -153,22 +156,22 @@ func lookAt(dir int, name *byte) linkKind {
 // used.
 var rest [unix.PathMax]byte
 
-// follow replaces the name of a link, which is path[from:to], by what it leads to, and returns
-// where to go on.
-func follow(dir int, path []byte, from, to int, last bool) (next int, e sys.Errno) {
+// follow replaces path up to a link, whose name is path[from:to], by what the link leads to. The
+// walk continues at the beginning.
+func follow(dir int, path []byte, from, to int, last bool) sys.Errno {
 	n := 0
 	if !last {
 		path[to] = '/'
 		n = copy(rest[:], sys.String(&path[to]))
 	}
 	if n == len(rest) {
-		return 0, unix.ENAMETOOLONG
+		return unix.ENAMETOOLONG
 	}
 	rest[n] = 0
 	path[to] = 0
 	var name [256]byte // NAME_MAX and the NUL byte
 	if to-from >= len(name) {
-		return 0, unix.ENAMETOOLONG
+		return unix.ENAMETOOLONG
 	}
 	copy(name[:], path[from:to])
 	length, e := sys.Readlinkat(dir, &name[0], path[:unix.PathMax])
@@ -176,10 +179,10 @@ func follow(dir int, path []byte, from, to int, last bool) (next int, e sys.Errn
 		e = unix.ENAMETOOLONG
 	}
 	if e != 0 {
-		return 0, e
+		return e
 	}
 	copy(path[length:], rest[:n+1])
-	return 0, 0
+	return 0
 }
 
 func isTrusted(user uint32) bool { return user == 0 || user == sys.Geteuid() }
@@ -189,7 +192,8 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_NONBLOCK | unix.O_NOCTTY
 	nofollow := unix.O_NOFOLLOW
 	var fs unix.Statfs_t
-	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC { // /proc/self/fd/2 leads to an open file
+	// A link such as /proc/self/fd/2 leads to an open file.
+	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC {
 		nofollow = 0
 	}
 	fd, e = files.Own(sys.Openat(dir, name, flags|nofollow|unix.O_CLOEXEC, 0))

@@ -37,7 +37,8 @@ func (w *world) left() int {
 func (w *world) event(ev Event) string {
 	w.s.reap(ev)
 	a := w.s.step(ev)
-	w.log = append(w.log, fmt.Sprintf("%d/%s: %b %s", ev.Kind, ev.Signal.Name(), a.Do, a.Signal.Name()))
+	w.log = append(w.log, fmt.Sprintf("%d/%s: %b %s", ev.Kind, ev.Signal.Name(), a.Do,
+		a.Signal.Name()))
 	has := func(do Do) bool { return a.Do&do != 0 }
 	switch {
 	case a.Do == 0:
@@ -62,7 +63,8 @@ func (w *world) event(ev Event) string {
 		return "a signal is forwarded twice"
 	case has(Forward|ForwardAll) && w.s.Rewrite[ev.Signal] == Drop:
 		return "a signal that is to be dropped is forwarded"
-	case has(Forward|ForwardAll) && w.s.Rewrite[ev.Signal] != Unchanged && a.Signal != sig.Signal(w.s.Rewrite[ev.Signal]):
+	case has(Forward|ForwardAll) && w.s.Rewrite[ev.Signal] != Unchanged &&
+		a.Signal != sig.Signal(w.s.Rewrite[ev.Signal]):
 		return "a signal is not rewritten as it should be"
 	case has(Sweep) && w.alive:
 		return "TERM to what is left while the command is alive"
@@ -119,16 +121,23 @@ func (s *Supervisor) reap(ev Event) {
 func TestModel(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	for n := range 200_000 {
-		w := &world{s: Supervisor{Settings: &Settings{}}, alive: true, stubborn: random.Intn(2) == 0, group: random.Intn(3), outside: random.Intn(3)}
+		w := &world{
+			s: Supervisor{Settings: &Settings{}}, alive: true, stubborn: random.Intn(2) == 0,
+			group: random.Intn(3), outside: random.Intn(3),
+		}
 		w.s.Grace = int64(random.Intn(2)) * 1e9
 		w.s.Delay = int64(random.Intn(2)) * 1e8
 		w.s.Scope = Scope(random.Intn(4))
 		w.s.Single = random.Intn(4) == 0
 		w.s.Job, w.s.noStop = random.Intn(4) == 0, random.Intn(2) == 0
-		w.s.StopSignals = [...]sig.Set{0, sig.Of(sig.QUIT), sig.Of(sig.USR1) | sig.Of(sig.HUP)}[random.Intn(3)]
+		w.s.StopSignals = [...]sig.Set{0, sig.Of(sig.QUIT), sig.Of(sig.USR1) |
+			sig.Of(sig.HUP)}[random.Intn(3)]
 		w.unkillable = random.Intn(4) == 0
 		for range random.Intn(3) {
-			w.s.Rewrite[1+random.Intn(31)] = [...]Rewriting{Drop, Rewriting(sig.QUIT), Rewriting(sig.USR1)}[random.Intn(3)]
+			w.s.Rewrite[1+random.Intn(31)] = [...]Rewriting{
+				Drop, Rewriting(sig.QUIT),
+				Rewriting(sig.USR1),
+			}[random.Intn(3)]
 		}
 		seen := false // the loop has reported the command's end
 		problem := ""
@@ -182,7 +191,8 @@ func TestModel(t *testing.T) {
 			problem = "the status is not the command's"
 		}
 		if problem != "" {
-			t.Fatalf("container %d: %s\noptions: %+v\nevents (kind/signal: action, signal): %q", n, problem, *w.s.Settings, w.log)
+			t.Fatalf("container %d: %s\noptions: %+v\nevents (kind/signal: action, signal): %q", n, problem,
+				*w.s.Settings, w.log)
 		}
 	}
 }

@@ -26,11 +26,11 @@ func (s *Supervisor) terminal() (place proc.Place, fd int) {
 // ownSession is terminal for OwnSession. There are three cases.
 //
 //   - Without a controlling terminal, the command leads a new session.
-//   - If init leads the terminal's session (docker run -it), init gives the terminal up, and the command
-//     leads a new session that owns it. From then on init has nothing to do with the terminal's signals.
-//   - If init is a job in the session of an interactive shell, the command becomes a process group in
-//     that session, in the foreground if init's group was. Init keeps the terminal open to hand it over
-//     again after a stop.
+//   - If init leads the terminal's session (docker run -it), init gives the terminal up, and the
+//     command leads a new session that owns it. Then the terminal's signals do not reach init.
+//   - If init is a job in the session of an interactive shell, the command becomes a process group
+//     in that session, in the foreground if init's group was. Init keeps the terminal open to hand
+//     it over again after a stop.
 func (s *Supervisor) ownSession() (place proc.Place, fd int) {
 	fd = openTerminal()
 	if fd < 0 {
