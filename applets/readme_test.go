@@ -68,7 +68,8 @@ var examples = []example{
 	{lines(`RUN ["/sbin/util", "--install", "-s", "--compat", "/sbin"]`), onFull(hasAliases)},
 	{lines(`HEALTHCHECK CMD ["/sbin/util", "reap-once", "-q"]`), onFull(checksZombies)},
 	{
-		lines(`HEALTHCHECK CMD ["/sbin/util", "wait-for-port", "--timeout", "1s", "--exit-code", "1", "8080"]`),
+		lines(`HEALTHCHECK CMD ["/sbin/util", "wait-for-port", ` +
+			`"--timeout", "1s", "--exit-code", "1", "8080"]`),
 		onFull(checksPort),
 	},
 	{
@@ -106,13 +107,13 @@ var examples = []example{
 
 	// servers: their tests take the options from these lines
 	{lines(
-		`ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`,
-		`ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`,
-		`ENTRYPOINT ["/sbin/init", "-c", "--grace", "30s", "--", "gunicorn", "app:app"]`,
-		`ENTRYPOINT ["/sbin/init", "-c", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "php-fpm", "--nodaemonize"]`,
-		`ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "nginx", "-g", "daemon off;"]`,
-		`ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`,
-		`ENTRYPOINT ["/sbin/init", "--grace", "60s", "--", "supervisord", "--nodaemon"]`,
+		entrypoint(`"--grace", "55s", "--", "postgres", "-D", "/data"`),
+		entrypoint(`"--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"`),
+		entrypoint(`"-c", "--grace", "30s", "--", "gunicorn", "app:app"`),
+		entrypoint(`"-c", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "php-fpm", "--nodaemonize"`),
+		entrypoint(`"--grace", "9s", "--rewrite", "TERM:QUIT", "--", "nginx", "-g", "daemon off;"`),
+		entrypoint(`"--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"`),
+		entrypoint(`"--grace", "60s", "--", "supervisord", "--nodaemon"`),
 	), func(t *testing.T, lines []string) {
 		for _, line := range lines {
 			coveredBy("init/servers_test.go", "fromReadme(t, `"+line+"`)")(t, nil)
@@ -205,13 +206,17 @@ var examples = []example{
 			"zombies of 12 (app), which does not catch SIGCHLD: 2",
 			"40 (worker), started 3m2s ago",
 			"41 (worker), started 1m0s ago",
-			"hint: only it can reap them; once it has ended, PID 1 can: run the container's command under util init",
+			"hint: only it can reap them; once it has ended, PID 1 can: "+
+				"run the container's command under util init",
 		),
 		listsZombies,
 	},
 }
 
 func lines(all ...string) []string { return all }
+
+// entrypoint is the instruction of an image that runs init with these words, which are JSON strings.
+func entrypoint(words string) string { return `ENTRYPOINT ["/sbin/init", ` + words + `]` }
 
 // comment is what follows an example in its line.
 var comment = regexp.MustCompile(`(\s#|\s{2}).*$`)
