@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"util/internal/test"
 
@@ -215,7 +216,7 @@ var examples = []example{
 
 func lines(all ...string) []string { return all }
 
-// entrypoint is the instruction of an image that runs init with these words, which are JSON strings.
+// entrypoint is the instruction of an image that runs init with these words, as JSON strings.
 func entrypoint(words string) string { return `ENTRYPOINT ["/sbin/init", ` + words + `]` }
 
 // comment is what follows an example in its line.
@@ -243,11 +244,9 @@ func documents(t *testing.T) (all []document) {
 		t.Fatal("docs has no documents")
 	}
 	for _, path := range append([]string{"../README.md"}, paths...) {
-		content, err := os.ReadFile(path)
-		test.Must(t, err)
 		var d document
 		isCode, isFenced, isAfterBlank := false, false, true
-		for line := range strings.Lines(string(content)) {
+		for line := range strings.Lines(contents(t, path)) {
 			line = strings.TrimRight(line, "\n")
 			switch code, isIndented := strings.CutPrefix(line, "    "); {
 			case strings.HasPrefix(line, "```"):
@@ -359,15 +358,74 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// TestDocuments checks the form of all documents: relative links lead to files and headings that
+// exist, lines of text have at most 100 columns, and the README can be read in a minute.
+func TestDocuments(t *testing.T) {
+	paths, err := filepath.Glob("../docs/*.md")
+	test.Must(t, err)
+	for _, name := range []string{"README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG"} {
+		paths = append(paths, "../"+name+".md")
+	}
+	const mostLines = 200
+	if n := strings.Count(contents(t, "../README.md"), "\n"); n > mostLines {
+		t.Errorf("README.md has %d lines, more than %d", n, mostLines)
+	}
+	link := regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]*)?\)`)
+	for _, path := range paths {
+		text := contents(t, path)
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			to := path
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(path), m[1])
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s: link %s: %v", path, m[0], err)
+			} else if m[2] != "" && !slices.Contains(anchors(contents(t, to)), m[2]) {
+				t.Errorf("%s: link %s: no such heading", path, m[0])
+			}
+		}
+		if strings.HasSuffix(path, "ARCHITECTURE.md") { // its lines are still longer
+			continue
+		}
+		isFenced := false
+		for line := range strings.Lines(text) {
+			line = strings.TrimSuffix(line, "\n")
+			isFenced = isFenced != strings.HasPrefix(line, "```")
+			isText := !isFenced && !strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "    ")
+			if isText && utf8.RuneCountInString(line) > 100 {
+				t.Errorf("%s: more than 100 columns: %s", path, line)
+			}
+		}
+	}
+}
+
+// anchors are what the headings of a document are linked by: lower case, words with hyphens between
+// them, no other punctuation.
+func anchors(text string) (all []string) {
+	punctuation := regexp.MustCompile(`[^\pL\pN _-]`)
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		heading := punctuation.ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, "#"+strings.ReplaceAll(heading, " ", "-"))
+	}
+	return all
+}
+
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	test.Must(t, err)
+	return string(text)
+}
+
 func isTarget(t *testing.T, lines []string) {
-	makefile, err := os.ReadFile("../Makefile")
-	test.Must(t, err)
-	ci, err := os.ReadFile("../.ci/run")
-	test.Must(t, err)
+	makefile, ci := contents(t, "../Makefile"), contents(t, "../.ci/run")
 	for _, line := range lines {
 		target := strings.TrimPrefix(line, "make ")
-		inCI := regexp.MustCompile(`\nfor target in .*\b` + target + `\b.*; do`).Match(ci)
-		if !inCI || !strings.Contains(string(makefile), "\n"+target+":") {
+		inCI := regexp.MustCompile(`\nfor target in .*\b` + target + `\b.*; do`).MatchString(ci)
+		if !inCI || !strings.Contains(makefile, "\n"+target+":") {
 			t.Errorf("%s: no target, or CI does not make it", line)
 		}
 	}
@@ -376,9 +434,7 @@ func isTarget(t *testing.T, lines []string) {
 // coveredBy is for an example that another test runs. The file of that test contains text.
 func coveredBy(file, text string) func(*testing.T, []string) {
 	return func(t *testing.T, _ []string) {
-		source, err := os.ReadFile(file)
-		test.Must(t, err)
-		if !strings.Contains(string(source), text) {
+		if !strings.Contains(contents(t, file), text) {
 			t.Errorf("%s has no %s", file, text)
 		}
 	}
