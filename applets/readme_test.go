@@ -82,7 +82,7 @@ var examples = []example{
 	{lines("docker run --rm --pid=container:app IMAGE util sendsig HUP --name app"), inSidecar},
 	{
 		lines("util --install /usr/local/bin docker-init podman-init"),
-		shell("", "ls -1 /usr/local/bin", 0, "docker-init\npodman-init"),
+		shell("", "ls -1 /usr/local/bin", "docker-init\npodman-init"),
 	},
 	{
 		lines(`{"init-path": "/usr/local/bin/docker-init"}`),
@@ -122,31 +122,31 @@ var examples = []example{
 	}},
 
 	// util itself
-	{lines("util --list"), shell("", "", 0, "init\nwait-for-port\nsendsig\nreap-once")},
+	{lines("util --list"), shell("", "", "init\nwait-for-port\nsendsig\nreap-once")},
 	{
 		lines("util --list --compat"),
-		shell("", "", 0, "init\nwait-for-port\nsendsig\nreap-once\n"+strings.Join(aliases, "\n")),
+		shell("", "", "init\nwait-for-port\nsendsig\nreap-once\n"+strings.Join(aliases, "\n")),
 	},
 	{
 		lines("util completion bash >/etc/bash_completion.d/util"),
 		shell(
 			"mkdir -p /etc/bash_completion.d",
-			"grep -c '^complete ' /etc/bash_completion.d/util", 0, "1",
+			"grep -c '^complete ' /etc/bash_completion.d/util", "1",
 		),
 	},
 
 	// init
-	{lines("util init --grace 8s -- app --serve"), shell("", "", 0, "app <--serve>")},
+	{lines("util init --grace 8s -- app --serve"), shell("", "", "app <--serve>")},
 	{
 		lines(
 			"util init -- nginx -g 'daemon off;'",
 			"util init --rewrite TERM:QUIT -- nginx -g 'daemon off;'",
 		),
-		shell("", "", 0, "nginx <-g> <daemon off;>"),
+		shell("", "", "nginx <-g> <daemon off;>"),
 	},
 	{
 		lines("UTIL_INIT_REWRITE=HUP:none,TERM:INT util init -v python3 app.py"),
-		shell("", "", 0, "python3 <app.py>"),
+		shell("", "", "python3 <app.py>"),
 	},
 
 	// wait-for-port
@@ -155,52 +155,52 @@ var examples = []example{
 			"wait-for-port db:5432 cache:6379 -- app --serve",
 			"util wait-for-port db:5432 cache:6379 -- app --serve",
 		),
-		shell("listen 5432; listen 6379", "", 0, "app <--serve>"),
+		shell("listen 5432; listen 6379", "", "app <--serve>"),
 	},
 	{
 		lines(
 			"wait-for-port --timeout 0 --hold 100ms tcp://proxy:80",
 			"util wait-for-port --timeout 0 --hold 100ms tcp://proxy:80",
 		),
-		shell("listen 80", "", 0, ""),
+		shell("listen 80", "", ""),
 	},
 	{
 		lines("wait-for-port --state down 8080", "util wait-for-port --state down --timeout 5s 8080"),
-		shell("", "", 0, ""),
+		shell("", "", ""),
 	},
 
 	// sendsig
 	{
 		lines("util sendsig TERM 12 15"),
-		shell("at 12 sleep 1000; at 15 sleep 1000", "wait 12; echo $?; wait 15; echo $?", 0, "143\n143"),
+		shell("at 12 sleep 1000; at 15 sleep 1000", "wait 12; echo $?; wait 15; echo $?", "143\n143"),
 	},
 	{
 		lines("util sendsig -TERM -- -12", "util sendsig TERM -- -12"),
 		shell(
 			"at 12 setsid sleep 1000; until [ $(ps -o pgid,pid | grep -c '12  *12$') = 1 ]; do :; done",
-			"wait 12; echo $?", 0, "143",
+			"wait 12; echo $?", "143",
 		),
 	},
 	{
 		lines("util sendsig HUP --pidfile /run/app.pid --name app"),
-		shell("at 12 app stay; ready; echo 12 >/run/app.pid", "wait 12; echo $?", 0, "9"),
+		shell("at 12 app stay; ready; echo 12 >/run/app.pid", "wait 12; echo $?", "9"),
 	},
 	{
 		lines("util sendsig TERM --tree 12 --then KILL@10s --wait"),
 		shell(
 			"at 12 sh -c 'sleep 1000 & setsid sleep 1000'",
-			"wait 12; echo $?; util sendsig --dry-run TERM --name sleep 2>/dev/null; echo $?", 0, "143\n1",
+			"wait 12; echo $?; util sendsig --dry-run TERM --name sleep 2>/dev/null; echo $?", "143\n1",
 		),
 	},
 	{
 		lines("util sendsig --dry-run TERM --cmdline 'worker [0-9]'"),
-		shell("at 12 app stay worker 7; ready", "", 0, "would send TERM to 12:INODE (app)"),
+		shell("at 12 app stay worker 7; ready", "", "would send TERM to 12:INODE (app)"),
 	},
-	{lines("util sendsig -l 143"), shell("", "", 0, "TERM")},
+	{lines("util sendsig -l 143"), shell("", "", "TERM")},
 
 	// reap-once
-	{lines("exec util reap-once --wait 2s -- app"), shell("sleep 0.2 &", "", 0, "app")},
-	{lines("util reap-once", "util reap-once --nudge"), shell("at 12 sleep 1000", "", 0, "")},
+	{lines("exec util reap-once --wait 2s -- app"), shell("sleep 0.2 &", "", "app")},
+	{lines("util reap-once", "util reap-once --nudge"), shell("at 12 sleep 1000", "", "")},
 	{
 		lines(
 			"$ util reap-once",
@@ -454,7 +454,7 @@ printf "${0##*/}"
 echo
 `
 
-// Images
+// Images.
 
 func expectDocker(t *testing.T, want int, says string, args ...string) {
 	t.Helper()
@@ -719,29 +719,24 @@ func listsZombies(t *testing.T, lines []string) {
 	}
 }
 
-// Shells
+// Shells.
 
 // shell runs each line in a shell: in PID, mount and network namespaces of its own, under util
 // init, with util and its links in PATH, and a file system of its own. The setup precedes the line,
-// the check follows it. Together they must print that, and the shell must exit with that status.
+// the check follows it. Together they must print that, and the line must end with status 0.
 // Setup and check have three functions: at N COMMAND starts a command with pid N in the background,
 // ready waits until it has printed "ready", and listen N serves a port. The names db, cache and
 // proxy are this host.
-func shell(setup, check string, status int, prints string) func(*testing.T, []string) {
+func shell(setup, check, prints string) func(*testing.T, []string) {
 	return func(t *testing.T, lines []string) {
 		for _, line := range lines {
-			inShell(t, line, setup, check, status, prints)
+			status, stdout, stderr := shellRun(t, setup, line, check)
+			stdout = regexp.MustCompile(`(\d):\d+`).ReplaceAllString(stdout, "$1:INODE")
+			if status != 0 || stdout != prints {
+				t.Errorf("%s: status %d, stdout %q, stderr %q, want 0, %q",
+					line, status, stdout, stderr, prints)
+			}
 		}
-	}
-}
-
-func inShell(t *testing.T, line, setup, check string, status int, prints string) {
-	t.Helper()
-	got, stdout, stderr := shellRun(t, setup, line, check)
-	stdout = regexp.MustCompile(`(\d):\d+`).ReplaceAllString(stdout, "$1:INODE")
-	if got != status || stdout != prints {
-		t.Errorf("%s: status %d, stdout %q, stderr %q, want %d, %q",
-			line, got, stdout, stderr, status, prints)
 	}
 }
 
@@ -763,7 +758,7 @@ func shellRun(t *testing.T, setup, line, check string) (status int, stdout, stde
 	for _, name := range []string{"app", "nginx", "python3"} {
 		test.Must(t, os.WriteFile(root+"/bin/"+name, []byte(app), 0o755))
 	}
-	for _, name := range strings.Fields("sh sleep setsid ps grep ls mkdir nc ip cat") {
+	for name := range strings.FieldsSeq("sh sleep setsid ps grep ls mkdir nc ip cat") {
 		test.Must(t, os.Symlink("busybox", root+"/bin/"+name))
 	}
 	// The background jobs of a shell read /dev/null.
