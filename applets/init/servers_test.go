@@ -57,16 +57,16 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 	return s
 }
 
-// fromReadme returns the options of init in a line of the README, which must be there. (TestReadme of package applets
+// fromReadme returns the options of init in a line of docs/stopping.md, which must be there. (TestReadme of package applets
 // looks for the calls of this function: each such line needs one.)
 func fromReadme(t *testing.T, line string) (options []string) {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	document, err := os.ReadFile("../../docs/stopping.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(readme), "\n    "+line+"\n") {
-		t.Fatalf("the README has no line %s", line)
+	if !strings.Contains(string(document), "\n    "+line+"\n") {
+		t.Fatalf("docs/stopping.md has no line %s", line)
 	}
 	text, ok := strings.CutPrefix(line, "ENTRYPOINT ")
 	if err := json.Unmarshal([]byte(text), &options); err != nil || !ok || options[0] != "/sbin/init" {
