@@ -26,7 +26,7 @@ import (
 // The inits of Debian and ours under their names are put through the same scenarios; status,
 // output and what the commands saw have to be the same, but for the differences listed here.
 
-// difference is one that is meant. The README lists them in these words (TestReadmeDifferences).
+// difference is one that is meant. docs/compat.md lists them in these words (TestDocumentedDifferences).
 type difference struct {
 	inits    string // whom it is about
 	what     string // the case
@@ -892,8 +892,8 @@ func TestCompatVariables(t *testing.T) {
 	}
 }
 
-// readmeDifferences is the README's list.
-func readmeDifferences() string {
+// documentedDifferences is the list of docs/compat.md.
+func documentedDifferences() string {
 	var b strings.Builder
 	b.WriteString("| init | case | there | here |\n| --- | --- | --- | --- |\n")
 	for _, d := range differences {
@@ -902,17 +902,17 @@ func readmeDifferences() string {
 	return b.String()
 }
 
-func TestReadmeDifferences(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+func TestDocumentedDifferences(t *testing.T) {
+	document, err := os.ReadFile("../../docs/compat.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(readme), "<!-- differences: checked against the table of the comparison by a test -->\n")
+	_, rest, found := strings.Cut(string(document), "<!-- differences: checked against the table of the comparison by a test -->\n")
 	if !found {
-		test.Missing(t, "the list of differences", "the README does not have it yet; it reads:\n"+readmeDifferences())
+		test.Missing(t, "the list of differences", "docs/compat.md does not have it; it is:\n"+documentedDifferences())
 	}
-	if got, _, _ := strings.Cut(rest, "<!-- end of differences -->"); got != readmeDifferences() {
-		t.Errorf("the README's list is not the comparison's; it should read:\n%s", readmeDifferences())
+	if got, _, _ := strings.Cut(rest, "<!-- end of differences -->"); got != documentedDifferences() {
+		t.Errorf("the list of docs/compat.md is not that of the comparison, which is:\n%s", documentedDifferences())
 	}
 }
 

@@ -9,9 +9,10 @@ import (
 	"util/applets/init/options"
 )
 
-// The README's table of options says what the parser's table says.
-func TestReadmeOptions(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// The table of options in docs/init.md is that of the parser.
+func TestDocumentedOptions(t *testing.T) {
+	const path = "../../docs/init.md"
+	document, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,9 +31,9 @@ func TestReadmeOptions(t *testing.T) {
 		}
 		fmt.Fprintf(&want, "| %s | %s| %s |\n", name, env, o.Help)
 	}
-	_, rest, _ := strings.Cut(string(readme), "| option | variable | |\n| --- | --- | --- |\n")
+	_, rest, _ := strings.Cut(string(document), "| option | variable | |\n| --- | --- | --- |\n")
 	got, _, _ := strings.Cut(rest, "<!-- end of options -->")
 	if got != want.String() {
-		t.Errorf("the README's table is not the parser's; it should read:\n%s", want.String())
+		t.Errorf("the table of %s is not that of the parser, which is:\n%s", path, want.String())
 	}
 }

@@ -25,12 +25,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These tests run real servers under init, as Debian packages them, and stop them while they have
-// work to do. Where a way of stopping loses that work, a case shows it: so that the test of the
-// other way can fail.
+// These tests run real servers under init, as Debian packages them, and stop them while they have work to do. Where a
+// way of stopping loses that work, a case shows it: so that the test of the other way can fail.
 
-// server is util init with a server as its command, as PID 1 of a namespace with a /proc of its
-// own.
+// server is util init with a server as its command, as PID 1 of a namespace with a /proc of its own.
 type server struct {
 	*test.Process
 	t   *testing.T
@@ -59,16 +57,16 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 	return s
 }
 
-// fromReadme returns the options of init in a line of the README, which must be there.
-// (TestReadme of package applets looks for the calls of this function: each such line needs one.)
+// fromReadme returns the options of init in a line of docs/stopping.md, which must be there. (TestReadme of package applets
+// looks for the calls of this function: each such line needs one.)
 func fromReadme(t *testing.T, line string) (options []string) {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	document, err := os.ReadFile("../../docs/stopping.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(readme), "\n    "+line+"\n") {
-		t.Fatalf("the README has no line %s", line)
+	if !strings.Contains(string(document), "\n    "+line+"\n") {
+		t.Fatalf("docs/stopping.md has no line %s", line)
 	}
 	text, ok := strings.CutPrefix(line, "ENTRYPOINT ")
 	if err := json.Unmarshal([]byte(text), &options); err != nil || !ok || options[0] != "/sbin/init" {
@@ -156,8 +154,8 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-// PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they
-// disconnect. Each backend leads a session of its own and takes TERM as the order to end at once.
+// PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they disconnect. Each backend leads
+// a session of its own and takes TERM as the order to end at once.
 func TestServerPostgreSQL(t *testing.T) {
 	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if len(bins) == 0 {
@@ -233,9 +231,8 @@ func TestServerPostgreSQL(t *testing.T) {
 	})
 }
 
-// gunicorn takes TTIN and TTOU as the orders for one worker more and one less, and finishes
-// requests on TERM. Its workers do not handle HUP, the master's order to reload: with the whole
-// group they lose their requests.
+// gunicorn takes TTIN and TTOU as the orders for one worker more and one less, and finishes requests on TERM. Its workers
+// do not handle HUP, the master's order to reload: with the whole group they lose their requests.
 func TestServerGunicorn(t *testing.T) {
 	gunicorn := test.Tool(t, "gunicorn")
 	start := func(t *testing.T, options ...string) *server {
@@ -285,8 +282,8 @@ def app(environ, start_response):
 	}
 }
 
-// php-fpm's workers do not handle USR2, which is the master's order to reload, so that with the
-// whole group they lose their requests. QUIT they know as well.
+// php-fpm's workers do not handle USR2, which is the master's order to reload, so that with the whole group they lose
+// their requests. QUIT they know as well.
 func TestServerPHP(t *testing.T) {
 	fpms, _ := filepath.Glob("/usr/sbin/php-fpm*")
 	if len(fpms) == 0 {
@@ -406,8 +403,7 @@ server { listen unix:socket; location / { proxy_buffering off; proxy_pass `+slow
 	}
 }
 
-// A JVM answers QUIT with a dump of its threads and goes on; TERM runs its shutdown hooks, and
-// then it ends with 143.
+// A JVM answers QUIT with a dump of its threads and goes on; TERM runs its shutdown hooks, and then it ends with 143.
 func TestServerJVM(t *testing.T) {
 	java := test.Tool(t, "java")
 	start := func(t *testing.T, options ...string) *server {
@@ -446,8 +442,7 @@ func TestServerJVM(t *testing.T) {
 	})
 }
 
-// supervisord stops its programs one after another, the one with the highest number first. Each
-// leads a group of its own.
+// supervisord stops its programs one after another, the one with the highest number first. Each leads a group of its own.
 func TestServerSupervisord(t *testing.T) {
 	supervisord := test.Tool(t, "supervisord")
 	for _, tc := range []struct {
