@@ -856,19 +856,6 @@ func TestCompatChosen(t *testing.T) {
 			}
 		}
 	})
-	for _, tc := range []struct{ env, args, stderr string }{
-		{"", "init --compat", `option "--compat": needs a value`},
-		{"", "init --compat foo", `--compat: "foo": is none of dumb-init, tini, `},
-		{"", "init -v --compat tini true", `--compat: "tini": has to be the first option`},
-		{"UTIL_INIT_COMPAT=foo", "init true", `UTIL_INIT_COMPAT: "foo": is none of`},
-		{"UTIL_INIT_GRACE=soon", "tini true", `util init: UTIL_INIT_GRACE: "soon": is not a valid duration`},
-	} {
-		cmd := exec.Command(test.Util(t), strings.Fields(tc.args)...)
-		cmd.Env = []string{tc.env}
-		if status, _, stderr := test.Run(t, cmd); status != 2 || !strings.Contains(stderr, tc.stderr) {
-			t.Errorf("%s %s: status %d, stderr %q", tc.env, tc.args, status, stderr)
-		}
-	}
 }
 
 // The variables of util's own init work under every name: an engine that injects an init passes nothing else.
@@ -910,28 +897,6 @@ func TestReadmeDifferences(t *testing.T) {
 	}
 	if got, _, _ := strings.Cut(rest, "<!-- end of differences -->"); got != readmeDifferences() {
 		t.Errorf("the README's list is not the comparison's; it should read:\n%s", readmeDifferences())
-	}
-}
-
-// The aliases are listed and linked where that was asked for.
-func TestCompatInstall(t *testing.T) {
-	util := test.Util(t)
-	_, applets, _ := test.Run(t, exec.Command(util, "--list"))
-	_, all, _ := test.Run(t, exec.Command(util, "--list", "--compat"))
-	if want := applets + "\n" + strings.Join(pid1.Aliases[:], "\n"); all != want {
-		t.Errorf("--list --compat: %q, want %q", all, want)
-	}
-	for _, args := range [][]string{{"--install", "-s"}, {"--install", "-s", "--compat"}} {
-		dir := t.TempDir()
-		if status, _, stderr := test.Run(t, exec.Command(util, append(args, dir)...)); status != 0 {
-			t.Fatalf("%v: status %d, %s", args, status, stderr)
-		}
-		for _, name := range pid1.Aliases {
-			target, err := filepath.EvalSymlinks(filepath.Join(dir, name))
-			if want := len(args) == 3; want != (err == nil && target == util) {
-				t.Errorf("%v: %s leads to %q, %v", args, name, target, err)
-			}
-		}
 	}
 }
 

@@ -86,13 +86,6 @@ func TestExitStatus(t *testing.T) {
 			t.Errorf("command exits with %d: init exits with %d and says %q", status, got, stderr)
 		}
 	}
-	both(t, func(t *testing.T, util string) {
-		for _, status := range []int{0, 1, 42, 255} {
-			if got, _, _ := test.Run(t, bare(util, probe, "exit", strconv.Itoa(status))); got != status {
-				t.Errorf("command exits with %d: init exits with %d", status, got)
-			}
-		}
-	})
 }
 
 func TestExitStatusBySignal(t *testing.T) {
@@ -106,125 +99,6 @@ func TestExitStatusBySignal(t *testing.T) {
 		}
 		if got, _, _ := test.Run(t, initOf(test.Util(t), probe, "raise", strconv.Itoa(n), "pause")); got != 128+n {
 			t.Errorf("signal %d ends the command: init exits with %d", n, got)
-		}
-	}
-}
-
-func TestCommandNotRun(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string, mode os.FileMode) string {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	write("a/both", "not executable", 0o644)
-	write("b/both", "#!/bin/sh\nexit 9\n", 0o755)
-	write("a/plain", "not executable", 0o644)
-	write("b/lost", "#!/no/such/interpreter\n", 0o755)
-	write("b/script", "exit $(($1 + 1))\n", 0o755)
-	path := dir + "/a:" + dir + "/none:" + dir + "/a/both:" + dir + "/b"
-
-	for _, tc := range []struct {
-		name    string
-		command []string
-		env     []string
-		status  int
-		stderr  string
-	}{
-		{"not in PATH", []string{"nowhere"}, []string{"PATH=" + path}, 127, `command "nowhere": not found in PATH "` + path + `"`},
-		{"no such path", []string{"/no/such"}, nil, 127, `command "/no/such": no such file or directory`},
-		{"a file for a directory", []string{dir + "/a/both/x"}, nil, 127, `not a directory`},
-		{"empty name", []string{""}, []string{"PATH=" + path}, 127, `command ""`},
-		{"not executable", []string{dir + "/a/both"}, nil, 126, `command "` + dir + `/a/both": permission denied`},
-		{"a directory", []string{dir}, nil, 126, "permission denied"},
-		{"in PATH, not executable", []string{"plain"}, []string{"PATH=" + path}, 126, `command "plain": permission denied`},
-		{"in PATH twice, one executable", []string{"both"}, []string{"PATH=" + path}, 9, ""},
-		{"no interpreter", []string{"lost"}, []string{"PATH=" + path}, 126, `found, but the interpreter of its #! line or its dynamic loader is missing`},
-		{"no interpreter, by path", []string{dir + "/b/lost"}, nil, 126, `found, but the interpreter`},
-		{"script without #!", []string{"script", "4"}, []string{"PATH=" + path}, 5, ""},
-		{"script without #!, by path", []string{dir + "/b/script", "4"}, nil, 5, ""},
-		{"default PATH", []string{"sh", "-c", "exit 7"}, nil, 7, ""},
-		{"empty entry of PATH", []string{"script", "4"}, []string{"PATH=/none:"}, 5, ""},
-		{"a very long name", []string{"/" + strings.Repeat("x/", 3000)}, nil, 126, "file name too long"},
-		{"a very long name in PATH", []string{strings.Repeat("x", 5000)}, []string{"PATH=" + path}, 127, "not found in PATH"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			cmd := initOf(test.Util(t), tc.command...)
-			cmd.Env, cmd.Dir = tc.env, dir+"/b"
-			if cmd.Env == nil {
-				cmd.Env = []string{"X=1"}
-			}
-			status, _, stderr := test.Run(t, cmd)
-			if status != tc.status || !strings.Contains(stderr, tc.stderr) || (tc.stderr == "") != (stderr == "") {
-				t.Errorf("status %d, want %d; stderr %q, want %q", status, tc.status, stderr, tc.stderr)
-			}
-			if n := strings.Count(stderr, "\n"); n > 1 {
-				t.Errorf("%d lines on stderr", n)
-			}
-		})
-	}
-}
-
-func TestUsage(t *testing.T) {
-	both(t, func(t *testing.T, util string) {
-		for _, tc := range []struct {
-			env, args string
-			stderr    string
-		}{
-			{"", "", "util init: command: missing"},
-			{"", "--", "util init: command: missing"},
-			{"", "--frob true", `util init: option "--frob": unknown`},
-			{"", "--verbos true", `util init: option "--verbos": unknown (did you mean --verbose?)`},
-			{"", "-x true", `util init: option "-x": unknown`},
-			{"", "-cx true", `util init: option "-x": unknown`},
-			{"", "-r", `util init: option "-r": needs a value`},
-			{"", "--rewrite", `util init: option "--rewrite": needs a value`},
-			{"", "--help=yes true", `util init: option "--help": takes no value, but has "yes"`},
-			{"", "-r TERM true", `util init: -r: "TERM": "TERM" is not of the form FROM:TO`},
-			{"", "-r TREM:INT true", `util init: -r: "TREM:INT": signal "TREM": unknown (did you mean TERM?)`},
-			{"", "--rewrite=TERM:QUIT,HUP:65 true", `util init: --rewrite: "TERM:QUIT,HUP:65": signal "65": unknown`},
-			{"", "-r KILL:TERM true", `util init: -r: "KILL:TERM": signal "KILL": cannot be caught`},
-			{"", "-p 0 true", `util init: -p: "0": signal "0": unknown`},
-			{"", "--verbose=x true", `util init: --verbose: "x": is not a number from 0 to 9`},
-			{"", "--single-child=perhaps true", `util init: --single-child: "perhaps": is neither true nor false`},
-			{"UTIL_INIT_REWRITE=TERM:QUIT,FOO:INT", "true", `util init: UTIL_INIT_REWRITE: "TERM:QUIT,FOO:INT": signal "FOO": unknown`},
-			{"UTIL_INIT_VERBOSE=many", "true", `util init: UTIL_INIT_VERBOSE: "many": is not a number from 0 to 9`},
-			{"UTIL_INIT_WARN_REAPED=2", "true", `util init: UTIL_INIT_WARN_REAPED: "2": is neither true nor false`},
-		} {
-			cmd := bare(util, strings.Fields(tc.args)...)
-			cmd.Env = append(os.Environ(), tc.env)
-			if status, stdout, stderr := test.Run(t, cmd); status != 2 || stdout != "" || !strings.HasPrefix(stderr, tc.stderr) {
-				t.Errorf("%s init %s: status %d, stdout %q, stderr %q; want %q", tc.env, tc.args, status, stdout, stderr, tc.stderr)
-			}
-		}
-		for _, args := range []string{"--help", "-h", "-ch", "--verbose --help"} {
-			status, stdout, stderr := test.Run(t, bare(util, strings.Fields(args)...))
-			if status != 0 || !strings.HasPrefix(stdout, "Usage: util init ") || stderr != "" {
-				t.Errorf("init %s: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
-			}
-		}
-		if status, stdout, _ := test.Run(t, bare(util, "--version")); status != 0 || !strings.HasPrefix(stdout, "util ") {
-			t.Errorf("init --version: status %d, stdout %q", status, stdout)
-		}
-	})
-}
-
-// Options end at the first argument that is not one: the rest is the command's.
-func TestOptionsEnd(t *testing.T) {
-	probe := test.Probe(t)
-	for _, args := range [][]string{
-		{probe, "say", "--help"},
-		{"-v", probe, "say", "--help"},
-		{"--", probe, "say", "--help"},
-		{"-v", "--", probe, "say", "--help"},
-	} {
-		if status, stdout, stderr := test.Run(t, bare(test.Util(t), args...)); status != 0 || stdout != "--help" {
-			t.Errorf("%q: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}
 	}
 }
@@ -590,17 +464,6 @@ func TestMessages(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A parent that ignores SIGCHLD does not make init hang, and the command still inherits that.
-func TestChldIgnored(t *testing.T) {
-	probe := test.Probe(t)
-	both(t, func(t *testing.T, util string) {
-		cmd := test.Namespace(exec.Command(probe, "ignore", "17", "exec", util, "init", probe, "orphans", "3", "exit", "5"))
-		if status, _, _ := test.Run(t, cmd); status != 5 {
-			t.Errorf("status %d", status)
-		}
-	})
 }
 
 // Trouble with stderr is no trouble for the command.

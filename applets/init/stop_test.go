@@ -275,72 +275,6 @@ func TestScopeGroup(t *testing.T) {
 	})
 }
 
-func TestExitMap(t *testing.T) {
-	probe := test.Probe(t)
-	for _, tc := range []struct {
-		args []string
-		env  string
-		end  []string
-		want int
-	}{
-		{[]string{"-e", "143:0"}, "", []string{"raise", "15"}, 0},
-		{[]string{"-e", "TERM:0"}, "", []string{"raise", "15"}, 0},
-		{[]string{"-e", "sigterm:7"}, "", []string{"exit", "143"}, 7},
-		{[]string{"--exit-code", "3:4,5:6"}, "", []string{"exit", "5"}, 6},
-		{[]string{"-e3:4", "-e", "5:6"}, "", []string{"exit", "3"}, 4},
-		{[]string{"-e", "3:4"}, "", []string{"exit", "4"}, 4},
-		{[]string{"-e", "any:1"}, "", []string{"exit", "9"}, 1},
-		{[]string{"-e", "any:1"}, "", []string{"exit", "0"}, 0},
-		{[]string{"-e", "0:5,any:1"}, "", []string{"exit", "0"}, 5},
-		{[]string{"-e", "any:1", "-e", "9:2"}, "", []string{"exit", "9"}, 2},
-		{[]string{"-e", "9:2", "-e", "any:1"}, "", []string{"exit", "9"}, 2},
-		{nil, "UTIL_INIT_EXIT_CODE=143:0,any:1", []string{"raise", "15"}, 0},
-		{[]string{"-e", "143:9"}, "UTIL_INIT_EXIT_CODE=143:0,any:1", []string{"raise", "15"}, 9},
-		{[]string{"-e", "15:9"}, "", []string{"raise", "15"}, 143},
-	} {
-		cmd := initOf(test.Util(t), append(append(tc.args, probe), tc.end...)...)
-		cmd.Env = append(os.Environ(), tc.env)
-		if status, _, stderr := test.Run(t, cmd); status != tc.want || stderr != "" {
-			t.Errorf("%s %v, %v: status %d, want %d; %s", tc.env, tc.args, tc.end, status, tc.want, stderr)
-		}
-	}
-	if status, _, _ := test.Run(t, initOf(test.Util(t), "-e", "127:1", "/no/such")); status != 1 {
-		t.Errorf("127:1, not found: status %d", status)
-	}
-}
-
-func TestStopUsage(t *testing.T) {
-	for _, tc := range []struct{ env, args, stderr string }{
-		{"", "-g soon true", `-g: "soon": is not a valid duration`},
-		{"", "--grace -1s true", `--grace: "-1s": is not a valid duration`},
-		{"", "--grace= true", `--grace: "": is not a valid duration`},
-		{"UTIL_INIT_GRACE=8x", "true", `UTIL_INIT_GRACE: "8x": is not a valid duration`},
-		{"", "--stop-signal STOPP true", `--stop-signal: "STOPP": signal "STOPP": unknown (did you mean STOP?)`},
-		{"", "--stop-signal QUIT,KILL true", `--stop-signal: "QUIT,KILL": signal "KILL": cannot be caught`},
-		{"", "--stop-delay soon true", `--stop-delay: "soon": is not a valid duration`},
-		{"", "--stop-delay 8s --grace 8 true", `--stop-delay (UTIL_INIT_STOP_DELAY): "8s": is not less than the grace period of 8s`},
-		{"UTIL_INIT_STOP_DELAY=9s", "--grace 8 true", `--stop-delay (UTIL_INIT_STOP_DELAY): "9s": is not less than the grace period of 8s`},
-		{"", "--grace 10000000000000000000ns true", `--grace: "10000000000000000000ns": is too long: the most is 876000h`},
-		{"", "--grace 18446744073709551617 true", `--grace: "18446744073709551617": is too long`},
-		{"UTIL_INIT_STOP_DELAY=18446744073709551617ns", "true", `UTIL_INIT_STOP_DELAY: "18446744073709551617ns": is too long`},
-		{"", "--exit-code 18446744073709551617:0 true", `--exit-code: "18446744073709551617:0": "18446744073709551617": not a status`},
-		{"", "--stop-signal 18446744073709551631 true", `--stop-signal: "18446744073709551631": signal "18446744073709551631": unknown`},
-		{"", "--verbose=18446744073709551617 true", `--verbose: "18446744073709551617": is not a number from 0 to 9`},
-		{"", "--scope all true", `--scope: "all": is none of group, ordered and container`},
-		{"", "-e 256:0 true", `-e: "256:0": "256": not a status`},
-		{"", "-e 1:TERM true", `-e: "1:TERM": "TERM": not a status`},
-		{"", "-e 1 true", `-e: "1": "1" is not of the form FROM:TO`},
-		{"", "--log-format xml true", `--log-format: "xml": is neither text nor json`},
-		{"", "--pause true", `command "true": --pause runs none`},
-	} {
-		cmd := bare(test.Util(t), strings.Fields(tc.args)...)
-		cmd.Env = append(os.Environ(), tc.env)
-		if status, _, stderr := test.Run(t, cmd); status != 2 || !strings.HasPrefix(stderr, "util init: "+tc.stderr) {
-			t.Errorf("%s init %s: status %d, stderr %q; want %q", tc.env, tc.args, status, stderr, tc.stderr)
-		}
-	}
-}
-
 func TestPause(t *testing.T) {
 	for _, args := range [][]string{{"--pause"}, {"--pause", "-w"}} {
 		for _, end := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGPWR, 37} {
@@ -359,33 +293,6 @@ func TestPause(t *testing.T) {
 func TestWhyItEnded(t *testing.T) {
 	probe := test.Probe(t)
 	path := filepath.Join(t.TempDir(), "termination")
-	for _, tc := range []struct {
-		args   []string
-		stderr bool
-		file   bool
-	}{
-		{[]string{"-v"}, true, false},
-		{[]string{"--log-format", "text"}, true, false},
-		{[]string{"--termination-log", path}, false, true},
-		{[]string{"--termination-log", path, "-v"}, true, true},
-		{nil, false, false},
-	} {
-		os.Remove(path)
-		status, _, stderr := test.Run(t, initOf(test.Util(t), append(tc.args, probe, "orphans", "2", "raise", "6")...))
-		if status != 128+6 {
-			t.Errorf("%v: status %d", tc.args, status)
-		}
-		file, _ := os.ReadFile(path)
-		want := fmt.Sprintf("util init: %q, pid 2, was ended by signal ABRT", probe)
-		if strings.Contains(stderr, want) != tc.stderr || !tc.stderr && stderr != "" {
-			t.Errorf("%v: stderr %q", tc.args, stderr)
-		}
-		if strings.HasPrefix(string(file), want) != tc.file || strings.Count(string(file), "\n") > 1 {
-			t.Errorf("%v: termination log %q", tc.args, file)
-		}
-	}
-
-	os.Remove(path)
 	before := time.Now().Add(-time.Second)
 	p := test.Start(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR2:none", "--termination-log="+path, probe, "orphans", "2", "catch", "echo", "10", "exit", "3"))
 	p.Expect("ready")
@@ -416,15 +323,6 @@ func TestWhyItEnded(t *testing.T) {
 	}
 	if file, err := os.ReadFile(path); string(file) != lines[len(lines)-1]+"\n" {
 		t.Errorf("termination log %q, %v", file, err)
-	}
-
-	status, _, stderr := test.Run(t, initOf(test.Util(t), "--termination-log", path, "/no/such"))
-	if file, _ := os.ReadFile(path); status != 127 || !strings.Contains(string(file), `command "/no/such": no such file or directory`) || stderr != string(file) {
-		t.Errorf("not found: status %d, stderr %q, termination log %q", status, stderr, file)
-	}
-	status, _, stderr = test.Run(t, initOf(test.Util(t), "--termination-log", "/no/such/file", probe))
-	if status != 0 || !strings.Contains(stderr, `termination log "/no/such/file": no such file or directory`) {
-		t.Errorf("no such log: status %d, stderr %q", status, stderr)
 	}
 }
 
@@ -524,6 +422,34 @@ func TestQuietEnd(t *testing.T) {
 				if status := p.Status(); status != tc.want {
 					t.Fatalf("status %d", status)
 				}
+			}
+		})
+	}
+}
+
+// Names that are longer than a path may be, or than a message has room for.
+func TestLongNames(t *testing.T) {
+	for _, tc := range []struct {
+		name, env, command string
+		status             int
+		stderr             string
+	}{
+		{"path", "X=1", "/" + strings.Repeat("x/", 3000), 126, "file name too long"},
+		{"name", "PATH=/bin", strings.Repeat("x", 5000), 127, "not found in PATH"},
+		{
+			"variable", "UTIL_INIT_" + strings.Repeat("LONG", 1000) + "=1", test.Probe(t), 0,
+			`util init: variable "UTIL_INIT_LONGLONG`,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cmd := initOf(test.Util(t), tc.command)
+			cmd.Env = []string{tc.env}
+			status, _, stderr := test.Run(t, cmd)
+			if status != tc.status || !strings.Contains(stderr, tc.stderr) {
+				t.Errorf("status %d, want %d; stderr %q, want %q", status, tc.status, stderr, tc.stderr)
+			}
+			if n := strings.Count(stderr, "\n"); n != 1 {
+				t.Errorf("%d lines on stderr", n)
 			}
 		})
 	}
