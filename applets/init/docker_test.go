@@ -231,9 +231,7 @@ func dockerResize(t *testing.T, image string) {
 	c.waitSize("24 80") // the engine sets the first size at a time of its own choosing
 	c.docker("kill", "--signal", "USR1")
 	c.expect("10\r\n")
-	if err := pty.Setsize(c.pty, &pty.Winsize{Rows: 40, Cols: 100}); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, pty.Setsize(c.pty, &pty.Winsize{Rows: 40, Cols: 100}))
 	c.expect("28\r\n")
 	c.waitSize("40 100")
 	c.docker("kill", "--signal", "TERM")
@@ -447,9 +445,7 @@ func staticBusybox(t *testing.T) string {
 	t.Helper()
 	path := test.Tool(t, "busybox")
 	file, err := elf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer file.Close()
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
@@ -463,9 +459,7 @@ func staticBusybox(t *testing.T) string {
 func initImage(t *testing.T, util string) string {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "script")
-	if err := os.WriteFile(script, []byte("exit $1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(script, []byte("exit $1\n"), 0o755))
 	return buildImage(t, `FROM scratch
 COPY util probe script Dockerfile /
 COPY busybox /bin/
@@ -482,17 +476,13 @@ ENTRYPOINT ["/sbin/init", "--"]
 func buildImage(t *testing.T, dockerfile string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644))
 	for name, path := range files {
 		content, err := os.ReadFile(path)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), content, 0o755)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		test.Must(t, err)
 	}
 	image := uniqueName()
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "--force", image).Run() })
@@ -612,9 +602,7 @@ func dockerRunTerminal(t *testing.T, image string, command ...string) *container
 	name := containerName(t)
 	cmd := exec.Command("docker", append([]string{"run", "--network", "none", "--name", name, "-it", "--sig-proxy=false", image}, command...)...)
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	c := &containerTerminal{container: &container{nil, t, name}, pty: file, ended: make(chan struct{})}
 	go func() {
 		defer close(c.ended)

@@ -49,20 +49,14 @@ func (e *engine) must(args ...string) string {
 func (e *engine) imports() {
 	e.t.Helper()
 	text, err := os.ReadFile(test.Probe(e.t))
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	test.Must(e.t, err)
 	var image bytes.Buffer
 	w := tar.NewWriter(&image)
-	if err := w.WriteHeader(&tar.Header{Name: "probe", Mode: 0o755, Size: int64(len(text))}); err != nil {
-		e.t.Fatal(err)
-	}
+	test.Must(e.t, w.WriteHeader(&tar.Header{Name: "probe", Mode: 0o755, Size: int64(len(text))}))
 	if _, err := w.Write(text); err != nil {
 		e.t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		e.t.Fatal(err)
-	}
+	test.Must(e.t, w.Close())
 	cmd := e.cmd("import", "-", "probe")
 	cmd.Stdin = &image
 	if status, _, stderr := test.Run(e.t, cmd); status != 0 {
@@ -85,14 +79,10 @@ func dockerEngine(t *testing.T) *engine {
 	daemon := test.Tool(t, "dockerd")
 	client := test.Tool(t, "docker")
 	dir, err := os.MkdirTemp("", "util-engine-") // short: a socket's path has at most 107 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := fmt.Sprintf(`{"init-path": %q}`, namesake(t, engineUtil(t), "docker-init"))
-	if err := os.WriteFile(dir+"/daemon.json", []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(dir+"/daemon.json", []byte(config), 0o644))
 	cmd := exec.Command(daemon, "--config-file", dir+"/daemon.json", "--data-root", dir+"/data", "--exec-root", dir+"/exec",
 		"--pidfile", dir+"/pid", "--host", "unix://"+dir+"/sock", "--bridge", "none", "--iptables=false", "--ip6tables=false",
 		"--ip-forward=false", "--ip-masq=false", "--log-level", "error")
@@ -138,15 +128,11 @@ func podmanEngine(t *testing.T) *engine {
 	client := test.Tool(t, "podman")
 	test.Tool(t, "runc")
 	dir, err := os.MkdirTemp("", "util-engine-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := fmt.Sprintf("[containers]\ninit_path = %q\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"+
 		"[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n", namesake(t, engineUtil(t), "podman-init"))
-	if err := os.WriteFile(dir+"/containers.conf", []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(dir+"/containers.conf", []byte(config), 0o644))
 	e := &engine{t: t, command: []string{client, "--root", dir + "/data", "--runroot", dir + "/run", "--storage-driver", "vfs"}, env: []string{"CONTAINERS_CONF=" + dir + "/containers.conf"}}
 	t.Cleanup(func() { _ = e.cmd("rm", "--force", "--all").Run() })
 	e.imports()

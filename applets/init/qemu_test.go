@@ -2,10 +2,8 @@ package initcmd_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -133,38 +131,4 @@ func TestARM64(t *testing.T) {
 			t.Errorf("status %d, stderr %q", status, stderr)
 		}
 	})
-}
-
-// residentOf returns how much of a file is in a process's memory, and the lines that say which mappings it is in.
-func residentOf(t *testing.T, dir, file string) (kB int, where string) {
-	t.Helper()
-	mapping := ""
-	for line := range strings.Lines(read(t, dir+"/smaps")) {
-		words := strings.Fields(line)
-		switch {
-		case strings.Contains(words[0], "-"):
-			mapping = line
-		case words[0] == "Rss:" && strings.HasSuffix(strings.TrimSpace(mapping), " "+file):
-			n, err := strconv.Atoi(words[1])
-			if err != nil {
-				t.Fatalf("%q", line)
-			}
-			kB += n
-			where += mapping + line
-		}
-	}
-	if where == "" {
-		t.Fatalf("%s is not mapped", file)
-	}
-	return kB, where
-}
-
-// childrenOf returns the children of a process, zombies included.
-func childrenOf(t *testing.T, pid int) []string {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Fields(string(text))
 }

@@ -40,9 +40,7 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 	t.Helper()
 	s := &server{t: t, dir: dir}
 	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer stderr.Close()
 	args := slices.Concat([]string{"mountproc", "exec", test.Util(t), "init"}, options, []string{"--"}, command)
 	cmd := test.ProcNamespace(exec.Command(test.Probe(t), args...))
@@ -62,9 +60,7 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 func fromReadme(t *testing.T, line string) (options []string) {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	if !strings.Contains(string(readme), "\n    "+line+"\n") {
 		t.Fatalf("the README has no line %s", line)
 	}
@@ -149,9 +145,7 @@ func (s *server) status(want int) {
 // write makes a file in dir.
 func write(t *testing.T, dir, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 }
 
 // PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they disconnect. Each backend leads
@@ -168,9 +162,7 @@ func TestServerPostgreSQL(t *testing.T) {
 	bin, psql := filepath.Dir(bins[len(bins)-1]), test.Tool(t, "psql")
 	dir := t.TempDir()
 	uid, _ := strconv.Atoi(owner.Uid)
-	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)))
 	asUser := []string{test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}
 	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := exec.Command(initdb[0], initdb[1:]...).CombinedOutput(); err != nil {
@@ -184,9 +176,7 @@ func TestServerPostgreSQL(t *testing.T) {
 		s.logged("database system is ready to accept connections")
 		cmd := exec.Command(psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", dir, "-U", "postgres")
 		stdin, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
+		test.Must(t, err)
 		client = test.Start(t, cmd)
 		query = func(text string) { _, _ = io.WriteString(stdin, text+"\n") }
 		query("BEGIN; CREATE TABLE IF NOT EXISTS done (n int); INSERT INTO done VALUES (1); SELECT 'begun';")
@@ -417,6 +407,7 @@ func TestServerJVM(t *testing.T) {
 		}
 	}
 }
+
 `)
 		return newServer(t, dir, options, java, "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Main.java")
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,9 +79,7 @@ func (term *terminal) expect(text string) (before string) {
 func (term *terminal) foreground() int {
 	term.t.Helper()
 	group, err := unix.IoctlGetInt(int(term.master.Fd()), unix.TIOCGPGRP)
-	if err != nil {
-		term.t.Fatal(err)
-	}
+	test.Must(term.t, err)
 	return group
 }
 
@@ -115,9 +112,7 @@ func TestTerminalOfSession(t *testing.T) {
 					}
 					if stdin != "the terminal" {
 						null, err := os.Open(stdin)
-						if err != nil {
-							t.Fatal(err)
-						}
+						test.Must(t, err)
 						defer null.Close()
 						cmd.Stdin = null
 					}
@@ -130,9 +125,7 @@ func TestTerminalOfSession(t *testing.T) {
 					// No HUP or CONT of the hand-over comes first, and each comes once.
 					term.typed("\x03")
 					lines := []string{p.Line()}
-					if err := pty.Setsize(term.master, &pty.Winsize{Rows: 30, Cols: 90}); err != nil {
-						t.Fatal(err)
-					}
+					test.Must(t, pty.Setsize(term.master, &pty.Winsize{Rows: 30, Cols: 90}))
 					lines = append(lines, p.Line())
 					term.typed("\x1c")
 					lines = append(lines, p.Line())
@@ -265,28 +258,11 @@ func TestTerminalOfShell(t *testing.T) {
 		t.Run("within a script", func(t *testing.T) {
 			s := newShell(t, util)
 			script := filepath.Join(t.TempDir(), "script")
-			if err := os.WriteFile(script, []byte("$INIT $PROBE say one\n$INIT /no/such 2>/dev/null\nread word\necho got $word\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			test.Must(t, os.WriteFile(script, []byte("$INIT $PROBE say one\n$INIT /no/such 2>/dev/null\nread word\necho got $word\n"), 0o644))
 			s.typed("sh " + script + "\n")
 			s.Expect("one")
 			s.typed("word\n")
 			s.Expect("got word") // without the terminal, read would have been stopped
 		})
 	})
-}
-
-// parent returns the pid of a process's parent.
-func parent(t *testing.T, pid int) int {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
-	n, err := strconv.Atoi(fields[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }

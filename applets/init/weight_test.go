@@ -2,10 +2,7 @@ package initcmd_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,48 +55,6 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-// switches returns how many times the process has begun or ceased to run.
-func switches(t *testing.T, dir string) int {
-	return field(t, dir+"/status", "voluntary_ctxt_switches:") + field(t, dir+"/status", "nonvoluntary_ctxt_switches:")
-}
-
-// field returns the number behind a name at the beginning of a line.
-func field(t *testing.T, path, name string) int {
-	t.Helper()
-	for line := range strings.Lines(read(t, path)) {
-		if words := strings.Fields(line); len(words) > 1 && words[0] == name {
-			n, err := strconv.Atoi(words[1])
-			if err != nil {
-				t.Fatalf("%s: %q", path, line)
-			}
-			return n
-		}
-	}
-	t.Fatalf("%s: has no %s", path, name)
-	return 0
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func entries(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	all, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range all {
-		names = append(names, filepath.Base(e.Name()))
-	}
-	return names
-}
-
 // TestPageFaults counts the page faults of a plain run, which are most of its time: those of init from its first
 // instruction to the clone of the child, and those of the child up to its exec. The kernel has one more on the way,
 // when it clears the end of the data segment before init's first instruction.
@@ -117,30 +72,22 @@ func TestPageFaults(t *testing.T) {
 		_ = cmd.Wait()
 	}()
 
-	if err := unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACEVFORK|unix.PTRACE_O_EXITKILL); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, unix.PtraceSetOptions(pid, unix.PTRACE_O_TRACEVFORK|unix.PTRACE_O_EXITKILL))
 	start := faults(t, pid)
-	if err := unix.PtraceCont(pid, 0); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, unix.PtraceCont(pid, 0))
 	if status := stopped(t, pid); status.TrapCause() != unix.PTRACE_EVENT_VFORK {
 		t.Fatalf("init stopped by %v, event %d, not by its clone", status.StopSignal(), status.TrapCause())
 	}
 	ofInit := faults(t, pid) - start
 
 	message, err := unix.PtraceGetEventMsg(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	child = int(message)
 	for call := -1; call != unix.SYS_EXECVE; {
 		stopped(t, child)
 		_, _ = fmt.Sscan(read(t, fmt.Sprintf("/proc/%d/syscall", child)), &call)
 		if call != unix.SYS_EXECVE {
-			if err := unix.PtraceSyscall(child, 0); err != nil {
-				t.Fatal(err)
-			}
+			test.Must(t, unix.PtraceSyscall(child, 0))
 		}
 	}
 	ofChild := faults(t, child)
@@ -148,17 +95,4 @@ func TestPageFaults(t *testing.T) {
 		t.Errorf("%d page faults of init and %d of its child, more than %d in all", ofInit, ofChild, most)
 	}
 	t.Logf("%d page faults of init, %d of its child", ofInit, ofChild)
-}
-
-// faults returns the number of page faults that a process has had (proc_pid_stat(5), fields 10 and 12).
-func faults(t *testing.T, pid int) int {
-	t.Helper()
-	_, behindName, _ := strings.Cut(read(t, fmt.Sprintf("/proc/%d/stat", pid)), ") ")
-	fields := strings.Fields(behindName)
-	minor, err1 := strconv.Atoi(fields[10-3])
-	major, err2 := strconv.Atoi(fields[12-3])
-	if err1 != nil || err2 != nil {
-		t.Fatalf("/proc/%d/stat: %v", pid, fields)
-	}
-	return minor + major
 }

@@ -31,9 +31,7 @@ func TestWithoutSystemCalls(t *testing.T) {
 
 				cmd := denied(probe, "orphans", "100", "say", "ready", "catch", "echo", "10", "exit", "5")
 				file, err := os.Open("/dev/null")
-				if err != nil {
-					t.Fatal(err)
-				}
+				test.Must(t, err)
 				defer file.Close()
 				cmd.ExtraFiles = []*os.File{file, file, file}
 				p := test.Start(t, cmd)

@@ -27,9 +27,7 @@ func TestFirstInstructions(t *testing.T) {
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	const all = "SigBlk:\tfffffffffffbfeef\n" // but KILL and STOP; and TRAP, which the kernel unblocks for single steps
 	for n := 1; n <= most; n++ {
-		if err := unix.PtraceSingleStep(pid); err != nil {
-			t.Fatal(err)
-		}
+		test.Must(t, unix.PtraceSingleStep(pid))
 		stopped(t, pid)
 		if strings.Contains(read(t, fmt.Sprintf("/proc/%d/status", pid)), all) {
 			t.Logf("%d instructions", n)
@@ -70,19 +68,13 @@ func earlyTerm(t *testing.T, delay, patience time.Duration, args ...string) int 
 	cmd := test.Namespace(exec.Command(args[0], args[1:]...))
 	pid := startTraced(t, cmd)
 	for range 2 { // it stops at the beginning of the call and at its end
-		if err := unix.PtraceSyscall(pid, 0); err != nil {
-			t.Fatal(err)
-		}
+		test.Must(t, unix.PtraceSyscall(pid, 0))
 		stopped(t, pid)
 	}
-	if err := unix.PtraceDetach(pid); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, unix.PtraceDetach(pid))
 	for start := time.Now(); time.Since(start) < delay; { // a sleep is too coarse
 	}
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, unix.Kill(pid, unix.SIGTERM))
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = cmd.Wait()
