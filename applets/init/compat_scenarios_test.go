@@ -27,7 +27,7 @@ func scenarios(t *testing.T, p peer) []scenario {
 	orphan := func(name, flag string) scenario {
 		return scenario{name: name, args: append([]string{flag, "--"}, command("orphans", "1", "say", "ready", "catch", "echo", "64")...), drive: func(t *testing.T, r *rerun) {
 			r.ready(t)
-			test.Eventually(t, "the orphan is reaped", func() bool { return len(children(t, r.init)) == 1 })
+			waitReaped(t, r.init)
 			r.Expect("ready")
 			r.settle(t)
 			r.send(t, 64)
@@ -94,7 +94,7 @@ func scenarios(t *testing.T, p peer) []scenario {
 	add(scenario{name: "stdin closed", args: append([]string{"--"}, command("exit", "5")...), via: []string{"close", "0"}})
 	add(scenario{name: "orphans", args: append([]string{"--"}, command("orphans", "50", "say", "done", "pause")...), drive: func(t *testing.T, r *rerun) {
 		r.Expect("done")
-		test.Eventually(t, "all orphans are reaped", func() bool { return len(children(t, r.init)) == 1 })
+		waitReaped(t, r.init)
 		r.send(t, unix.SIGTERM)
 	}})
 	add(scenario{name: "TERM while stopped", args: append([]string{"--"}, command("catch", "echo", "15")...), hangs: true, drive: func(t *testing.T, r *rerun) {
@@ -207,7 +207,7 @@ func stop(t *testing.T, r *rerun) {
 	t.Helper()
 	pid := childOf(t, r.init)
 	test.Must(t, syscall.Kill(pid, unix.SIGSTOP))
-	test.Eventually(t, "the command stops", func() bool { return procState(pid) == 'T' })
+	waitState(t, pid, 'T')
 }
 
 // signalScenario sends a signal, and then 64, with which the command ends.
@@ -232,7 +232,7 @@ func groupScenario(name string, flags []string, probe string, stopped bool) scen
 		child := childOf(t, childOf(t, r.init))
 		if stopped {
 			kill(t, child, unix.SIGSTOP)
-			test.Eventually(t, "it stops", func() bool { return procState(child) == 'T' })
+			waitState(t, child, 'T')
 		}
 		r.send(t, unix.SIGURG)
 		r.send(t, unix.SIGUSR2)
@@ -299,7 +299,7 @@ func privileged(t *testing.T, probe string) []scenario {
 	return []scenario{{
 		name: "forwarding denied", args: []string{"--", setuid, "setuid", "0", "catch", "echo", "10", "exit", "8"},
 		setup: func(_ *testing.T, cmd *exec.Cmd) {
-			cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+			cmd.SysProcAttr.Credential = nobody()
 		},
 		drive: func(t *testing.T, r *rerun) {
 			r.ready(t)
@@ -307,8 +307,7 @@ func privileged(t *testing.T, probe string) []scenario {
 			test.Eventually(t, "the command is told to end, or init has ended", func() bool {
 				pids := children(t, r.init)
 				if len(pids) == 1 {
-					pid, _ := strconv.Atoi(pids[0])
-					return syscall.Kill(pid, unix.SIGUSR1) == nil
+					return syscall.Kill(pids[0], unix.SIGUSR1) == nil
 				}
 				return procState(r.init) == 'Z' // catatonit, at times, and tini from now on
 			})

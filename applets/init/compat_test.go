@@ -206,7 +206,7 @@ func (r *rerun) send(t *testing.T, s syscall.Signal) {
 
 func (r *rerun) settle(t *testing.T) {
 	t.Helper()
-	test.Eventually(t, "init takes its signals", func() bool { return settled(r.init) })
+	waitSettled(t, r.init)
 	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", r.init, r.init))
 	for _, child := range strings.Fields(string(list)) {
 		test.Eventually(t, "the command takes its signals", func() bool {

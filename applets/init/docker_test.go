@@ -89,9 +89,7 @@ func dockerMessages(t *testing.T, image string) {
 	c.waitProcesses(2)
 	c.docker("kill", "--signal", "USR1")
 	c.Expect("10")
-	if got := c.Status(); got != 3 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 3)
 	for _, want := range []string{
 		`util init: started "/probe" as pid `,
 		"util init: reaped orphan ",
@@ -147,9 +145,7 @@ func dockerSignals(t *testing.T, image string) {
 	}
 	c.docker("kill", "--signal", "TERM")
 	expect(15, "15")
-	if got := c.Status(); got != 0 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 0)
 
 	// The kernel does not stop an orphaned group by TSTP, TTIN or TTOU; init does, by STOP, unless the command takes them.
 	c = dockerRun(t, image, nil, "/probe", "say", "ready", "pause")
@@ -161,9 +157,7 @@ func dockerSignals(t *testing.T, image string) {
 		c.waitState("/probe", "S")
 	}
 	c.docker("kill", "--signal", "TERM")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 func dockerOrphans(t *testing.T, image string) {
@@ -173,18 +167,14 @@ func dockerOrphans(t *testing.T, image string) {
 	docker(t, "exec", c.name, "/probe", "orphans", "50") // the orphans of an exec are init's as well
 	c.waitProcesses(2)
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // dockerHardened is a container that may do as little as Docker can arrange.
 func dockerHardened(t *testing.T, image string) {
 	hardened := []string{"--read-only", "--user", "1000", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"}
 	c := dockerRun(t, image, append(hardened, "--env", "UTIL_INIT_VERBOSE=1"), "/probe", "orphans", "5", "exit", "5")
-	if got := c.Status(); got != 5 {
-		t.Errorf("status %d, want 5", got)
-	}
+	wantStatus(t, c, 5)
 	// stderr is a pipe that another user has made.
 	if !strings.Contains(c.Stderr(), ", exited with status 5 after ") {
 		t.Errorf("messages are missing: %q", c.Stderr())
@@ -193,15 +183,11 @@ func dockerHardened(t *testing.T, image string) {
 	c.Expect("ready")
 	c.waitProcesses(2)
 	c.docker("kill", "--signal", "USR1")
-	if got := c.Status(); got != 6 {
-		t.Errorf("status %d, want 6", got)
-	}
+	wantStatus(t, c, 6)
 	c = dockerRun(t, image, hardened, "/probe", "say", "ready", "pause")
 	c.Expect("ready")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // dockerTerminal types ^C: the command gets one INT, and as it goes on, so does the container.
@@ -214,9 +200,7 @@ func dockerTerminal(t *testing.T, image string) {
 		c.expect("2\r\n")
 	}
 	c.docker("kill", "--signal", "TERM")
-	if got := c.Status(); got != 7 {
-		t.Errorf("status %d, want 7", got)
-	}
+	wantStatus(t, c, 7)
 	_, got, _ := strings.Cut(c.text(), "ready\r\n")
 	got = strings.ReplaceAll(strings.ReplaceAll(got, "^C", ""), "28\r\n", "") // the echo; the first resize
 	if want := "2\r\n2\r\n15\r\n"; got != want {
@@ -235,9 +219,7 @@ func dockerResize(t *testing.T, image string) {
 	c.expect("28\r\n")
 	c.waitSize("40 100")
 	c.docker("kill", "--signal", "TERM")
-	if got := c.Status(); got != 0 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 0)
 	if _, got, _ := strings.Cut(c.text(), "10\r\n"); got != "28\r\n15\r\n" {
 		t.Errorf("the command got %q, want one 28 and 15", got)
 	}
@@ -264,18 +246,14 @@ func dockerJobControl(t *testing.T, image string) {
 	c.expect("status=130\r\n")
 	c.expect("# ")
 	c.enter("exit 9\r")
-	if got := c.Status(); got != 9 {
-		t.Errorf("status %d, want 9", got)
-	}
+	wantStatus(t, c, 9)
 }
 
 // dockerNoRoom has a shell fill the container up to its pids limit before it executes init.
 func dockerNoRoom(t *testing.T, image string) {
 	c := dockerRun(t, image, []string{"--pids-limit", "30", "--entrypoint", "/bin/busybox"}, "sh", "-c",
 		`for i in $(/bin/busybox seq 29); do /bin/busybox sleep 1000 & done; exec /sbin/init -- /probe say started`)
-	if got := c.Status(); got != 1 {
-		t.Errorf("status %d, want 1", got)
-	}
+	wantStatus(t, c, 1)
 	const want = "util init: cannot make a process: resource temporarily unavailable (a pids limit of the container"
 	if !strings.HasPrefix(c.Stderr(), want) {
 		t.Errorf("stderr %q, want %q…", c.Stderr(), want)
@@ -290,9 +268,7 @@ func dockerPidsLimit(t *testing.T, image string) {
 	c.docker("kill", "--signal", "USR1") // ends the sleepers
 	c.Expect("got it")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // dockerMemoryLimit has a child of the command ask for more than there may be. The kernel kills the child, not init.
@@ -301,13 +277,9 @@ func dockerMemoryLimit(t *testing.T, image string) {
 	limit := []string{"--memory", "32m", "--memory-swap", "32m", "--env", "UTIL_INIT_VERBOSE=1"}
 	c := dockerRun(t, image, limit, "/bin/busybox", "sh", "-c", glutton+"; echo status=$?; exit 3")
 	c.Expect("status=137")
-	if got := c.Status(); got != 3 {
-		t.Errorf("status %d, want 3", got)
-	}
+	wantStatus(t, c, 3)
 	c = dockerRun(t, image, limit, strings.Fields(glutton)...)
-	if got := c.Status(); got != 137 {
-		t.Errorf("status %d, want 137", got)
-	}
+	wantStatus(t, c, 137)
 	const why = ", was ended by signal KILL after "
 	const oom = "; out of memory: the kernel killed 1 in the memory cgroup, limit 33554432 bytes, peak 33554432 bytes\n"
 	if !strings.Contains(c.Stderr(), why) || !strings.HasSuffix(c.Stderr(), oom) {
@@ -328,9 +300,7 @@ func dockerExec(t *testing.T, image string) {
 	inside := test.Start(t, exec.Command("docker", "exec", c.name, "/probe", "say", "ready", "pause"))
 	inside.Expect("ready")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 	if got := inside.Status(); got != 137 {
 		t.Errorf("docker exec: status %d, want 137: the kernel ends what is left with process 1", got)
 	}
@@ -377,9 +347,7 @@ func dockerEnvironment(t *testing.T, image string) {
 	c.Expect("ready")
 	c.docker("kill", "--signal", "HUP")
 	c.docker("stop")
-	if got := c.Status(); got != 131 {
-		t.Errorf("status %d, want 131, of QUIT", got)
-	}
+	wantStatus(t, c, 131)
 	c = dockerRun(t, image, []string{"--env", "UTIL_INIT_REWRITE=TREM:QUIT"}, "/probe")
 	if got := c.Status(); got != 2 || !strings.Contains(c.Stderr(), "UTIL_INIT_REWRITE") {
 		t.Errorf("status %d, stderr %q, want 2 and the variable's name", got, c.Stderr())
@@ -420,15 +388,11 @@ ENTRYPOINT ["/sbin/init", "--"]
 CMD ["sh", "-c", "exit 4"]
 `, nil)
 	c := dockerRun(t, image, nil)
-	if got := c.Status(); got != 4 {
-		t.Errorf("status %d, want 4; stderr %q", got, c.Stderr())
-	}
+	wantStatus(t, c, 4)
 	c = dockerRun(t, image, nil, "sh", "-c", "echo ready; sleep 1000")
 	c.Expect("ready")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // requireEngine ends the test as missing where no Docker Engine answers.

@@ -13,20 +13,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// As PID 1, init loses every signal that arrives before it has blocked it, because the kernel drops what has the
-// default disposition. Two tests together show that there is no such time: TestFirstInstructions that init needs but a
-// few instructions to block all, none of them another system call, and TestEarlySignals that nothing is lost from then
-// on. The moment of the exec itself would be no sound beginning: who sees it sees it too late by an unknown time, or,
-// for the kernel is not done with the exec then, too early.
+// The kernel drops a signal for PID 1 that has the default disposition and is not blocked. So init
+// loses what arrives before it has blocked all signals. Two tests together show that nothing is lost:
+// TestFirstInstructions, that init blocks all signals within a few instructions, none of which is
+// another system call; and TestEarlySignals, that nothing is lost from then on. They do not start at
+// the exec itself, because another process can only see it too late or, while the kernel is not done
+// with it, too early.
 
 // TestFirstInstructions counts the instructions from the exec to the moment when all signals are blocked.
 func TestFirstInstructions(t *testing.T) {
-	const most = 16
+	const maximum = 16
 	cmd := test.Namespace(exec.Command(test.Util(t), "init", "--", test.Probe(t), "pause"))
 	pid := startTraced(t, cmd)
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	const all = "SigBlk:\tfffffffffffbfeef\n" // but KILL and STOP; and TRAP, which the kernel unblocks for single steps
-	for n := 1; n <= most; n++ {
+	// All but KILL and STOP, and TRAP, which the kernel unblocks for single steps.
+	const all = "SigBlk:\tfffffffffffbfeef\n"
+	for n := 1; n <= maximum; n++ {
 		test.Must(t, unix.PtraceSingleStep(pid))
 		stopped(t, pid)
 		if strings.Contains(read(t, fmt.Sprintf("/proc/%d/status", pid)), all) {
@@ -34,11 +36,11 @@ func TestFirstInstructions(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("after %d instructions signals are not blocked", most)
+	t.Errorf("signals are not blocked after %d instructions", maximum)
 }
 
-// TestEarlySignals sends init, as PID 1, a TERM at a random moment within the 300 µs behind its first system call. Each
-// must reach the command and end it.
+// TestEarlySignals sends init, as PID 1, a TERM at a random moment within 300 µs after its first
+// system call. Each must reach the command and terminate it.
 func TestEarlySignals(t *testing.T) {
 	times := 400
 	if testing.Short() {
@@ -47,32 +49,36 @@ func TestEarlySignals(t *testing.T) {
 	util, probe := test.Util(t), test.Probe(t)
 	for range times {
 		delay := time.Duration(rand.Int64N(int64(300 * time.Microsecond)))
-		if status := earlyTerm(t, delay, test.Deadline, util, "init", "--", probe, "pause"); status != 128+int(unix.SIGTERM) {
-			t.Fatalf("TERM after %v: status %d; 256+9 is a lost signal", delay, status)
+		status := earlyTerm(t, delay, test.Deadline, util, "init", "--", probe, "pause")
+		if status != 128+int(unix.SIGTERM) {
+			t.Fatalf("TERM after %v: status %d; 256+9 means that the signal was lost", delay, status)
 		}
 	}
 }
 
-// TestEarlySignalsCanFail shows that the way of TestEarlySignals finds a loss: an init under the Go runtime has one.
+// TestEarlySignalsCanFail shows that TestEarlySignals detects a lost signal: an init that runs under
+// the Go runtime loses it.
 func TestEarlySignalsCanFail(t *testing.T) {
-	const patience = time.Second // the signal is on its way for less, and if not, this test passes all the same
-	if status := earlyTerm(t, 0, patience, test.Plain(t), "init", "--", test.Probe(t), "pause"); status != 256+int(unix.SIGKILL) {
+	const patience = time.Second // a signal that needs longer would pass for a lost one
+	status := earlyTerm(t, 0, patience, test.Plain(t), "init", "--", test.Probe(t), "pause")
+	if status != 256+int(unix.SIGKILL) {
 		t.Errorf("status %d, want the TERM to be lost", status)
 	}
 }
 
-// earlyTerm starts args as PID 1, lets it make its first system call, and sends it TERM after a delay. It returns the
-// status as test.StatusOf does. What has not ended when the patience is at its end is killed.
+// earlyTerm starts args as PID 1, lets it make its first system call, and sends it TERM after a
+// delay. It kills a process that has not ended after the time of patience. It returns the status as
+// [test.StatusOf] does.
 func earlyTerm(t *testing.T, delay, patience time.Duration, args ...string) int {
 	t.Helper()
 	cmd := test.Namespace(exec.Command(args[0], args[1:]...))
 	pid := startTraced(t, cmd)
-	for range 2 { // it stops at the beginning of the call and at its end
+	for range 2 { // it stops when it enters the call and when it returns from it
 		test.Must(t, unix.PtraceSyscall(pid, 0))
 		stopped(t, pid)
 	}
 	test.Must(t, unix.PtraceDetach(pid))
-	for start := time.Now(); time.Since(start) < delay; { // a sleep is too coarse
+	for start := time.Now(); time.Since(start) < delay; { // a sleep is not accurate enough
 	}
 	test.Must(t, unix.Kill(pid, unix.SIGTERM))
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })

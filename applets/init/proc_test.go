@@ -1,7 +1,6 @@
 package initcmd_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,113 +14,118 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// procState returns the letter of a process's state in /proc/PID/stat, or 0.
-func procState(pid int) byte {
+// What /proc shows of a process.
+
+// procStat returns the fields of /proc/PID/stat (proc_pid_stat(5)) that follow the command name,
+// of which the first is field 3, or nil if there is no such process.
+func procStat(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+}
+
+// procState returns the letter of the state of a process, or 0 if there is no such process.
+func procState(pid int) byte {
+	fields := procStat(pid)
+	if fields == nil {
 		return 0
 	}
-	return text[bytes.LastIndexByte(text, ')')+2]
+	return fields[3-3][0]
 }
 
-// children returns the pids of a process's children.
-func children(t *testing.T, pid int) []string {
+// parent returns the pid of the parent of a process.
+func parent(t *testing.T, pid int) int {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	fields := procStat(pid)
+	if fields == nil {
+		t.Fatalf("no process %d", pid)
+	}
+	ppid, err := strconv.Atoi(fields[4-3])
 	test.Must(t, err)
-	return strings.Fields(string(text))
+	return ppid
 }
 
-// childOf waits for a process to have one child, and returns its pid.
+// faults returns the number of page faults, minor and major, of a process.
+func faults(t *testing.T, pid int) int {
+	t.Helper()
+	fields := procStat(pid)
+	if fields == nil {
+		t.Fatalf("no process %d", pid)
+	}
+	minor, err := strconv.Atoi(fields[10-3])
+	test.Must(t, err)
+	major, err := strconv.Atoi(fields[12-3])
+	test.Must(t, err)
+	return minor + major
+}
+
+// children returns the pids of the children of a process, zombies included.
+func children(t *testing.T, pid int) (pids []int) {
+	t.Helper()
+	for _, word := range strings.Fields(read(t, fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))) {
+		child, err := strconv.Atoi(word)
+		test.Must(t, err)
+		pids = append(pids, child)
+	}
+	return pids
+}
+
+// childOf waits until a process has exactly one child, and returns its pid.
 func childOf(t *testing.T, parent int) (child int) {
 	t.Helper()
-	test.Eventually(t, "there is a child", func() bool {
+	test.Eventually(t, "there is one child", func() bool {
 		pids := children(t, parent)
-		if len(pids) == 1 {
-			child, _ = strconv.Atoi(pids[0])
+		if len(pids) != 1 {
+			return false
 		}
-		return len(pids) == 1
+		child = pids[0]
+		return true
 	})
 	return child
 }
 
-// settled reports whether a process has nothing to do: it sleeps without a signal pending, is stopped, or is gone.
+// waitReaped waits until init has reaped all its children but one, the command.
+func waitReaped(t *testing.T, init int) {
+	t.Helper()
+	test.Eventually(t, "all orphans are reaped", func() bool { return len(children(t, init)) == 1 })
+}
+
+// settled reports whether a process has nothing to do: it sleeps and no signal is pending, it is
+// stopped, or it has ended.
 func settled(pid int) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return err != nil || strings.Contains(string(text), "State:\tZ") ||
-		strings.Contains(string(text), "State:\tT") ||
-		strings.Contains(string(text), "State:\tS") && strings.Contains(string(text), "\nShdPnd:\t0000000000000000")
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	text := string(data)
+	return err != nil || strings.Contains(text, "State:\tZ") || strings.Contains(text, "State:\tT") ||
+		strings.Contains(text, "State:\tS") && strings.Contains(text, "\nShdPnd:\t0000000000000000")
 }
 
-// parent returns the pid of a process's parent.
-func parent(t *testing.T, pid int) int {
+// waitSettled waits until a process is [settled].
+func waitSettled(t *testing.T, pid int) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	test.Must(t, err)
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
-	n, err := strconv.Atoi(fields[1])
-	test.Must(t, err)
-	return n
+	test.Eventually(t, "the process has nothing to do", func() bool { return settled(pid) })
 }
 
-func read(t *testing.T, path string) string {
+// waitState waits until a process is in a state, given by its letter.
+func waitState(t *testing.T, pid int, state byte) {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	test.Must(t, err)
-	return string(text)
-}
-
-func entries(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	all, err := os.ReadDir(dir)
-	test.Must(t, err)
-	for _, e := range all {
-		names = append(names, filepath.Base(e.Name()))
-	}
-	return names
-}
-
-// field returns the number behind a name at the beginning of a line.
-func field(t *testing.T, path, name string) int {
-	t.Helper()
-	for line := range strings.Lines(read(t, path)) {
-		if words := strings.Fields(line); len(words) > 1 && words[0] == name {
-			n, err := strconv.Atoi(words[1])
-			if err != nil {
-				t.Fatalf("%s: %q", path, line)
-			}
-			return n
-		}
-	}
-	t.Fatalf("%s: has no %s", path, name)
-	return 0
-}
-
-// switches returns how many times the process has begun or ceased to run.
-func switches(t *testing.T, dir string) int {
-	return field(t, dir+"/status", "voluntary_ctxt_switches:") + field(t, dir+"/status", "nonvoluntary_ctxt_switches:")
-}
-
-// quiet waits until init lets the kernel reap: it waits by a signalfd, among others, then.
-func quiet(t *testing.T, init int) {
-	t.Helper()
-	var name unix.Utsname
-	var major, minor int
-	test.Must(t, unix.Uname(&name))
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil || major < 6 || major == 6 && minor < 15 {
-		test.Missing(t, "Linux 6.15", "an older kernel does not tell the status of a process that it reaped by itself")
-	}
-	test.Eventually(t, "init is quiet", func() bool {
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", init))
-		return slices.ContainsFunc(files, func(file string) bool {
-			to, _ := os.Readlink(file)
-			return to == "anon_inode:[signalfd]"
-		})
+	test.Eventually(t, fmt.Sprintf("process %d is in state %c", pid, state), func() bool {
+		return procState(pid) == state
 	})
 }
 
-// remaining reports whether init waits with a time limit: the third argument of rt_sigtimedwait (/proc/PID/syscall).
-func remaining(t *testing.T, init int) (limited bool) {
+// waitEnded waits until a process is a zombie or is gone.
+func waitEnded(t *testing.T, pid int) {
+	t.Helper()
+	test.Eventually(t, "the process ends", func() bool { return ended(pid) })
+}
+
+func ended(pid int) bool { return procState(pid) == 0 || procState(pid) == 'Z' }
+
+// waitsWithLimit waits until init waits for a signal, and reports whether it does so with a time
+// limit: the third argument of rt_sigtimedwait (/proc/PID/syscall).
+func waitsWithLimit(t *testing.T, init int) (limited bool) {
 	t.Helper()
 	waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
 	test.Eventually(t, "init waits for a signal", func() bool {
@@ -135,7 +139,35 @@ func remaining(t *testing.T, init int) (limited bool) {
 	return limited
 }
 
-// residentOf returns how much of a file is in a process's memory, and the lines that say which mappings it is in.
+// waitQuiet waits until init lets the kernel reap orphans. It then waits with a signalfd, among
+// other files.
+func waitQuiet(t *testing.T, init int) {
+	t.Helper()
+	var name unix.Utsname
+	var major, minor int
+	test.Must(t, unix.Uname(&name))
+	_, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor)
+	if err != nil || major < 6 || major == 6 && minor < 15 {
+		test.Missing(t, "Linux 6.15",
+			"an older kernel does not report the status of a process that it reaped itself")
+	}
+	test.Eventually(t, "init is quiet", func() bool {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", init))
+		return slices.ContainsFunc(files, func(file string) bool {
+			to, _ := os.Readlink(file)
+			return to == "anon_inode:[signalfd]"
+		})
+	})
+}
+
+// switches returns the number of context switches of a process.
+func switches(t *testing.T, pid int) int {
+	path := fmt.Sprintf("/proc/%d/status", pid)
+	return field(t, path, "voluntary_ctxt_switches:") + field(t, path, "nonvoluntary_ctxt_switches:")
+}
+
+// residentOf returns how much of a file is in the memory of a process, and the lines of smaps that
+// show which mappings it is in.
 func residentOf(t *testing.T, dir, file string) (kB int, where string) {
 	t.Helper()
 	mapping := ""
@@ -159,23 +191,43 @@ func residentOf(t *testing.T, dir, file string) (kB int, where string) {
 	return kB, where
 }
 
-// childrenOf returns the children of a process, zombies included.
-func childrenOf(t *testing.T, pid int) []string {
+// field returns the number that follows a name at the beginning of a line.
+func field(t *testing.T, path, name string) int {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	test.Must(t, err)
-	return strings.Fields(string(text))
+	for line := range strings.Lines(read(t, path)) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == name {
+			n, err := strconv.Atoi(words[1])
+			if err != nil {
+				t.Fatalf("%s: %q", path, line)
+			}
+			return n
+		}
+	}
+	t.Fatalf("%s: no %s", path, name)
+	return 0
 }
 
-// faults returns the number of page faults that a process has had (proc_pid_stat(5), fields 10 and 12).
-func faults(t *testing.T, pid int) int {
+// standardFilesOnly reports it as an error if a process has other files open than 0, 1 and 2.
+func standardFilesOnly(t *testing.T, pid int) {
 	t.Helper()
-	_, behindName, _ := strings.Cut(read(t, fmt.Sprintf("/proc/%d/stat", pid)), ") ")
-	fields := strings.Fields(behindName)
-	minor, err1 := strconv.Atoi(fields[10-3])
-	major, err2 := strconv.Atoi(fields[12-3])
-	if err1 != nil || err2 != nil {
-		t.Fatalf("/proc/%d/stat: %v", pid, fields)
+	if files := entries(t, fmt.Sprintf("/proc/%d/fd", pid)); strings.Join(files, " ") != "0 1 2" {
+		t.Errorf("open files %v, want the standard files only", files)
 	}
-	return minor + major
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	test.Must(t, err)
+	return string(text)
+}
+
+func entries(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	all, err := os.ReadDir(dir)
+	test.Must(t, err)
+	for _, e := range all {
+		names = append(names, e.Name())
+	}
+	return names
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startTraced starts cmd and stops it between its exec and its first instruction (ptrace(2), PTRACE_TRACEME). The
-// goroutine stays on its thread, because only that thread may trace.
+// startTraced starts cmd and stops it between its exec and its first instruction (ptrace(2),
+// PTRACE_TRACEME). The goroutine stays on its thread, because only that thread may trace.
 func startTraced(t *testing.T, cmd *exec.Cmd) (pid int) {
 	t.Helper()
 	runtime.LockOSThread()

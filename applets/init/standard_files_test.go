@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Init keeps files 0, 1 and 2 as it got them, under every name: jobs of cron, links of logs and docker exec write to
-// /proc/1/fd/1 and its neighbours.
+// The files that init has open.
+
+// Init keeps files 0, 1 and 2 as it got them, under every name: cron jobs, links of logs and docker
+// exec write to /proc/1/fd/1 and /proc/1/fd/2.
 func TestStandardFiles(t *testing.T) {
 	probe := test.Probe(t)
 	for _, name := range append([]string{"init"}, pid1.Aliases[:]...) {
@@ -29,15 +32,21 @@ func TestStandardFiles(t *testing.T) {
 				return f
 			}
 			stdin, stderr := file("stdin"), file("stderr")
-			// The command lets go of its own files, so that nobody but init has them.
-			cmd := test.ProcNamespace(exec.Command(probe, "mountproc", "exec", program, "--", probe,
-				"write", "/proc/1/fd/0", "to stdin", "write", "/proc/1/fd/1", "to stdout", "write", "/proc/1/fd/2", "to stderr", "close", "0", "close", "2",
-				"write", "/proc/1/fd/0", "to stdin", "write", "/proc/1/fd/2", "to stderr"))
+			toInit := func(fd, text string) []string { return []string{"write", "/proc/1/fd/" + fd, text} }
+			words := slices.Concat(
+				[]string{"mountproc", "exec", program, "--", probe},
+				toInit("0", "to stdin"), toInit("1", "to stdout"), toInit("2", "to stderr"),
+				// The command closes its own files, so that only init has them open.
+				[]string{"close", "0", "close", "2"},
+				toInit("0", "to stdin"), toInit("2", "to stderr"),
+			)
+			cmd := test.ProcNamespace(exec.Command(probe, words...))
 			cmd.Stdin, cmd.Stderr = stdin, stderr
 			if status, stdout, _ := test.Run(t, cmd); status != 0 || stdout != "to stdout" {
 				t.Errorf("status %d, stdout %q", status, stdout)
 			}
-			for name, want := range map[string]string{"stdin": "to stdin\nto stdin\n", "stderr": "to stderr\nto stderr\n"} {
+			for _, name := range []string{"stdin", "stderr"} {
+				want := strings.Repeat("to "+name+"\n", 2)
 				if got := read(t, filepath.Join(dir, name)); got != want {
 					t.Errorf("%s: %q, want %q", name, got, want)
 				}
@@ -46,93 +55,104 @@ func TestStandardFiles(t *testing.T) {
 	}
 }
 
-// Nothing that init opens for itself becomes a standard file that was closed.
+// No file that init opens takes the number of a standard file that was closed.
 func TestStandardFilesStayClosed(t *testing.T) {
-	probe := test.Probe(t)
 	log := filepath.Join(t.TempDir(), "log")
 	for closed := range 8 {
 		var words []string
-		want := ""
+		open := ""
 		for fd := range 3 {
 			if closed&(1<<fd) != 0 {
 				words = append(words, "close", fmt.Sprint(fd))
 			} else {
-				want += fmt.Sprint(fd, " ")
+				open += fmt.Sprint(fd, " ")
 			}
 		}
 		for _, terminal := range []bool{false, true} {
-			t.Run(fmt.Sprintf("open %s, terminal %v", want, terminal), func(t *testing.T) {
-				// Everything that opens files: messages, the memory cgroup, orphans and the quiet waiter, the walk over the descendants.
-				for _, options := range [][]string{{"-vv", "--log-format", "json", "--termination-log", log}, {"-g", "60"}, {"-g", "60", "--scope", "group"}} {
-					args := append(append([]string{"mountproc"}, words...), "exec", test.Util(t), "init")
-					args = append(append(args, options...), "--", probe, "orphans", "3", "beside", "2", "setsid", "pause", "pause")
-					cmd := test.ProcNamespace(exec.Command(probe, args...))
-					cmd.Stdin = os.Stdin
-					if terminal {
-						newTerminal(t).leader(cmd)
-					}
-					p := test.Start(t, cmd)
-					init := p.Process.Pid
-					test.Eventually(t, "init has its orphans reaped and waits", func() bool { return len(children(t, init)) == 1 && settled(init) })
-					files := func() string {
-						open := ""
-						for _, name := range entries(t, fmt.Sprintf("/proc/%d/fd", init)) {
-							if len(name) == 1 && name[0] <= '2' {
-								open += name + " "
-							}
-						}
-						return open
-					}
-					if got := files(); got != want {
-						t.Errorf("%v: init has the standard files %q open", options, got)
-					}
-					command := childOf(t, init)
-					kill(t, init, unix.SIGUSR1) // a message
-					test.Eventually(t, "the command ends, and init sweeps", func() bool { return procState(command) == 0 || procState(init) == 0 })
-					_ = p.Status()
+			t.Run(fmt.Sprintf("open %s, terminal %v", open, terminal), func(t *testing.T) {
+				// Each reason to open files: messages, the memory cgroup, orphans and the quiet
+				// waiter, and the walk over the descendants.
+				for _, options := range [][]string{
+					{"-vv", "--log-format", "json", "--termination-log", log},
+					{"-g", "60"},
+					{"-g", "60", "--scope", "group"},
+				} {
+					stayClosed(t, words, options, terminal, open)
 				}
 			})
 		}
 	}
 }
 
-func TestStandardFilesClosed(t *testing.T) {
+// stayClosed runs init after the probe has carried out words, and checks which standard files init
+// has open.
+func stayClosed(t *testing.T, words, options []string, terminal bool, open string) {
+	t.Helper()
 	probe := test.Probe(t)
-	cmd := test.Namespace(exec.Command(probe, "close", "0", "close", "2", "exec", test.Util(t), "init", "-vv", probe, "fds", "exit", "4"))
+	cmd := test.ProcNamespace(exec.Command(probe, slices.Concat(
+		[]string{"mountproc"}, words, []string{"exec", test.Util(t), "init"}, options,
+		[]string{"--", probe, "orphans", "3", "beside", "2", "setsid", "pause", "pause"},
+	)...))
+	cmd.Stdin = os.Stdin
+	if terminal {
+		newTerminal(t).leader(cmd)
+	}
+	p := test.Start(t, cmd)
+	init := p.Process.Pid
+	test.Eventually(t, "init has reaped its orphans and waits", func() bool {
+		return len(children(t, init)) == 1 && settled(init)
+	})
+	got := ""
+	for _, name := range entries(t, fmt.Sprintf("/proc/%d/fd", init)) {
+		if len(name) == 1 && name[0] <= '2' {
+			got += name + " "
+		}
+	}
+	if got != open {
+		t.Errorf("%v: init has the standard files %q open, want %q", options, got, open)
+	}
+	command := childOf(t, init)
+	kill(t, init, unix.SIGUSR1) // terminates the command, with a message
+	test.Eventually(t, "the command ends, and init signals what is left", func() bool {
+		return procState(command) == 0 || procState(init) == 0
+	})
+	_ = p.Status()
+}
+
+func TestStandardFilesClosed(t *testing.T) {
+	cmd := test.Namespace(exec.Command(test.Probe(t), "close", "0", "close", "2",
+		"exec", test.Util(t), "init", "-vv", test.Probe(t), "fds", "exit", "4"))
 	status, stdout, _ := test.Run(t, cmd)
 	if status != 4 || !strings.HasPrefix(stdout, "fds=1 ") || strings.HasPrefix(stdout, "fds=1 2") {
 		t.Errorf("status %d, stdout %q", status, stdout)
 	}
 }
 
-// With stderr closed, messages do not appear on the terminal that init opens for itself.
+// If stderr is closed, messages do not appear on the terminal that init opens to hand it over.
 func TestNoMessagesOnTheTerminal(t *testing.T) {
-	probe := test.Probe(t)
 	term := newTerminal(t)
-	cmd := term.leader(exec.Command(probe, "close", "2", "exec", test.Util(t), "init", "-vv", probe, "orphans", "2", "catch", "tty", "echo", "10"))
+	cmd := term.leader(exec.Command(test.Probe(t), "close", "2", "exec", test.Util(t), "init", "-vv",
+		test.Probe(t), "orphans", "2", "catch", "tty", "echo", "10"))
 	p := test.Start(t, cmd)
 	p.Expect("ready")
 	p.Signal(unix.SIGUSR1)
 	p.Expect("10")
-	if status := p.Status(); status != 0 {
-		t.Errorf("status %d", status)
-	}
+	wantStatus(t, p, 0)
 	if before := term.expect("tty\r\r\n"); before != "" {
 		t.Errorf("on the terminal: %q", before)
 	}
-	term.mutex.Lock()
-	defer term.mutex.Unlock()
-	if strings.Contains(term.out, "util") {
-		t.Errorf("on the terminal: %q", term.out)
+	if text := term.text(); strings.Contains(text, "util") {
+		t.Errorf("on the terminal: %q", text)
 	}
 }
 
-// Init itself holds nothing of the command's but the standard files: the other end of another pipe sees the command close it.
-func TestLetsGo(t *testing.T) {
-	probe := test.Probe(t)
+// Init closes the files that the command inherits, except the standard files, and leaves the working
+// directory. The other end of a pipe thus learns that the command has closed it.
+func TestFilesReleased(t *testing.T) {
 	both(t, func(t *testing.T, util string) {
-		extra, end, _ := os.Pipe()
-		cmd := initOf(util, probe, "close", "3", "say", "here", "pause")
+		extra, end, err := os.Pipe()
+		test.Must(t, err)
+		cmd := initOf(util, test.Probe(t), "close", "3", "say", "here", "pause")
 		cmd.ExtraFiles, cmd.Dir = []*os.File{end}, t.TempDir()
 		p := test.Start(t, cmd)
 		end.Close()
@@ -140,15 +160,13 @@ func TestLetsGo(t *testing.T) {
 		if n, err := extra.Read(make([]byte, 1)); n != 0 || err == nil {
 			t.Errorf("file 3: %d, %v", n, err)
 		}
-		dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
-		test.Eventually(t, "init leaves the working directory", func() bool { to, _ := os.Readlink(dir + "/cwd"); return to == "/" })
-		if files := entries(t, dir+"/fd"); strings.Join(files, " ") != "0 1 2" {
-			t.Errorf("open files %v", files)
-		}
+		test.Eventually(t, "init leaves the working directory", func() bool {
+			to, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.Process.Pid))
+			return to == "/"
+		})
+		standardFilesOnly(t, p.Process.Pid)
 		extra.Close()
 		p.Signal(unix.SIGTERM)
-		if status := p.Status(); status != 128+15 {
-			t.Errorf("status %d", status)
-		}
+		wantStatus(t, p, 128+15)
 	})
 }

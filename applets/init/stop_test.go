@@ -14,109 +14,101 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// When the command has ended, who is left has the grace period to finish what it does, in whatever session it is.
+// A stop: the stop signals, the grace period and the stop delay. (scope_test.go tests which processes
+// get which signal.)
+
+// When the command has ended, the processes that it left can finish within the grace period, in
+// whatever session they are.
 func TestGraceLetsFinish(t *testing.T) {
-	probe := test.Probe(t)
-	for _, tc := range []struct {
-		name  string
-		words []string
-	}{
-		{"in the group", nil},
-		{"in a session of its own", []string{"setsid"}},
-		{"a grandchild", []string{"orphan", "setsid"}},
+	for name, words := range map[string][]string{
+		"in the group":              nil,
+		"in a session of their own": {"setsid"},
+		"an orphan":                 {"orphan", "setsid"}, // whose parent, the command, ends by itself
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			args := append([]string{"--grace", "60s", probe, "catch", "fork"}, tc.words...)
-			args = append(args, "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished")
+		t.Run(name, func(t *testing.T) {
+			orphan := name == "an orphan"
+			args := slices.Concat([]string{"--grace", "60s", test.Probe(t), "catch", "fork"}, words,
+				[]string{"echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished"})
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-				command, _ := strconv.Atoi(children(t, init)[0])
-				if tc.words == nil || tc.words[0] != "orphan" { // else it has ended by itself
-					test.Eventually(t, "the command has its child", func() bool { return len(children(t, command)) == 1 })
+				want := 0
+				if !orphan {
+					command := children(t, init)[0]
+					childOf(t, command)
 					kill(t, command, unix.SIGKILL)
+					want = 137
 				}
 				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
-					t.Errorf("who was left got and did %q", rest)
+					t.Errorf("the process that was left printed %q", rest)
 				}
-				want := 137
-				if tc.words != nil && tc.words[0] == "orphan" {
-					want = 0
-				}
-				if status := p.Status(); status != want {
-					t.Errorf("status %d", status)
-				}
+				wantStatus(t, p, want)
 			})
 		})
 	}
 }
 
-// A stop reaches every process once, also those that left the session; and init waits for them.
+// A stop reaches every process once, those that left the session too, and init waits for them.
 func TestGraceReachesAll(t *testing.T) {
-	probe := test.Probe(t)
-	for name, words := range map[string][]string{"in the group": {"fork"}, "in a session of its own": {"fork", "setsid"}} {
+	for name, words := range map[string][]string{
+		"in the group":            {"fork"},
+		"in a session of its own": {"fork", "setsid"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			args := append([]string{"-g", "60", probe}, words...)
-			args = append(args, "catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished")
+			args := slices.Concat([]string{"-g", "60", test.Probe(t)}, words,
+				[]string{"catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished"})
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				kill(t, init, unix.SIGTERM)
 				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
-					t.Errorf("got and did %q", rest)
+					t.Errorf("output %q", rest)
 				}
-				if status := p.Status(); status != 128+15 {
-					t.Errorf("status %d", status)
-				}
+				wantStatus(t, p, 128+15)
 			})
 		})
 	}
 }
 
-// A stopped process is continued, so that it can act on TERM.
-func TestGraceWakes(t *testing.T) {
-	probe := test.Probe(t)
-	args := []string{"-g", "60", probe, "fork", "setsid", "catch", "raise", "19", "echo", "15", "say", "finished"}
+// A stopped process is continued, so that it can react to TERM.
+func TestGraceContinues(t *testing.T) {
+	args := []string{"-g", "60", test.Probe(t), "fork", "setsid", "catch", "raise", "19", "echo", "15", "say", "finished"}
 	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-		command, _ := strconv.Atoi(children(t, init)[0])
-		child, _ := strconv.Atoi(children(t, command)[0])
-		test.Eventually(t, "the child stops", func() bool { return procState(child) == 'T' })
+		command := children(t, init)[0]
+		waitState(t, children(t, command)[0], 'T')
 		kill(t, command, unix.SIGKILL)
 		p.Expect("finished")
-		if status := p.Status(); status != 137 {
-			t.Errorf("status %d", status)
-		}
+		wantStatus(t, p, 137)
 	})
 }
 
-// Who ignores TERM is killed at the end of the grace period: the command, and who it left behind.
+// At the end of the grace period, init kills the processes that ignore TERM: the command, and those
+// that it left.
 func TestGraceEnds(t *testing.T) {
-	probe := test.Probe(t)
 	const grace = 200 * time.Millisecond
+	const over = "the grace period of 0.200s is over: "
 	for _, tc := range []struct {
-		name  string
-		words []string
-		send  syscall.Signal
-		by    string // what the message says
+		name    string
+		words   []string
+		send    syscall.Signal
+		message string
 	}{
-		{"the command", []string{"catch", "pause"}, unix.SIGTERM, "the grace period of 0.200s is over: KILL to 1 that are left: probe ("},
-		{"another, in its session", []string{"fork", "catch", "killparent", "9", "setsid", "pause"}, 0, "the grace period"},
+		{"the command", []string{"catch", "pause"}, unix.SIGTERM, over + "KILL to 1 that are left: probe ("},
+		{"another", []string{"fork", "catch", "killparent", "9", "setsid", "pause"}, 0, over},
 		{"both", []string{"catch", "fork", "setsid", "pause"}, unix.SIGINT, "KILL to 2 that are left: probe ("},
-		{"who runs away", []string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"}, 0, "the grace period"},
+		{"one that forks on and on", []string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"}, 0, over},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			args := append([]string{"-v", "-g", "200ms", probe}, tc.words...)
+			args := append([]string{"-v", "-g", "200ms", test.Probe(t)}, tc.words...)
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				start := time.Now()
 				if tc.send != 0 {
 					kill(t, init, tc.send)
 				}
-				if status := p.Status(); status != 137 {
-					t.Errorf("status %d", status)
-				}
+				wantStatus(t, p, 137)
 				if took := time.Since(start); took < grace/2 {
 					t.Errorf("ended after %v", took)
 				}
-				if !strings.Contains(p.Stderr(), tc.by) {
-					t.Errorf("stderr %q, want %q", p.Stderr(), tc.by)
+				if !strings.Contains(p.Stderr(), tc.message) {
+					t.Errorf("stderr %q, want %q", p.Stderr(), tc.message)
 				}
-				if n := len(p.Rest()); n != 0 { // the output has ended: nobody is left
+				if n := len(p.Rest()); n != 0 { // the output has ended, so no process is left
 					t.Errorf("%d lines", n)
 				}
 			})
@@ -124,7 +116,7 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// A second stop signal, and any further one, is forwarded like the first. Only the deadline kills.
+// The second stop signal and all later ones are forwarded like the first. Only the deadline kills.
 func TestSecondStopSignal(t *testing.T) {
 	args := []string{"-v", "-g", "1h", test.Probe(t), "catch", "echo", "64", "exit", "3"}
 	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
@@ -136,20 +128,20 @@ func TestSecondStopSignal(t *testing.T) {
 			t.Errorf("status %d, stderr %q", status, p.Stderr())
 		}
 	})
-	// The deadline stays where the first has put it.
-	eachStop(t, []string{"-g", "300ms", test.Probe(t), "catch", "echo", "64"}, func(t *testing.T, p *test.Process, init int) {
-		for start := time.Now(); procState(init) != 0 && procState(init) != 'Z'; time.Sleep(20 * time.Millisecond) {
+	// Later signals do not move the deadline.
+	args = []string{"-g", "300ms", test.Probe(t), "catch", "echo", "64"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		for start := time.Now(); !ended(init); time.Sleep(20 * time.Millisecond) {
 			_ = syscall.Kill(init, unix.SIGTERM)
 			if time.Since(start) > test.Deadline {
 				t.Fatal("signals postpone the deadline")
 			}
 		}
-		if status := p.Status(); status != 137 {
-			t.Errorf("status %d", status)
-		}
+		wantStatus(t, p, 137)
 	})
 }
 
+// Stop signals are TERM and INT, and those of --stop-signal.
 func TestStopSignal(t *testing.T) {
 	for _, tc := range []struct {
 		env, option string
@@ -159,7 +151,7 @@ func TestStopSignal(t *testing.T) {
 		{"", "USR1", unix.SIGUSR1, true},
 		{"", "QUIT,USR1", unix.SIGUSR1, true},
 		{"", "QUIT,USR1", unix.SIGQUIT, true},
-		{"", "", unix.SIGQUIT, false}, // a JVM answers with a list of its threads
+		{"", "", unix.SIGQUIT, false}, // a JVM responds with a list of its threads
 		{"", "", unix.SIGHUP, false},
 		{"", "", unix.SIGINT, true},
 		{"UTIL_INIT_STOP_SIGNAL=QUIT,PWR", "", unix.SIGPWR, true},
@@ -180,7 +172,7 @@ func TestStopSignal(t *testing.T) {
 			want := 137
 			if !tc.stops {
 				want = 0
-				if timer := remaining(t, init); timer {
+				if waitsWithLimit(t, init) {
 					t.Errorf("%v, signal %d: a deadline is set", tc, tc.send)
 				}
 				kill(t, init, 64)
@@ -192,36 +184,41 @@ func TestStopSignal(t *testing.T) {
 	}
 }
 
-// Stop signals wait for the time of --stop-delay; a second one, and the command's end, do not.
+// --stop-delay: init forwards a stop signal after that time, or at once if another one comes or the
+// command ends.
 func TestStopDelay(t *testing.T) {
-	probe := test.Probe(t)
 	const delay = 300 * time.Millisecond
 	t.Run("waits", func(t *testing.T) {
 		for _, grace := range [][]string{nil, {"-g", "60"}} {
-			args := append(append(grace[:len(grace):len(grace)], "--stop-delay", "300ms", "-v"), probe, "catch", "echo", "15")
+			args := append(slices.Clone(grace), "--stop-delay", "300ms", "-v", test.Probe(t), "catch", "echo", "15")
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				start := time.Now()
 				kill(t, init, unix.SIGTERM)
 				kill(t, init, unix.SIGHUP)
-				p.Expect("1") // others do not wait
+				p.Expect("1") // is not delayed
 				p.Expect("15")
 				if took := time.Since(start); took < delay {
 					t.Errorf("TERM came after %v", took)
 				}
-				if status := p.Status(); status != 0 || !strings.Contains(p.Stderr(), "util init: holds TERM back for 0.300s\n") {
+				const want = "util init: holds TERM back for 0.300s\n"
+				if status := p.Status(); status != 0 || !strings.Contains(p.Stderr(), want) {
 					t.Errorf("status %d, stderr %q", status, p.Stderr())
 				}
 			})
 		}
 	})
-	t.Run("second", func(t *testing.T) {
-		args := []string{"--stop-delay", "1h", "-g", "2h", probe, "catch", "echo", "34"}
-		eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-			kill(t, init, unix.SIGTERM)
-			test.Eventually(t, "init has TERM", func() bool { return settled(init) })
+	delayed := func(t *testing.T, init int) {
+		t.Helper()
+		kill(t, init, unix.SIGTERM)
+		waitSettled(t, init)
+	}
+	long := []string{"--stop-delay", "1h", "-g", "2h", test.Probe(t)}
+	t.Run("another signal", func(t *testing.T) {
+		eachStop(t, append(slices.Clone(long), "catch", "echo", "34"), func(t *testing.T, p *test.Process, init int) {
+			delayed(t, init)
 			kill(t, init, unix.SIGINT)
 			first, second := p.Line(), p.Line()
-			if got := first + " " + second; got != "15 2" && got != "2 15" { // pending together, the lower comes first
+			if got := first + " " + second; got != "15 2" && got != "2 15" { // both may be pending together
 				t.Errorf("the command got %s", got)
 			}
 			kill(t, init, unix.SIGTERM)
@@ -229,40 +226,38 @@ func TestStopDelay(t *testing.T) {
 			kill(t, init, 34)
 			_ = p.Status()
 		})
-		eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-			kill(t, init, unix.SIGTERM)
-			test.Eventually(t, "init has TERM", func() bool { return settled(init) })
+	})
+	t.Run("the same signal", func(t *testing.T) {
+		eachStop(t, append(slices.Clone(long), "catch", "echo", "34"), func(t *testing.T, p *test.Process, init int) {
+			delayed(t, init)
 			kill(t, init, unix.SIGTERM)
 			p.Expect("15")
 			kill(t, init, 34)
 			if line := p.Line(); line != "34" {
-				t.Errorf("the command got %s more", line)
+				t.Errorf("the command got %s too", line)
 			}
 			_ = p.Status()
 		})
 	})
 	t.Run("the command ends", func(t *testing.T) {
-		// Whoever is left has had no signal, and gets it now.
-		args := []string{"--stop-delay", "1h", "-g", "2h", probe, "beside", "5", "catch", "echo", "15", "say", "left", "pause"}
+		// What it left has had no signal, and gets it now.
+		args := append(slices.Clone(long), "beside", "5", "catch", "echo", "15", "say", "left", "pause")
 		eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 			command := childOf(t, init)
-			kill(t, init, unix.SIGTERM)
-			test.Eventually(t, "init has TERM", func() bool { return settled(init) })
+			delayed(t, init)
 			kill(t, command, unix.SIGKILL)
 			p.Expect("15")
 			p.Expect("left")
-			if status := p.Status(); status != 137 {
-				t.Errorf("status %d", status)
-			}
+			wantStatus(t, p, 137)
 		})
 	})
-	t.Run("the grace period counts from the arrival", func(t *testing.T) {
-		args := []string{"--stop-delay", "400ms", "-g", "500ms", probe, "catch", "pause"}
+	t.Run("the grace period includes the delay", func(t *testing.T) {
+		args := []string{"--stop-delay", "400ms", "-g", "500ms", test.Probe(t), "catch", "pause"}
 		eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 			start := time.Now()
 			kill(t, init, unix.SIGTERM)
-			status := p.Status()
-			if took := time.Since(start); status != 137 || took < 500*time.Millisecond || took > 880*time.Millisecond {
+			status, took := p.Status(), time.Since(start)
+			if status != 137 || took < 500*time.Millisecond || took > 880*time.Millisecond {
 				t.Errorf("status %d after %v", status, took)
 			}
 		})
@@ -273,7 +268,7 @@ func TestPause(t *testing.T) {
 	for _, args := range [][]string{{"--pause"}, {"--pause", "-w"}} {
 		for _, end := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGPWR, 37} {
 			p := test.Start(t, initOf(test.Util(t), args...))
-			remaining(t, p.Process.Pid) // as PID 1 a signal is lost before its exec
+			waitsWithLimit(t, p.Process.Pid) // PID 1 loses signals until its exec
 			p.Signal(unix.SIGHUP)
 			p.Signal(end)
 			if status := p.Status(); status != 0 {

@@ -10,66 +10,79 @@ import (
 	"util/internal/test"
 )
 
-// A command that makes init its tracer, as programs do to find out whether a debugger is there, goes on as if it were untraced:
-// its stops are no end, and each signal reaches it. So does an orphan.
-func TestTracee(t *testing.T) {
+// A program may make its parent its tracer, to find out whether a debugger traces it. Init does not
+// mistake the stops of such a command for its end, and each signal reaches it. The same holds for an
+// orphan.
+func TestTracedCommand(t *testing.T) {
 	probe := test.Probe(t)
-	for name, orphans := range map[string][]string{"attentive": nil, "quiet": {"orphans", "2"}, "waiting for the next orphan": {"orphans", "2", "sleep", "20", "orphans", "1"}} {
+	ends := func(want int, lines ...string) func(*testing.T, *test.Process) {
+		return func(t *testing.T, p *test.Process) {
+			if rest := p.Rest(); !slices.Equal(rest, lines) {
+				t.Errorf("output %q, want %q", rest, lines)
+			}
+			wantStatus(t, p, want)
+		}
+	}
+	type words []string
+	for name, first := range map[string]words{
+		"attentive":                   nil,
+		"quiet":                       {"orphans", "2"},
+		"waiting for the next orphan": {"orphans", "2", "sleep", "20", "orphans", "1"},
+	} {
 		for _, tc := range []struct {
 			name  string
-			words []string
-			lines []string
-			want  int
+			words words
+			check func(*testing.T, *test.Process)
 		}{
-			{"a signal that is ignored", []string{"traceme", "raise", "28", "say", "on", "exit", "3"}, []string{"on"}, 3},
-			{"a signal that is caught", []string{"traceme", "say", "on", "handle"}, nil, -1},
-			{"a signal that ends it", []string{"traceme", "raise", "15", "pause"}, nil, 143},
-			{"several", []string{"traceme", "raise", "28", "traceme", "raise", "23", "traceme", "raise", "18", "exit", "4"}, nil, 4},
-			{"exec", []string{"traceme", "exec", probe, "say", "on", "exit", "5"}, []string{"on"}, 5},
-			{"its own TRAP", []string{"traceme", "signaltrap", "pause"}, nil, 128 + 5},
-			{"an orphan", []string{"beside", "9", "orphan", "traceme", "raise", "28", "say", "on", "traceme", "raise", "15", "sleep", "50", "catch", "echo", "34", "exit", "6"}, nil, -2},
+			{"signal ignored", words{"traceme", "raise", "28", "say", "on", "exit", "3"}, ends(3, "on")},
+			{"signal caught", words{"traceme", "say", "on", "handle"}, tracedCatches},
+			{"fatal signal", words{"traceme", "raise", "15", "pause"}, ends(143)},
+			{"several", words{
+				"traceme", "raise", "28", "traceme", "raise", "23", "traceme", "raise", "18", "exit", "4",
+			}, ends(4)},
+			{"exec", words{"traceme", "exec", probe, "say", "on", "exit", "5"}, ends(5, "on")},
+			{"its own TRAP", words{"traceme", "signaltrap", "pause"}, ends(128 + 5)},
+			{"orphan", words{
+				"beside", "9", "orphan", "traceme", "raise", "28", "say", "on", "traceme", "raise", "15",
+				"sleep", "50", "catch", "echo", "34", "exit", "6",
+			}, tracedOrphan},
 		} {
 			t.Run(name+", "+tc.name, func(t *testing.T) {
-				t.Parallel() // a quiet init may be deaf for a while
-				for _, cmd := range []*exec.Cmd{initOf(test.Util(t), slices.Concat([]string{probe}, orphans, tc.words)...), bare(test.Util(t), slices.Concat([]string{probe}, orphans, tc.words)...)} {
-					p := test.Start(t, cmd)
-					switch tc.want {
-					case -1:
-						p.Expect("on")
-						command := childOf(t, p.Process.Pid)
-						for _, n := range []syscall.Signal{10, 12, 64} {
-							test.Eventually(t, "the command waits", func() bool { return settled(command) })
-							p.Signal(n)
-							p.Expect(strconv.Itoa(int(n)))
-						}
-						if status := p.Status(); status != 0 {
-							t.Errorf("status %d", status)
-						}
-					case -2:
-						if both := []string{p.Line(), p.Line()}; !slices.Contains(both, "on") || !slices.Contains(both, "ready") {
-							t.Errorf("output %q", both)
-						}
-						test.Eventually(t, "the orphan has ended", func() bool { return len(children(t, p.Process.Pid)) == 1 })
-						p.Signal(34)
-						if status := p.Status(); status != 6 {
-							t.Errorf("status %d", status)
-						}
-					default:
-						if rest := p.Rest(); !slices.Equal(rest, tc.lines) {
-							t.Errorf("output %q", rest)
-						}
-						if status := p.Status(); status != tc.want {
-							t.Errorf("status %d, want %d", status, tc.want)
-						}
-					}
-				}
+				t.Parallel() // a quiet init may wait for a while before it notices
+				args := slices.Concat(words{probe}, first, tc.words)
+				tc.check(t, test.Start(t, initOf(test.Util(t), args...)))
+				tc.check(t, test.Start(t, bare(test.Util(t), args...)))
 			})
 		}
 	}
-	// Init that only pauses has orphans too; one that it has from the beginning may have stopped before.
+	// With --pause, init has orphans too. One that it inherits may have stopped before.
 	for range 10 {
-		p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "beside", "7", "orphan", "traceme", "raise", "28", "say", "on", "pause", "exec", test.Util(t), "init", "--pause")))
+		p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc",
+			"beside", "7", "orphan", "traceme", "raise", "28", "say", "on", "pause",
+			"exec", test.Util(t), "init", "--pause")))
 		p.Expect("on")
 		_ = p.Process.Kill()
 	}
+}
+
+// tracedCatches checks that signals reach a traced command that prints each.
+func tracedCatches(t *testing.T, p *test.Process) {
+	p.Expect("on")
+	command := childOf(t, p.Process.Pid)
+	for _, n := range []syscall.Signal{10, 12, 64} {
+		waitSettled(t, command)
+		p.Signal(n)
+		p.Expect(strconv.Itoa(int(n)))
+	}
+	wantStatus(t, p, 0)
+}
+
+// tracedOrphan checks that init reaps an orphan that has stopped and ended while init traced it.
+func tracedOrphan(t *testing.T, p *test.Process) {
+	if both := []string{p.Line(), p.Line()}; !slices.Contains(both, "on") || !slices.Contains(both, "ready") {
+		t.Errorf("output %q", both)
+	}
+	waitReaped(t, p.Process.Pid)
+	p.Signal(34)
+	wantStatus(t, p, 6)
 }

@@ -3,7 +3,6 @@ package initcmd_test
 import (
 	"fmt"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWeight looks at what init costs as PID 1 while the command runs and nothing happens.
+// environment is a small one, so that its size does not count.
+var environment = []string{
+	"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root",
+}
+
+// TestWeight measures what init costs as PID 1 while the command runs and nothing happens.
 func TestWeight(t *testing.T) {
 	for _, link := range []struct {
 		name string
@@ -22,21 +26,19 @@ func TestWeight(t *testing.T) {
 			util, probe := link.util(t), test.Probe(t)
 			t.Parallel() // it mostly waits
 			cmd := test.Namespace(exec.Command(util, "init", "--", probe, "say", "ready", "pause"))
-			cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root"}
+			cmd.Env = environment
 			p := test.Start(t, cmd)
 			p.Expect("ready")
 			dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
-			waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
-			test.Eventually(t, "init waits for a signal", func() bool { return strings.HasPrefix(read(t, dir+"/syscall"), waiting) })
+			waitsWithLimit(t, p.Process.Pid)
 
 			if threads := entries(t, dir+"/task"); len(threads) != 1 {
 				t.Errorf("%d threads", len(threads))
 			}
-			if files := entries(t, dir+"/fd"); strings.Join(files, " ") != "0 1 2" {
-				t.Errorf("open files %v, want the standard files only", files)
-			}
+			standardFilesOnly(t, p.Process.Pid)
 			if kB := field(t, dir+"/smaps_rollup", "Rss:"); kB > 96 && link.name == "early" {
-				t.Errorf("%d kB resident: the code that a plain run needs lies in two pieces; see ARCHITECTURE.md, Weight", kB)
+				t.Errorf("%d kB resident: the linker has placed the code of a plain run in two parts; "+
+					"see ARCHITECTURE.md, Weight", kB)
 			}
 			if kB := field(t, dir+"/smaps_rollup", "Anonymous:"); kB > 16 {
 				t.Errorf("%d kB of anonymous memory", kB)
@@ -46,27 +48,27 @@ func TestWeight(t *testing.T) {
 			if testing.Short() {
 				seconds = 1
 			}
-			before := switches(t, dir)
-			time.Sleep(time.Duration(seconds) * time.Second) // to see that nothing happens
-			if after := switches(t, dir); after != before {
-				t.Errorf("woken %d times in %d idle seconds", after-before, seconds)
+			before := switches(t, p.Process.Pid)
+			time.Sleep(time.Duration(seconds) * time.Second) // nothing must happen
+			if after := switches(t, p.Process.Pid); after != before {
+				t.Errorf("init woke up %d times in %d idle seconds", after-before, seconds)
 			}
 		})
 	}
 }
 
-// TestPageFaults counts the page faults of a plain run, which are most of its time: those of init from its first
-// instruction to the clone of the child, and those of the child up to its exec. The kernel has one more on the way,
-// when it clears the end of the data segment before init's first instruction.
+// TestPageFaults counts the page faults of a plain run, which take most of its time: those of init
+// from its first instruction to the clone of the child, and those of the child up to its exec. One
+// more, of the kernel, precedes the first instruction: it clears the end of the data segment.
 func TestPageFaults(t *testing.T) {
-	const most = 3
+	const maximum = 3
 	util, probe := test.Util(t), test.Probe(t)
 	cmd := test.Namespace(exec.Command(util, "init", "--", probe, "pause"))
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root"}
+	cmd.Env = environment
 	pid, child := startTraced(t, cmd), 0
 	defer func() {
 		_ = cmd.Process.Kill()
-		if child != 0 { // the tracer has to reap it, and init's namespace waits for that
+		if child != 0 { // the namespace of init ends only when the tracer has reaped it
 			_, _ = unix.Wait4(child, nil, unix.WALL, nil)
 		}
 		_ = cmd.Wait()
@@ -76,7 +78,8 @@ func TestPageFaults(t *testing.T) {
 	start := faults(t, pid)
 	test.Must(t, unix.PtraceCont(pid, 0))
 	if status := stopped(t, pid); status.TrapCause() != unix.PTRACE_EVENT_VFORK {
-		t.Fatalf("init stopped by %v, event %d, not by its clone", status.StopSignal(), status.TrapCause())
+		t.Fatalf("init stopped by %v, event %d, not by its clone",
+			status.StopSignal(), status.TrapCause())
 	}
 	ofInit := faults(t, pid) - start
 
@@ -91,8 +94,9 @@ func TestPageFaults(t *testing.T) {
 		}
 	}
 	ofChild := faults(t, child)
-	if ofInit+ofChild > most {
-		t.Errorf("%d page faults of init and %d of its child, more than %d in all", ofInit, ofChild, most)
+	if ofInit+ofChild > maximum {
+		t.Errorf("%d page faults of init and %d of its child, want at most %d in all",
+			ofInit, ofChild, maximum)
 	}
 	t.Logf("%d page faults of init, %d of its child", ofInit, ofChild)
 }
