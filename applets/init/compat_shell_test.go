@@ -13,7 +13,7 @@ import (
 	"util/internal/test"
 )
 
-// shellScenarios start init from an interactive shell. They note relations, since pids differ.
+// shellScenarios start init from an interactive shell. They note relations, because pids differ.
 var shellScenarios = []struct {
 	name string
 	run  func(t *testing.T, s *shell) []string
@@ -38,13 +38,15 @@ var shellScenarios = []struct {
 		init := parent(t, command)
 		s.typed("\x1a")
 		stopped := func() bool { return procState(command) == 'T' && procState(init) == 'T' }
-		for end := time.Now().Add(patience); !stopped() && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		end := time.Now().Add(patience)
+		for !stopped() && time.Now().Before(end) {
+			time.Sleep(time.Millisecond)
 		}
 		return []string{fmt.Sprintf("command %c, init %c", procState(command), procState(init))}
 	}},
 }
 
-// relations says where the command stands.
+// relations returns the group, the session and the foreground group of the command.
 func relations(t *testing.T, s *shell) string {
 	st := parseState(t, s.Line())
 	what := func(n int) string {
@@ -60,7 +62,8 @@ func relations(t *testing.T, s *shell) string {
 		}
 		return "another"
 	}
-	return fmt.Sprintf("group %s, session %s, foreground %s", what(st["pgid"]), what(st["sid"]), what(st["foreground"]))
+	return fmt.Sprintf("group %s, session %s, foreground %s",
+		what(st["pgid"]), what(st["sid"]), what(st["foreground"]))
 }
 
 func TestCompatShell(t *testing.T) {
@@ -82,15 +85,17 @@ func TestCompatShell(t *testing.T) {
 	}
 }
 
-// end ends all that runs in the session of the shell.
+// end kills all processes that run in the session of the shell.
 func (s *shell) end(init string) {
 	s.t.Helper()
 	_ = s.Process.Process.Kill()
 	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range all {
-		// The paths are this test's own, and so are the processes that were started with them.
+		// No other test uses these paths, so the processes that run them are those of this test.
 		text, _ := os.ReadFile(path)
-		if argv := strings.Split(string(text), "\x00"); argv[0] == init || len(argv) > 1 && argv[0] == test.Probe(s.t) && argv[1] == "state" {
+		argv := strings.Split(string(text), "\x00")
+		command := len(argv) > 1 && argv[0] == test.Probe(s.t) && argv[1] == "state"
+		if argv[0] == init || command {
 			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}

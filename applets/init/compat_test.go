@@ -19,104 +19,170 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The inits of Debian and ours under their names are put through the same scenarios; status, output and what the
-// commands saw have to be the same, but for the differences listed here.
+// The inits of Debian, and util under their names, run the same scenarios. Status, output and what the
+// commands see must be the same, except for the differences listed here.
 
-// difference is one that is meant. The README lists them in these words (TestReadmeDifferences).
+// difference is an intended difference. The documents list them in these words
+// (TestDocumentedDifferences).
 type difference struct {
-	inits    string // whom it is about
+	inits    string // which inits differ
 	what     string // the case
 	original string
 	ours     string
-	chance   bool   // the original's part depends on timing, so that it may be the same
-	in       string // a regular expression for INIT/SCENARIO; all of its scenarios have to differ
+	chance   bool   // the original depends on timing, so the two may be equal
+	in       string // a regular expression for INIT/SCENARIO; each of its scenarios must differ
 }
 
 var differences = []difference{
 	{
-		"tini, catatonit", "help, licence", "theirs", "util's own words, on the same stream and with the same status",
-		false, `(tini|catatonit)/options: -(l|L)( \(|$)`, // the help is normalized away
+		inits:    "tini, catatonit",
+		what:     "help, licence",
+		original: "theirs",
+		ours:     "util's own words, on the same stream and with the same status",
+		// The help is removed by normalize.
+		in: `(tini|catatonit)/options: -(l|L)( \(|$)`,
 	},
 	{
-		"tini, catatonit", "version", "stdout alone", "the same on stdout, and util's own version on stderr; tini's has a commit, util's, in the form that Docker reads",
-		false, `tini/options: --version( \(|$)|catatonit/options: (-V|--version|--vers|-gV)( \(|$)`,
+		inits:    "tini, catatonit",
+		what:     "version",
+		original: "stdout alone",
+		ours: "the same on stdout, and util's own version on stderr; tini's has a commit, " +
+			"util's, in the form that Docker reads",
+		in: `tini/options: --version( \(|$)|catatonit/options: (-V|--version|--vers|-gV)( \(|$)`,
 	},
 	{
-		"catatonit", "CATATONIT_DEBUG", "lines about the terminal and about each step", "lines about the start, failures and orphans",
-		false, `catatonit/debug`,
+		inits:    "catatonit",
+		what:     "CATATONIT_DEBUG",
+		original: "lines about the terminal and about each step",
+		ours:     "lines about the start, failures and orphans",
+		in:       `catatonit/debug`,
 	},
 	{
-		"all", "blocked and ignored signals that init was started with", "dumb-init resets them, catatonit blocks TSTP, TTIN and TTOU for every command", "the command inherits them as they were",
-		false, `(dumb-init|catatonit)/inherited|catatonit/(state|terminal)|catatonit/options: .*P state`,
+		inits:    "all",
+		what:     "blocked and ignored signals that init was started with",
+		original: "dumb-init resets them, catatonit blocks TSTP, TTIN and TTOU for every command",
+		ours:     "the command inherits them as they were",
+		in:       `(dumb-init|catatonit)/inherited|catatonit/(state|terminal)|catatonit/options: .*P state`,
 	},
 	{
-		"all", "ABRT, BUS, FPE, ILL, SEGV, SYS and TRAP sent to init", "tini and catatonit are ended by them, or as PID 1 ignore them", "forwarded, as dumb-init does",
-		false, `(tini|catatonit)/signal (4|5|6|7|8|11|31)( |$)`,
+		inits:    "all",
+		what:     "ABRT, BUS, FPE, ILL, SEGV, SYS and TRAP sent to init",
+		original: "tini and catatonit are ended by them, or as PID 1 ignore them",
+		ours:     "forwarded, as dumb-init does",
+		in:       `(tini|catatonit)/signal (4|5|6|7|8|11|31)( |$)`,
 	},
 	{
-		"all", "signals 32 and 33 sent to init", "end it, or are lost for PID 1", "forwarded",
-		false, `/signal (32|33)( |$)`,
+		inits:    "all",
+		what:     "signals 32 and 33 sent to init",
+		original: "end it, or are lost for PID 1",
+		ours:     "forwarded",
+		in:       `/signal (32|33)( |$)`,
 	},
 	{
-		"tini, catatonit", "SIGCHLD is ignored by whoever starts init", "hangs when the command has ended", "ends with the command's status",
-		false, `(tini|catatonit)/SIGCHLD ignored`,
+		inits:    "tini, catatonit",
+		what:     "SIGCHLD is ignored by whoever starts init",
+		original: "hangs when the command has ended",
+		ours:     "ends with the command's status",
+		in:       `(tini|catatonit)/SIGCHLD ignored`,
 	},
 	{
-		"dumb-init, tini", "LISTEN_PID names init (sd_listen_fds(3))", "still names init: the command takes no socket", "names the command",
-		false, `(dumb-init|tini)/LISTEN_PID$`,
+		inits:    "dumb-init, tini",
+		what:     "LISTEN_PID names init (sd_listen_fds(3))",
+		original: "still names init: the command takes no socket",
+		ours:     "names the command",
+		in:       `(dumb-init|tini)/LISTEN_PID$`,
 	},
 	{
-		"all", "TERM, INT, HUP or QUIT for a command that is stopped", "waits until somebody continues the command", "continues it",
-		false, `/TERM while stopped`,
+		inits:    "all",
+		what:     "TERM, INT, HUP or QUIT for a command that is stopped",
+		original: "waits until somebody continues the command",
+		ours:     "continues it",
+		in:       `/TERM while stopped`,
 	},
 	{
-		"all", "the working directory and the open files of the command", "held by init (catatonit: the first three files and the directory)", "let go, but for files 0, 1 and 2",
-		false, `/holds`,
+		inits:    "all",
+		what:     "the working directory and the open files of the command",
+		original: "held by init (catatonit: the first three files and the directory)",
+		ours:     "let go, but for files 0, 1 and 2",
+		in:       `/holds`,
 	},
 	{
-		"tini", "stdin is closed", "fatal", "works",
-		false, `tini/stdin closed`,
+		inits:    "tini",
+		what:     "stdin is closed",
+		original: "fatal",
+		ours:     "works",
+		in:       `tini/stdin closed`,
 	},
 	{
-		"dumb-init", "-v into a pipe without a reader", "SIGPIPE ends the command before it starts, and init spins for ever", "the lines are lost, nothing else",
-		false, `dumb-init/log without reader`,
+		inits:    "dumb-init",
+		what:     "-v into a pipe without a reader",
+		original: "SIGPIPE ends the command before it starts, and init spins for ever",
+		ours:     "the lines are lost, nothing else",
+		in:       `dumb-init/log without reader`,
 	},
 	{
-		"tini", "the command has become another user", "the first signal ends init with status 1", "goes on, as dumb-init does",
-		false, `tini/forwarding denied`,
+		inits:    "tini",
+		what:     "the command has become another user",
+		original: "the first signal ends init with status 1",
+		ours:     "goes on, as dumb-init does",
+		in:       `tini/forwarding denied`,
 	},
 	{
-		"catatonit", "the command has become another user", "init ends at once if that was soon: it looks for the command with kill(2)", "goes on, as dumb-init does",
-		true, `catatonit/forwarding denied`,
+		inits:    "catatonit",
+		what:     "the command has become another user",
+		original: "init ends at once if that was soon: it looks for the command with kill(2)",
+		ours:     "goes on, as dumb-init does",
+		chance:   true,
+		in:       `catatonit/forwarding denied`,
 	},
 	{
-		"dumb-init, tini", "a terminal, but stdin is not the terminal", "dumb-init: the command has no terminal; tini: it is not in the foreground", "the command has the terminal",
-		false, `(dumb-init|tini)/terminal, stdin is another$|tini/terminal, stdin`,
+		inits:    "dumb-init, tini",
+		what:     "a terminal, but stdin is not the terminal",
+		original: "dumb-init: the command has no terminal; tini: it is not in the foreground",
+		ours:     "the command has the terminal",
+		in:       `(dumb-init|tini)/terminal, stdin is another$|tini/terminal, stdin`,
 	},
 	{
-		"dumb-init", "-c on a terminal: ^C, ^\\ and a resize", "reach the command twice, from the terminal and from init", "reach it once",
-		true, `dumb-init/terminal -c`,
+		inits:    "dumb-init",
+		what:     "-c on a terminal: ^C, ^\\ and a resize",
+		original: "reach the command twice, from the terminal and from init",
+		ours:     "reach it once",
+		chance:   true,
+		in:       `dumb-init/terminal -c`,
 	},
 	{
-		"all", "a program for another machine, or no program and no script either", "given to /bin/sh, which finds a syntax error", "`Exec format error`, with init's own status for a command that cannot be executed",
-		false, `/(other machine|no program)`,
+		inits:    "all",
+		what:     "a program for another machine, or no program and no script either",
+		original: "given to /bin/sh, which finds a syntax error",
+		ours:     "`Exec format error`, with init's own status for a command that cannot be executed",
+		in:       `/(other machine|no program)`,
 	},
 	{
-		"tini, catatonit", "`init command &` under an interactive shell", "takes the terminal from the shell", "leaves it",
-		false, `(tini|catatonit)/shell: background`,
+		inits:    "tini, catatonit",
+		what:     "`init command &` under an interactive shell",
+		original: "takes the terminal from the shell",
+		ours:     "leaves it",
+		in:       `(tini|catatonit)/shell: background`,
 	},
 	{
-		"tini, catatonit", "^Z under an interactive shell", "tini: stops the command but not init, so that the shell waits; catatonit: stops nothing", "stops both, and `fg` and `bg` continue both",
-		false, `(tini|catatonit)/shell: \^Z`,
+		inits: "tini, catatonit",
+		what:  "^Z under an interactive shell",
+		original: "tini: stops the command but not init, so that the shell waits; catatonit: " +
+			"stops nothing",
+		ours: "stops both, and `fg` and `bg` continue both",
+		in:   `(tini|catatonit)/shell: \^Z`,
 	},
 	{
-		"dumb-init", "what is left of the group when the command has ended, and is stopped", "gets TERM, on which it does not act", "gets TERM and CONT",
-		false, `dumb-init/left, stopped`,
+		inits:    "dumb-init",
+		what:     "what is left of the group when the command has ended, and is stopped",
+		original: "gets TERM, on which it does not act",
+		ours:     "gets TERM and CONT",
+		in:       `dumb-init/left, stopped`,
 	},
 }
 
-// outcome is what came of a scenario: everything that is compared. Lines are sorted, since init and command write at the
-// same time.
+// outcome is the result of a scenario: everything that is compared. Lines are sorted, because init
+// and the command write at the same time.
 type outcome struct {
 	status string
 	stdout []string
@@ -129,7 +195,7 @@ func (o outcome) String() string {
 
 func (o outcome) equal(p outcome) bool { return o.String() == p.String() }
 
-// judge compares what came of a scenario and returns what is wrong, or "".
+// judge compares two outcomes of a scenario, and returns what is wrong, or "".
 func judge(listed []difference, name string, original, ours outcome) string {
 	var d *difference
 	for i := range listed {
@@ -147,27 +213,24 @@ func judge(listed []difference, name string, original, ours outcome) string {
 }
 
 // peer is an original.
-type peer struct {
-	name    string
-	verbose string // a flag that makes it talk, or ""
-}
+type peer struct{ name string }
 
-var peers = []peer{{"dumb-init", "-v"}, {"tini", "-v"}, {"catatonit", ""}}
+var peers = []peer{{"dumb-init"}, {"tini"}, {"catatonit"}}
 
-// scenario is one way to run an init.
+// scenario is a run of an init.
 type scenario struct {
 	name  string
-	args  []string // behind the init's name
+	args  []string
 	env   []string
 	child bool     // init is not PID 1 but a child of it
-	bare  bool     // init is in no namespace of its own; its messages, with pids that differ, are not compared
+	bare  bool     // no namespace; messages are not compared then, because the pids in them differ
 	via   []string // words of the probe, which then executes init
 	hangs bool     // the original hangs
 	setup func(t *testing.T, cmd *exec.Cmd)
 	drive func(t *testing.T, r *rerun) // what happens while it runs
 }
 
-// title is the name with what the difference may depend on.
+// title returns the name, and whether init is PID 1, on which a difference may depend.
 func (sc *scenario) title() string {
 	if sc.child {
 		return sc.name + " (not PID 1)"
@@ -175,10 +238,10 @@ func (sc *scenario) title() string {
 	return sc.name
 }
 
-// rerun is one run of a scenario.
+// rerun is a running scenario.
 type rerun struct {
 	*test.Process
-	init  int // its pid
+	init  int // the pid of init
 	notes []string
 }
 
@@ -195,7 +258,7 @@ func (r *rerun) ready(t *testing.T) {
 	r.settle(t)
 }
 
-// send sends init a signal and waits until init and the command have done with it.
+// send sends init a signal, and waits until init and the command have acted on it.
 func (r *rerun) send(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(r.init, s); err != nil && err != unix.ESRCH {
@@ -204,15 +267,15 @@ func (r *rerun) send(t *testing.T, s syscall.Signal) {
 	r.settle(t)
 }
 
+// settle waits until init and the command have nothing to do.
 func (r *rerun) settle(t *testing.T) {
 	t.Helper()
 	waitSettled(t, r.init)
 	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", r.init, r.init))
 	for _, child := range strings.Fields(string(list)) {
-		test.Eventually(t, "the command takes its signals", func() bool {
-			pid, err := strconv.Atoi(child)
-			return err == nil && settled(pid)
-		})
+		pid, err := strconv.Atoi(child)
+		test.Must(t, err)
+		waitSettled(t, pid)
 	}
 }
 
@@ -253,11 +316,13 @@ func (sc *scenario) play(t *testing.T, path string, limit time.Duration) outcome
 		slices.Sort(out)
 		return outcome{status, out, nil}
 	}
-	return outcome{status, normalize(path, out, sc.drive != nil), normalize(path, strings.Split(strings.TrimSuffix(r.Stderr(), "\n"), "\n"), sc.drive != nil)}
+	signals := sc.drive != nil
+	messages := strings.Split(strings.TrimSuffix(r.Stderr(), "\n"), "\n")
+	return outcome{status, normalize(path, out, signals), normalize(path, messages, signals)}
 }
 
-// normalize takes out of the lines what must differ, and sorts them: the init's directory, all of a help but that it is
-// there, and, where there are signals, when SIGCHLD arrived.
+// normalize sorts the lines, and removes from them what always differs: the directory of the init,
+// the text of a help, and, if the scenario sends signals, the lines about SIGCHLD.
 func normalize(path string, lines []string, signals bool) []string {
 	var all []string
 	for _, l := range lines {
@@ -270,12 +335,13 @@ func normalize(path string, lines []string, signals bool) []string {
 	}
 	slices.Sort(all)
 	if signals {
-		all = slices.DeleteFunc(all, regexp.MustCompile(`Received (signal 17|SIGCHLD)|No child to reap`).MatchString)
+		chld := regexp.MustCompile(`Received (signal 17|SIGCHLD)|No child to reap`)
+		all = slices.DeleteFunc(all, chld.MatchString)
 	}
 	return all
 }
 
-// patience is how long an original is waited for that is known to hang.
+// patience is how long a test waits for an original that is known to hang.
 const patience = 1500 * time.Millisecond
 
 func TestCompat(t *testing.T) {
@@ -299,7 +365,7 @@ func TestCompat(t *testing.T) {
 	}
 }
 
-// Every difference in the list has a scenario that shows it.
+// Each difference in the list has a scenario that shows it.
 func TestDifferencesShown(t *testing.T) {
 	var titles []string
 	for _, peer := range peers {
@@ -317,7 +383,7 @@ func TestDifferencesShown(t *testing.T) {
 	}
 }
 
-// The comparison can fail: a difference that is not listed, and one that is listed but is none.
+// The comparison fails for a difference that is not listed, and for a listed one that is not there.
 func TestCompatJudge(t *testing.T) {
 	original := namesake(t, test.Tool(t, "tini"), "tini")
 	ours := namesake(t, test.Util(t), "tini")
@@ -334,16 +400,21 @@ func TestCompatJudge(t *testing.T) {
 		{"not listed", nil, four.play(t, ours, test.Deadline), "not listed"},
 		{"listed", []difference{{in: "^x$"}}, four.play(t, ours, test.Deadline), ""},
 		{"listed elsewhere", []difference{{in: "^y$"}}, four.play(t, ours, test.Deadline), "not listed"},
-		{"listed in vain", []difference{{in: "^x$"}}, three.play(t, ours, test.Deadline), "listed as different"},
+		{
+			"listed but equal",
+			[]difference{{in: "^x$"}},
+			three.play(t, ours, test.Deadline), "listed as different",
+		},
 	} {
-		if wrong := judge(tc.listed, "x", want, tc.got); !strings.Contains(wrong, tc.wrong) || (wrong == "") != (tc.wrong == "") {
+		wrong := judge(tc.listed, "x", want, tc.got)
+		if !strings.Contains(wrong, tc.wrong) || (wrong == "") != (tc.wrong == "") {
 			t.Errorf("%s: %q", tc.name, wrong)
 		}
 	}
 }
 
-// readmeDifferences is the README's list.
-func readmeDifferences() string {
+// differencesTable is the list of differences in the form of the documents.
+func differencesTable() string {
 	var b strings.Builder
 	b.WriteString("| init | case | there | here |\n| --- | --- | --- | --- |\n")
 	for _, d := range differences {
@@ -352,14 +423,26 @@ func readmeDifferences() string {
 	return b.String()
 }
 
-func TestReadmeDifferences(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	test.Must(t, err)
-	_, rest, found := strings.Cut(string(readme), "<!-- differences: checked against the table of the comparison by a test -->\n")
+// The documents have the list of differences.
+func TestDocumentedDifferences(t *testing.T) {
+	const begin = "<!-- differences: checked against the table of the comparison by a test -->\n"
+	_, rest, found := strings.Cut(documents(t), begin)
 	if !found {
-		test.Missing(t, "the list of differences", "the README does not have it yet; it reads:\n"+readmeDifferences())
+		t.Fatalf("no document has the line %q", begin)
 	}
-	if got, _, _ := strings.Cut(rest, "<!-- end of differences -->"); got != readmeDifferences() {
-		t.Errorf("the README's list is not the comparison's; it should read:\n%s", readmeDifferences())
+	if got, _, _ := strings.Cut(rest, "<!-- end of differences -->"); got != differencesTable() {
+		t.Errorf("the documented list is not that of the comparison, which is:\n%s", differencesTable())
 	}
+}
+
+// documents returns the text of the README and of the documents in docs.
+func documents(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("../../docs/*.md")
+	test.Must(t, err)
+	text := ""
+	for _, path := range append(files, "../../README.md") {
+		text += read(t, path)
+	}
+	return text
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"util/applets/init/pid1"
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"
@@ -21,7 +20,7 @@ import (
 // exec write to /proc/1/fd/1 and /proc/1/fd/2.
 func TestStandardFiles(t *testing.T) {
 	probe := test.Probe(t)
-	for _, name := range append([]string{"init"}, pid1.Aliases[:]...) {
+	for _, name := range append([]string{"init"}, otherInits...) {
 		t.Run(name, func(t *testing.T) {
 			program := namesake(t, test.Util(t), name)
 			dir := t.TempDir()
