@@ -9,8 +9,7 @@ import (
 	"util/internal/test"
 )
 
-// TestDockerStop is docker stop with a grace period: nothing is lost that could have finished,
-// and the rest is killed.
+// TestDockerStop is docker stop with a grace period: nothing is lost that could have finished, and the rest is killed.
 func TestDockerStop(t *testing.T) {
 	requireEngine(t)
 	image := initImage(t, test.Util(t))
@@ -48,9 +47,7 @@ func TestDockerStop(t *testing.T) {
 			if !slices.Equal(rest, tc.lines) {
 				t.Errorf("output %q, want %q", rest, tc.lines)
 			}
-			if got := c.Status(); got != tc.status {
-				t.Errorf("status %d, want %d", got, tc.status)
-			}
+			wantStatus(t, c, tc.status)
 			if !strings.Contains(c.Stderr(), tc.log) || tc.log == "" && strings.Contains(c.Stderr(), "KILL") {
 				t.Errorf("stderr %q, want %q", c.Stderr(), tc.log)
 			}
@@ -66,8 +63,6 @@ func TestDockerStop(t *testing.T) {
 		if rest := outside.Rest(); len(rest) != 0 {
 			t.Errorf("the process from outside got %q", rest)
 		}
-		if got := c.Status(); got != 0 {
-			t.Errorf("status %d", got)
-		}
+		wantStatus(t, c, 0)
 	})
 }

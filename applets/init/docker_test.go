@@ -17,8 +17,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// TestDocker runs init with the real Docker Engine, in images made of nothing but what is built
-// here and busybox.
+// TestDocker runs init with the real Docker Engine, in images made of nothing but what is built here and busybox.
 func TestDocker(t *testing.T) {
 	requireEngine(t)
 	early, plain := initImage(t, test.Util(t)), initImage(t, test.Plain(t))
@@ -90,9 +89,7 @@ func dockerMessages(t *testing.T, image string) {
 	c.waitProcesses(2)
 	c.docker("kill", "--signal", "USR1")
 	c.Expect("10")
-	if got := c.Status(); got != 3 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 3)
 	for _, want := range []string{
 		`util init: started "/probe" as pid `,
 		"util init: reaped orphan ",
@@ -105,8 +102,7 @@ func dockerMessages(t *testing.T, image string) {
 	}
 }
 
-// dockerStop asks for less than a second. The best of three counts: the machine may be busy with
-// something else.
+// dockerStop asks for less than a second. The best of three counts: the machine may be busy with something else.
 func dockerStop(t *testing.T, image string) {
 	best := time.Hour
 	for range 3 {
@@ -149,12 +145,9 @@ func dockerSignals(t *testing.T, image string) {
 	}
 	c.docker("kill", "--signal", "TERM")
 	expect(15, "15")
-	if got := c.Status(); got != 0 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 0)
 
-	// The kernel does not stop an orphaned group by TSTP, TTIN or TTOU; init does, by STOP, unless
-	// the command takes them.
+	// The kernel does not stop an orphaned group by TSTP, TTIN or TTOU; init does, by STOP, unless the command takes them.
 	c = dockerRun(t, image, nil, "/probe", "say", "ready", "pause")
 	c.Expect("ready")
 	for n := 20; n <= 22; n++ {
@@ -164,9 +157,7 @@ func dockerSignals(t *testing.T, image string) {
 		c.waitState("/probe", "S")
 	}
 	c.docker("kill", "--signal", "TERM")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 func dockerOrphans(t *testing.T, image string) {
@@ -176,18 +167,14 @@ func dockerOrphans(t *testing.T, image string) {
 	docker(t, "exec", c.name, "/probe", "orphans", "50") // the orphans of an exec are init's as well
 	c.waitProcesses(2)
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // dockerHardened is a container that may do as little as Docker can arrange.
 func dockerHardened(t *testing.T, image string) {
 	hardened := []string{"--read-only", "--user", "1000", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"}
 	c := dockerRun(t, image, append(hardened, "--env", "UTIL_INIT_VERBOSE=1"), "/probe", "orphans", "5", "exit", "5")
-	if got := c.Status(); got != 5 {
-		t.Errorf("status %d, want 5", got)
-	}
+	wantStatus(t, c, 5)
 	// stderr is a pipe that another user has made.
 	if !strings.Contains(c.Stderr(), ", exited with status 5 after ") {
 		t.Errorf("messages are missing: %q", c.Stderr())
@@ -196,15 +183,11 @@ func dockerHardened(t *testing.T, image string) {
 	c.Expect("ready")
 	c.waitProcesses(2)
 	c.docker("kill", "--signal", "USR1")
-	if got := c.Status(); got != 6 {
-		t.Errorf("status %d, want 6", got)
-	}
+	wantStatus(t, c, 6)
 	c = dockerRun(t, image, hardened, "/probe", "say", "ready", "pause")
 	c.Expect("ready")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // dockerTerminal types ^C: the command gets one INT, and as it goes on, so does the container.
@@ -217,9 +200,7 @@ func dockerTerminal(t *testing.T, image string) {
 		c.expect("2\r\n")
 	}
 	c.docker("kill", "--signal", "TERM")
-	if got := c.Status(); got != 7 {
-		t.Errorf("status %d, want 7", got)
-	}
+	wantStatus(t, c, 7)
 	_, got, _ := strings.Cut(c.text(), "ready\r\n")
 	got = strings.ReplaceAll(strings.ReplaceAll(got, "^C", ""), "28\r\n", "") // the echo; the first resize
 	if want := "2\r\n2\r\n15\r\n"; got != want {
@@ -234,15 +215,11 @@ func dockerResize(t *testing.T, image string) {
 	c.waitSize("24 80") // the engine sets the first size at a time of its own choosing
 	c.docker("kill", "--signal", "USR1")
 	c.expect("10\r\n")
-	if err := pty.Setsize(c.pty, &pty.Winsize{Rows: 40, Cols: 100}); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, pty.Setsize(c.pty, &pty.Winsize{Rows: 40, Cols: 100}))
 	c.expect("28\r\n")
 	c.waitSize("40 100")
 	c.docker("kill", "--signal", "TERM")
-	if got := c.Status(); got != 0 {
-		t.Errorf("status %d", got)
-	}
+	wantStatus(t, c, 0)
 	if _, got, _ := strings.Cut(c.text(), "10\r\n"); got != "28\r\n15\r\n" {
 		t.Errorf("the command got %q, want one 28 and 15", got)
 	}
@@ -269,18 +246,14 @@ func dockerJobControl(t *testing.T, image string) {
 	c.expect("status=130\r\n")
 	c.expect("# ")
 	c.enter("exit 9\r")
-	if got := c.Status(); got != 9 {
-		t.Errorf("status %d, want 9", got)
-	}
+	wantStatus(t, c, 9)
 }
 
 // dockerNoRoom has a shell fill the container up to its pids limit before it executes init.
 func dockerNoRoom(t *testing.T, image string) {
 	c := dockerRun(t, image, []string{"--pids-limit", "30", "--entrypoint", "/bin/busybox"}, "sh", "-c",
 		`for i in $(/bin/busybox seq 29); do /bin/busybox sleep 1000 & done; exec /sbin/init -- /probe say started`)
-	if got := c.Status(); got != 1 {
-		t.Errorf("status %d, want 1", got)
-	}
+	wantStatus(t, c, 1)
 	const want = "util init: cannot make a process: resource temporarily unavailable (a pids limit of the container"
 	if !strings.HasPrefix(c.Stderr(), want) {
 		t.Errorf("stderr %q, want %q…", c.Stderr(), want)
@@ -295,25 +268,18 @@ func dockerPidsLimit(t *testing.T, image string) {
 	c.docker("kill", "--signal", "USR1") // ends the sleepers
 	c.Expect("got it")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 }
 
-// dockerMemoryLimit has a child of the command ask for more than there may be. The kernel kills
-// the child, not init.
+// dockerMemoryLimit has a child of the command ask for more than there may be. The kernel kills the child, not init.
 func dockerMemoryLimit(t *testing.T, image string) {
 	const glutton = "/bin/busybox dd if=/dev/zero of=/dev/null bs=256M count=1"
 	limit := []string{"--memory", "32m", "--memory-swap", "32m", "--env", "UTIL_INIT_VERBOSE=1"}
 	c := dockerRun(t, image, limit, "/bin/busybox", "sh", "-c", glutton+"; echo status=$?; exit 3")
 	c.Expect("status=137")
-	if got := c.Status(); got != 3 {
-		t.Errorf("status %d, want 3", got)
-	}
+	wantStatus(t, c, 3)
 	c = dockerRun(t, image, limit, strings.Fields(glutton)...)
-	if got := c.Status(); got != 137 {
-		t.Errorf("status %d, want 137", got)
-	}
+	wantStatus(t, c, 137)
 	const why = ", was ended by signal KILL after "
 	const oom = "; out of memory: the kernel killed 1 in the memory cgroup, limit 33554432 bytes, peak 33554432 bytes\n"
 	if !strings.Contains(c.Stderr(), why) || !strings.HasSuffix(c.Stderr(), oom) {
@@ -334,16 +300,13 @@ func dockerExec(t *testing.T, image string) {
 	inside := test.Start(t, exec.Command("docker", "exec", c.name, "/probe", "say", "ready", "pause"))
 	inside.Expect("ready")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 	if got := inside.Status(); got != 137 {
 		t.Errorf("docker exec: status %d, want 137: the kernel ends what is left with process 1", got)
 	}
 }
 
-// dockerStandardFiles lets a job under docker exec write to the container's log, as jobs of cron
-// do.
+// dockerStandardFiles lets a job under docker exec write to the container's log, as jobs of cron do.
 func dockerStandardFiles(t *testing.T, image string) {
 	for _, terminal := range [][]string{nil, {"--tty"}} {
 		id := docker(t, slices.Concat([]string{"run", "--detach"}, terminal, []string{image, "/probe", "say", "ready", "pause"})...)
@@ -384,9 +347,7 @@ func dockerEnvironment(t *testing.T, image string) {
 	c.Expect("ready")
 	c.docker("kill", "--signal", "HUP")
 	c.docker("stop")
-	if got := c.Status(); got != 131 {
-		t.Errorf("status %d, want 131, of QUIT", got)
-	}
+	wantStatus(t, c, 131)
 	c = dockerRun(t, image, []string{"--env", "UTIL_INIT_REWRITE=TREM:QUIT"}, "/probe")
 	if got := c.Status(); got != 2 || !strings.Contains(c.Stderr(), "UTIL_INIT_REWRITE") {
 		t.Errorf("status %d, stderr %q, want 2 and the variable's name", got, c.Stderr())
@@ -427,15 +388,11 @@ ENTRYPOINT ["/sbin/init", "--"]
 CMD ["sh", "-c", "exit 4"]
 `, nil)
 	c := dockerRun(t, image, nil)
-	if got := c.Status(); got != 4 {
-		t.Errorf("status %d, want 4; stderr %q", got, c.Stderr())
-	}
+	wantStatus(t, c, 4)
 	c = dockerRun(t, image, nil, "sh", "-c", "echo ready; sleep 1000")
 	c.Expect("ready")
 	c.docker("stop")
-	if got := c.Status(); got != 143 {
-		t.Errorf("status %d, want 143", got)
-	}
+	wantStatus(t, c, 143)
 }
 
 // requireEngine ends the test as missing where no Docker Engine answers.
@@ -452,9 +409,7 @@ func staticBusybox(t *testing.T) string {
 	t.Helper()
 	path := test.Tool(t, "busybox")
 	file, err := elf.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer file.Close()
 	for _, p := range file.Progs {
 		if p.Type == elf.PT_INTERP {
@@ -464,14 +419,11 @@ func staticBusybox(t *testing.T) string {
 	return path
 }
 
-// initImage makes the image that most tests use: util, the probe and busybox, in that no shell
-// takes part.
+// initImage makes the image that most tests use: util, the probe and busybox, in that no shell takes part.
 func initImage(t *testing.T, util string) string {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "script")
-	if err := os.WriteFile(script, []byte("exit $1\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(script, []byte("exit $1\n"), 0o755))
 	return buildImage(t, `FROM scratch
 COPY util probe script Dockerfile /
 COPY busybox /bin/
@@ -483,22 +435,18 @@ ENTRYPOINT ["/sbin/init", "--"]
 `, map[string]string{"util": util, "probe": test.Probe(t), "busybox": staticBusybox(t), "script": script})
 }
 
-// buildImage builds an image from a Dockerfile and files, which are paths by their names in the
-// build context. The image is removed at the end of the test.
+// buildImage builds an image from a Dockerfile and files, which are paths by their names in the build context. The
+// image is removed at the end of the test.
 func buildImage(t *testing.T, dockerfile string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(dockerfile), 0o644))
 	for name, path := range files {
 		content, err := os.ReadFile(path)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), content, 0o755)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		test.Must(t, err)
 	}
 	image := uniqueName()
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "--force", image).Run() })
@@ -545,8 +493,8 @@ func containerName(t *testing.T) string {
 	return name
 }
 
-// container is a docker run in the foreground: its output and status are the container's. It has
-// no network: init needs none, and so the tests need no bridge.
+// container is a docker run in the foreground: its output and status are the container's. It has no network: init needs
+// none, and so the tests need no bridge.
 type container struct {
 	*test.Process
 	t    *testing.T
@@ -567,8 +515,7 @@ func (c *container) docker(command string, options ...string) string {
 	return docker(c.t, slices.Concat([]string{command}, options, []string{c.name})...)
 }
 
-// waitProcesses waits until the container has n processes, zombies included: docker top would not
-// show those.
+// waitProcesses waits until the container has n processes, zombies included: docker top would not show those.
 func (c *container) waitProcesses(n int) {
 	c.t.Helper()
 	var all string
@@ -583,9 +530,8 @@ func (c *container) waitProcesses(n int) {
 	})
 }
 
-// waitState waits until the process whose command line begins with args is in a state (ps(1),
-// "PROCESS STATE CODES"): its first letter and, for a process in the foreground of a terminal,
-// "+".
+// waitState waits until the process whose command line begins with args is in a state (ps(1), "PROCESS STATE CODES"):
+// its first letter and, for a process in the foreground of a terminal, "+".
 func (c *container) waitState(args, state string) {
 	c.t.Helper()
 	test.Eventually(c.t, args+" in state "+state, func() bool {
@@ -613,17 +559,14 @@ type containerTerminal struct {
 	ended chan struct{}
 }
 
-// dockerRunTerminal starts a container on a terminal of 24 lines and 80 columns. It does not
-// proxy signals: docker run would send the WINCH that it gets itself to the container as well,
-// behind the one of the container's terminal.
+// dockerRunTerminal starts a container on a terminal of 24 lines and 80 columns. It does not proxy signals: docker run would
+// send the WINCH that it gets itself to the container as well, behind the one of the container's terminal.
 func dockerRunTerminal(t *testing.T, image string, command ...string) *containerTerminal {
 	t.Helper()
 	name := containerName(t)
 	cmd := exec.Command("docker", append([]string{"run", "--network", "none", "--name", name, "-it", "--sig-proxy=false", image}, command...)...)
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	c := &containerTerminal{container: &container{nil, t, name}, pty: file, ended: make(chan struct{})}
 	go func() {
 		defer close(c.ended)

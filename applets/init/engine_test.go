@@ -16,8 +16,7 @@ import (
 	"util/internal/test"
 )
 
-// engine is a container engine that injects our init, with one image that holds the probe as
-// /probe.
+// engine is a container engine that injects our init, with one image that holds the probe as /probe.
 type engine struct {
 	t       *testing.T
 	command []string // the client, with what it needs to find its engine
@@ -50,20 +49,14 @@ func (e *engine) must(args ...string) string {
 func (e *engine) imports() {
 	e.t.Helper()
 	text, err := os.ReadFile(test.Probe(e.t))
-	if err != nil {
-		e.t.Fatal(err)
-	}
+	test.Must(e.t, err)
 	var image bytes.Buffer
 	w := tar.NewWriter(&image)
-	if err := w.WriteHeader(&tar.Header{Name: "probe", Mode: 0o755, Size: int64(len(text))}); err != nil {
-		e.t.Fatal(err)
-	}
+	test.Must(e.t, w.WriteHeader(&tar.Header{Name: "probe", Mode: 0o755, Size: int64(len(text))}))
 	if _, err := w.Write(text); err != nil {
 		e.t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		e.t.Fatal(err)
-	}
+	test.Must(e.t, w.Close())
 	cmd := e.cmd("import", "-", "probe")
 	cmd.Stdin = &image
 	if status, _, stderr := test.Run(e.t, cmd); status != 0 {
@@ -86,21 +79,16 @@ func dockerEngine(t *testing.T) *engine {
 	daemon := test.Tool(t, "dockerd")
 	client := test.Tool(t, "docker")
 	dir, err := os.MkdirTemp("", "util-engine-") // short: a socket's path has at most 107 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := fmt.Sprintf(`{"init-path": %q}`, namesake(t, engineUtil(t), "docker-init"))
-	if err := os.WriteFile(dir+"/daemon.json", []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(dir+"/daemon.json", []byte(config), 0o644))
 	cmd := exec.Command(daemon, "--config-file", dir+"/daemon.json", "--data-root", dir+"/data", "--exec-root", dir+"/exec",
 		"--pidfile", dir+"/pid", "--host", "unix://"+dir+"/sock", "--bridge", "none", "--iptables=false", "--ip6tables=false",
 		"--ip-forward=false", "--ip-masq=false", "--log-level", "error")
 	var log bytes.Buffer
 	cmd.Stderr = &log
-	// In a network namespace of its own: with --bridge none an engine deletes docker0, the bridge of
-	// the machine's engine.
+	// In a network namespace of its own: with --bridge none an engine deletes docker0, the bridge of the machine's engine.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Cloneflags: syscall.CLONE_NEWNET}
 	runtime.LockOSThread() // the death signal is for the end of the thread
 	if err := cmd.Start(); err != nil {
@@ -140,15 +128,11 @@ func podmanEngine(t *testing.T) *engine {
 	client := test.Tool(t, "podman")
 	test.Tool(t, "runc")
 	dir, err := os.MkdirTemp("", "util-engine-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := fmt.Sprintf("[containers]\ninit_path = %q\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"+
 		"[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n", namesake(t, engineUtil(t), "podman-init"))
-	if err := os.WriteFile(dir+"/containers.conf", []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(dir+"/containers.conf", []byte(config), 0o644))
 	e := &engine{t: t, command: []string{client, "--root", dir + "/data", "--runroot", dir + "/run", "--storage-driver", "vfs"}, env: []string{"CONTAINERS_CONF=" + dir + "/containers.conf"}}
 	t.Cleanup(func() { _ = e.cmd("rm", "--force", "--all").Run() })
 	e.imports()

@@ -2,25 +2,22 @@ package initcmd_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"util/internal/test"
-
-	"golang.org/x/sys/unix"
 )
 
-// TestARM64 runs the arm64 program where no such machine is at hand, under Debian's
+// TestARM64 runs the arm64 program on other machines, under the emulator of Debian's
 // qemu-user-static.
 //
-// The emulator makes a fork of every vfork, so what the child tells its parent through shared
-// memory is lost, such as why an exec failed; and it does not know PR_SET_CHILD_SUBREAPER, so
-// orphans are reaped as PID 1 only.
+// The emulator turns every vfork into a fork, so the parent does not see what the child writes to
+// shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so init
+// reaps orphans only as PID 1.
 func TestARM64(t *testing.T) {
 	var emulator []string
 	if runtime.GOARCH != "arm64" {
@@ -33,7 +30,7 @@ func TestARM64(t *testing.T) {
 		return exec.Command(argv[0], argv[1:]...)
 	}
 	underInit := func(words ...string) *exec.Cmd {
-		return test.Namespace(command(util, append(append([]string{"init", "-w", "--"}, probe...), words...)...))
+		return test.Namespace(command(util, slices.Concat([]string{"init", "-w", "--"}, probe, words)...))
 	}
 
 	t.Run("Status", func(t *testing.T) {
@@ -66,7 +63,7 @@ func TestARM64(t *testing.T) {
 		var pid, pgid, sid int
 		_, err := fmt.Sscanf(stdout, "pid=%d ppid=1 pgid=%d sid=%d", &pid, &pgid, &sid)
 		if err != nil || pgid != pid || sid != pid {
-			t.Errorf("%q: the command does not lead a session of its own", stdout)
+			t.Errorf("%q: the command does not lead a session", stdout)
 		}
 	})
 
@@ -79,50 +76,44 @@ func TestARM64(t *testing.T) {
 				t.Fatalf("signal %d sent: the command got %s", s, got)
 			}
 		}
-		if got := p.Status(); got != 7 {
-			t.Errorf("status %d, want 7", got)
-		}
+		wantStatus(t, p, 7)
 	})
 
 	t.Run("Terminate", func(t *testing.T) {
 		p := test.Start(t, underInit("say", "ready", "pause"))
 		p.Expect("ready")
 		p.Signal(syscall.SIGTERM)
-		if got := p.Status(); got != 143 {
-			t.Errorf("status %d, want 143", got)
-		}
+		wantStatus(t, p, 143)
 	})
 
 	t.Run("Reap", func(t *testing.T) {
 		const orphans = 10
 		p := test.Start(t, underInit("orphans", fmt.Sprint(orphans), "catch", "echo", "15"))
 		p.Expect("ready")
-		test.Eventually(t, "all orphans are reaped", func() bool { return len(childrenOf(t, p.Process.Pid)) == 1 })
+		waitReaped(t, p.Process.Pid)
 		p.Signal(syscall.SIGTERM)
 		p.Expect("15")
-		if got := p.Status(); got != 0 {
-			t.Errorf("status %d", got)
-		}
+		wantStatus(t, p, 0)
 		if got := strings.Count(p.Stderr(), "util init: reaped orphan "); got != orphans {
 			t.Errorf("%d orphans reaped, want %d:\n%s", got, orphans, p.Stderr())
 		}
 	})
 
-	// The emulator maps the file as the kernel does, and touches of it what the program touches. So
-	// this shows what TestWeight and TestPageFaults would find on such a machine, but for what the
+	// The emulator maps the file as the kernel does, and touches the pages that the program touches.
+	// So this shows what TestWeight and TestPageFaults would find on an arm64 machine, except what the
 	// child touches before its exec.
 	t.Run("Weight", func(t *testing.T) {
 		file := util[len(util)-1]
-		cmd := test.Namespace(command(util, append(append([]string{"init", "--"}, probe...), "say", "ready", "pause")...))
-		cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/", "LANG=C.UTF-8", "LD_LIBRARY_PATH=/lib", "USER=root"}
+		args := slices.Concat([]string{"init", "--"}, probe, []string{"say", "ready", "pause"})
+		cmd := test.Namespace(command(util, args...))
+		cmd.Env = environment
 		p := test.Start(t, cmd)
 		p.Expect("ready")
-		dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
-		waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
-		test.Eventually(t, "init waits for a signal", func() bool { return strings.HasPrefix(read(t, dir+"/syscall"), waiting) })
-		const most = 64 + 16 // a piece of the code, and the end of the data segment
-		if kB, where := residentOf(t, dir, file); kB > most {
-			t.Errorf("%d kB of the program are resident, more than %d; see ARCHITECTURE.md, Weight:\n%s", kB, most, where)
+		waitsWithLimit(t, p.Process.Pid)
+		const maximum = 64 + 16 // a part of the code, and the end of the data segment
+		if kB, where := residentOf(t, fmt.Sprintf("/proc/%d", p.Process.Pid), file); kB > maximum {
+			t.Errorf("%d kB of the program are resident, want at most %d; see ARCHITECTURE.md, Weight:\n%s",
+				kB, maximum, where)
 		}
 	})
 
@@ -136,39 +127,4 @@ func TestARM64(t *testing.T) {
 			t.Errorf("status %d, stderr %q", status, stderr)
 		}
 	})
-}
-
-// residentOf returns how much of a file is in a process's memory, and the lines that say which
-// mappings it is in.
-func residentOf(t *testing.T, dir, file string) (kB int, where string) {
-	t.Helper()
-	mapping := ""
-	for line := range strings.Lines(read(t, dir+"/smaps")) {
-		words := strings.Fields(line)
-		switch {
-		case strings.Contains(words[0], "-"):
-			mapping = line
-		case words[0] == "Rss:" && strings.HasSuffix(strings.TrimSpace(mapping), " "+file):
-			n, err := strconv.Atoi(words[1])
-			if err != nil {
-				t.Fatalf("%q", line)
-			}
-			kB += n
-			where += mapping + line
-		}
-	}
-	if where == "" {
-		t.Fatalf("%s is not mapped", file)
-	}
-	return kB, where
-}
-
-// childrenOf returns the children of a process, zombies included.
-func childrenOf(t *testing.T, pid int) []string {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Fields(string(text))
 }

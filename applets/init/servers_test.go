@@ -25,10 +25,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These tests run real servers under init, as Debian packages them, and stop them while they have work to do. Where a
-// way of stopping loses that work, a case shows it: so that the test of the other way can fail.
+// These tests run real servers under init, as Debian packages them, and stop them while they have
+// work to do. Where a way of stopping loses that work, a case shows it: so that the test of the
+// other way can fail.
 
-// server is util init with a server as its command, as PID 1 of a namespace with a /proc of its own.
+// server is util init with a server as its command, as PID 1 of a namespace with a /proc of its
+// own.
 type server struct {
 	*test.Process
 	t   *testing.T
@@ -40,9 +42,7 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 	t.Helper()
 	s := &server{t: t, dir: dir}
 	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer stderr.Close()
 	args := slices.Concat([]string{"mountproc", "exec", test.Util(t), "init"}, options, []string{"--"}, command)
 	cmd := test.ProcNamespace(exec.Command(test.Probe(t), args...))
@@ -57,14 +57,12 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 	return s
 }
 
-// fromReadme returns the options of init in a line of docs/stopping.md, which must be there. (TestReadme of package applets
-// looks for the calls of this function: each such line needs one.)
+// fromReadme returns the options of init in a line of docs/stopping.md, which must be there.
+// (TestReadme of package applets looks for the calls of this function: each such line needs one.)
 func fromReadme(t *testing.T, line string) (options []string) {
 	t.Helper()
 	document, err := os.ReadFile("../../docs/stopping.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	if !strings.Contains(string(document), "\n    "+line+"\n") {
 		t.Fatalf("docs/stopping.md has no line %s", line)
 	}
@@ -149,13 +147,11 @@ func (s *server) status(want int) {
 // write makes a file in dir.
 func write(t *testing.T, dir, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 }
 
-// PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they disconnect. Each backend leads
-// a session of its own and takes TERM as the order to end at once.
+// PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they
+// disconnect. Each backend leads a session of its own and takes TERM as the order to end at once.
 func TestServerPostgreSQL(t *testing.T) {
 	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if len(bins) == 0 {
@@ -168,9 +164,7 @@ func TestServerPostgreSQL(t *testing.T) {
 	bin, psql := filepath.Dir(bins[len(bins)-1]), test.Tool(t, "psql")
 	dir := t.TempDir()
 	uid, _ := strconv.Atoi(owner.Uid)
-	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)))
 	asUser := []string{test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}
 	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := exec.Command(initdb[0], initdb[1:]...).CombinedOutput(); err != nil {
@@ -184,9 +178,7 @@ func TestServerPostgreSQL(t *testing.T) {
 		s.logged("database system is ready to accept connections")
 		cmd := exec.Command(psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", dir, "-U", "postgres")
 		stdin, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
+		test.Must(t, err)
 		client = test.Start(t, cmd)
 		query = func(text string) { _, _ = io.WriteString(stdin, text+"\n") }
 		query("BEGIN; CREATE TABLE IF NOT EXISTS done (n int); INSERT INTO done VALUES (1); SELECT 'begun';")
@@ -231,8 +223,9 @@ func TestServerPostgreSQL(t *testing.T) {
 	})
 }
 
-// gunicorn takes TTIN and TTOU as the orders for one worker more and one less, and finishes requests on TERM. Its workers
-// do not handle HUP, the master's order to reload: with the whole group they lose their requests.
+// gunicorn takes TTIN and TTOU as the orders for one worker more and one less, and finishes
+// requests on TERM. Its workers do not handle HUP, the master's order to reload: with the whole
+// group they lose their requests.
 func TestServerGunicorn(t *testing.T) {
 	gunicorn := test.Tool(t, "gunicorn")
 	start := func(t *testing.T, options ...string) *server {
@@ -282,8 +275,8 @@ def app(environ, start_response):
 	}
 }
 
-// php-fpm's workers do not handle USR2, which is the master's order to reload, so that with the whole group they lose
-// their requests. QUIT they know as well.
+// php-fpm's workers do not handle USR2, which is the master's order to reload, so that with the
+// whole group they lose their requests. QUIT they know as well.
 func TestServerPHP(t *testing.T) {
 	fpms, _ := filepath.Glob("/usr/sbin/php-fpm*")
 	if len(fpms) == 0 {
@@ -403,7 +396,8 @@ server { listen unix:socket; location / { proxy_buffering off; proxy_pass `+slow
 	}
 }
 
-// A JVM answers QUIT with a dump of its threads and goes on; TERM runs its shutdown hooks, and then it ends with 143.
+// A JVM answers QUIT with a dump of its threads and goes on; TERM runs its shutdown hooks, and
+// then it ends with 143.
 func TestServerJVM(t *testing.T) {
 	java := test.Tool(t, "java")
 	start := func(t *testing.T, options ...string) *server {
@@ -417,6 +411,7 @@ func TestServerJVM(t *testing.T) {
 		}
 	}
 }
+
 `)
 		return newServer(t, dir, options, java, "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Main.java")
 	}
@@ -442,7 +437,8 @@ func TestServerJVM(t *testing.T) {
 	})
 }
 
-// supervisord stops its programs one after another, the one with the highest number first. Each leads a group of its own.
+// supervisord stops its programs one after another, the one with the highest number first. Each
+// leads a group of its own.
 func TestServerSupervisord(t *testing.T) {
 	supervisord := test.Tool(t, "supervisord")
 	for _, tc := range []struct {

@@ -1,11 +1,7 @@
 package initcmd_test
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,153 +14,101 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stopOf returns commands that run util init with args in a PID namespace with a /proc of its
-// own: as its PID 1, and as a subreaper below another PID 1, which ends with it.
-func stopOf(t *testing.T, args ...string) map[string]*exec.Cmd {
-	t.Helper()
-	init := append([]string{"exec", test.Util(t), "init"}, args...)
-	return map[string]*exec.Cmd{
-		"PID 1":     test.ProcNamespace(exec.Command(test.Probe(t), append([]string{"mountproc"}, init...)...)),
-		"subreaper": test.ProcNamespace(exec.Command(test.Probe(t), append([]string{"mountproc", "fork"}, init...)...)),
-	}
-}
+// A stop: the stop signals, the grace period and the stop delay. (scope_test.go tests which processes
+// get which signal.)
 
-// initPid returns the pid of init, seen from here: p itself, or its child.
-func initPid(t *testing.T, p *test.Process, name string) int {
-	t.Helper()
-	if name == "PID 1" {
-		return p.Process.Pid
-	}
-	pid, err := strconv.Atoi(children(t, p.Process.Pid)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pid
-}
-
-// eachStop runs a test for init as PID 1 and as a subreaper.
-func eachStop(t *testing.T, args []string, f func(t *testing.T, p *test.Process, init int)) {
-	t.Helper()
-	for name, cmd := range stopOf(t, args...) {
-		t.Run(name, func(t *testing.T) {
-			p := test.Start(t, cmd)
-			p.Expect("ready")
-			f(t, p, initPid(t, p, name))
-		})
-	}
-}
-
-func kill(t *testing.T, pid int, s syscall.Signal) {
-	t.Helper()
-	if err := syscall.Kill(pid, s); err != nil {
-		t.Fatalf("kill %d, %d: %v", pid, s, err)
-	}
-}
-
-// When the command has ended, who is left has the grace period to finish what it does, in
-// whatever session it is.
+// When the command has ended, the processes that it left can finish within the grace period, in
+// whatever session they are.
 func TestGraceLetsFinish(t *testing.T) {
-	probe := test.Probe(t)
-	for _, tc := range []struct {
-		name  string
-		words []string
-	}{
-		{"in the group", nil},
-		{"in a session of its own", []string{"setsid"}},
-		{"a grandchild", []string{"orphan", "setsid"}},
+	for name, words := range map[string][]string{
+		"in the group":              nil,
+		"in a session of their own": {"setsid"},
+		"an orphan":                 {"orphan", "setsid"}, // whose parent, the command, ends by itself
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			args := append([]string{"--grace", "60s", probe, "catch", "fork"}, tc.words...)
-			args = append(args, "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished")
+		t.Run(name, func(t *testing.T) {
+			orphan := name == "an orphan"
+			args := slices.Concat([]string{"--grace", "60s", test.Probe(t), "catch", "fork"}, words,
+				[]string{"echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished"})
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-				command, _ := strconv.Atoi(children(t, init)[0])
-				if tc.words == nil || tc.words[0] != "orphan" { // else it has ended by itself
-					test.Eventually(t, "the command has its child", func() bool { return len(children(t, command)) == 1 })
+				want := 0
+				if !orphan {
+					command := children(t, init)[0]
+					childOf(t, command)
 					kill(t, command, unix.SIGKILL)
+					want = 137
 				}
 				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
-					t.Errorf("who was left got and did %q", rest)
+					t.Errorf("the process that was left printed %q", rest)
 				}
-				want := 137
-				if tc.words != nil && tc.words[0] == "orphan" {
-					want = 0
-				}
-				if status := p.Status(); status != want {
-					t.Errorf("status %d", status)
-				}
+				wantStatus(t, p, want)
 			})
 		})
 	}
 }
 
-// A stop reaches every process once, also those that left the session; and init waits for them.
+// A stop reaches every process once, those that left the session too, and init waits for them.
 func TestGraceReachesAll(t *testing.T) {
-	probe := test.Probe(t)
-	for name, words := range map[string][]string{"in the group": {"fork"}, "in a session of its own": {"fork", "setsid"}} {
+	for name, words := range map[string][]string{
+		"in the group":            {"fork"},
+		"in a session of its own": {"fork", "setsid"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			args := append([]string{"-g", "60", probe}, words...)
-			args = append(args, "catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished")
+			args := slices.Concat([]string{"-g", "60", test.Probe(t)}, words,
+				[]string{"catch", "echo", "15", "sleep", "50", "raise", "34", "echo", "34", "say", "finished"})
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				kill(t, init, unix.SIGTERM)
 				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "finished"}) {
-					t.Errorf("got and did %q", rest)
+					t.Errorf("output %q", rest)
 				}
-				if status := p.Status(); status != 128+15 {
-					t.Errorf("status %d", status)
-				}
+				wantStatus(t, p, 128+15)
 			})
 		})
 	}
 }
 
-// A stopped process is continued, so that it can act on TERM.
-func TestGraceWakes(t *testing.T) {
-	probe := test.Probe(t)
-	args := []string{"-g", "60", probe, "fork", "setsid", "catch", "raise", "19", "echo", "15", "say", "finished"}
+// A stopped process is continued, so that it can react to TERM.
+func TestGraceContinues(t *testing.T) {
+	args := []string{"-g", "60", test.Probe(t), "fork", "setsid", "catch", "raise", "19", "echo", "15", "say", "finished"}
 	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-		command, _ := strconv.Atoi(children(t, init)[0])
-		child, _ := strconv.Atoi(children(t, command)[0])
-		test.Eventually(t, "the child stops", func() bool { return procState(child) == 'T' })
+		command := children(t, init)[0]
+		waitState(t, children(t, command)[0], 'T')
 		kill(t, command, unix.SIGKILL)
 		p.Expect("finished")
-		if status := p.Status(); status != 137 {
-			t.Errorf("status %d", status)
-		}
+		wantStatus(t, p, 137)
 	})
 }
 
-// Who ignores TERM is killed at the end of the grace period: the command, and who it left behind.
+// At the end of the grace period, init kills the processes that ignore TERM: the command, and those
+// that it left.
 func TestGraceEnds(t *testing.T) {
-	probe := test.Probe(t)
 	const grace = 200 * time.Millisecond
+	const over = "the grace period of 0.200s is over: "
 	for _, tc := range []struct {
-		name  string
-		words []string
-		send  syscall.Signal
-		by    string // what the message says
+		name    string
+		words   []string
+		send    syscall.Signal
+		message string
 	}{
-		{"the command", []string{"catch", "pause"}, unix.SIGTERM, "the grace period of 0.200s is over: KILL to 1 that are left: probe ("},
-		{"another, in its session", []string{"fork", "catch", "killparent", "9", "setsid", "pause"}, 0, "the grace period"},
+		{"the command", []string{"catch", "pause"}, unix.SIGTERM, over + "KILL to 1 that are left: probe ("},
+		{"another", []string{"fork", "catch", "killparent", "9", "setsid", "pause"}, 0, over},
 		{"both", []string{"catch", "fork", "setsid", "pause"}, unix.SIGINT, "KILL to 2 that are left: probe ("},
-		{"who runs away", []string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"}, 0, "the grace period"},
+		{"one that forks on and on", []string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"}, 0, over},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			args := append([]string{"-v", "-g", "200ms", probe}, tc.words...)
+			args := append([]string{"-v", "-g", "200ms", test.Probe(t)}, tc.words...)
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				start := time.Now()
 				if tc.send != 0 {
 					kill(t, init, tc.send)
 				}
-				if status := p.Status(); status != 137 {
-					t.Errorf("status %d", status)
-				}
+				wantStatus(t, p, 137)
 				if took := time.Since(start); took < grace/2 {
 					t.Errorf("ended after %v", took)
 				}
-				if !strings.Contains(p.Stderr(), tc.by) {
-					t.Errorf("stderr %q, want %q", p.Stderr(), tc.by)
+				if !strings.Contains(p.Stderr(), tc.message) {
+					t.Errorf("stderr %q, want %q", p.Stderr(), tc.message)
 				}
-				if n := len(p.Rest()); n != 0 { // the output has ended: nobody is left
+				if n := len(p.Rest()); n != 0 { // the output has ended, so no process is left
 					t.Errorf("%d lines", n)
 				}
 			})
@@ -172,7 +116,7 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// A second stop signal, and any further one, is forwarded like the first. Only the deadline kills.
+// The second stop signal and all later ones are forwarded like the first. Only the deadline kills.
 func TestSecondStopSignal(t *testing.T) {
 	args := []string{"-v", "-g", "1h", test.Probe(t), "catch", "echo", "64", "exit", "3"}
 	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
@@ -184,20 +128,20 @@ func TestSecondStopSignal(t *testing.T) {
 			t.Errorf("status %d, stderr %q", status, p.Stderr())
 		}
 	})
-	// The deadline stays where the first has put it.
-	eachStop(t, []string{"-g", "300ms", test.Probe(t), "catch", "echo", "64"}, func(t *testing.T, p *test.Process, init int) {
-		for start := time.Now(); procState(init) != 0 && procState(init) != 'Z'; time.Sleep(20 * time.Millisecond) {
+	// Later signals do not move the deadline.
+	args = []string{"-g", "300ms", test.Probe(t), "catch", "echo", "64"}
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		for start := time.Now(); !ended(init); time.Sleep(20 * time.Millisecond) {
 			_ = syscall.Kill(init, unix.SIGTERM)
 			if time.Since(start) > test.Deadline {
 				t.Fatal("signals postpone the deadline")
 			}
 		}
-		if status := p.Status(); status != 137 {
-			t.Errorf("status %d", status)
-		}
+		wantStatus(t, p, 137)
 	})
 }
 
+// Stop signals are TERM and INT, and those of --stop-signal.
 func TestStopSignal(t *testing.T) {
 	for _, tc := range []struct {
 		env, option string
@@ -207,7 +151,7 @@ func TestStopSignal(t *testing.T) {
 		{"", "USR1", unix.SIGUSR1, true},
 		{"", "QUIT,USR1", unix.SIGUSR1, true},
 		{"", "QUIT,USR1", unix.SIGQUIT, true},
-		{"", "", unix.SIGQUIT, false}, // a JVM answers with a list of its threads
+		{"", "", unix.SIGQUIT, false}, // a JVM responds with a list of its threads
 		{"", "", unix.SIGHUP, false},
 		{"", "", unix.SIGINT, true},
 		{"UTIL_INIT_STOP_SIGNAL=QUIT,PWR", "", unix.SIGPWR, true},
@@ -228,7 +172,7 @@ func TestStopSignal(t *testing.T) {
 			want := 137
 			if !tc.stops {
 				want = 0
-				if timer := remaining(t, init); timer {
+				if waitsWithLimit(t, init) {
 					t.Errorf("%v, signal %d: a deadline is set", tc, tc.send)
 				}
 				kill(t, init, 64)
@@ -240,298 +184,96 @@ func TestStopSignal(t *testing.T) {
 	}
 }
 
-// remaining reports whether init waits with a time limit: the third argument of rt_sigtimedwait
-// (/proc/PID/syscall).
-func remaining(t *testing.T, init int) (limited bool) {
-	t.Helper()
-	waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
-	test.Eventually(t, "init waits for a signal", func() bool {
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", init))
-		if !strings.HasPrefix(string(text), waiting) {
-			return false
-		}
-		limited = strings.Fields(string(text))[3] != "0x0"
-		return true
-	})
-	return limited
-}
-
-// With --scope group nobody outside the command's group is signalled.
-func TestScopeGroup(t *testing.T) {
-	probe := test.Probe(t)
-	p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "fork", "exec", test.Util(t), "init",
-		"-g", "100ms", "--scope", "group", probe, "fork", "setsid", "catch", "killparent", "9", "echo", "34")))
-	p.Expect("ready")
-	// Init ends, and with it PID 1, of which the escaped process is a child by then; until that it
-	// must have had nothing.
-	if rest := p.Rest(); len(rest) != 0 {
-		t.Errorf("the escaped process got %q", rest)
-	}
-	if status := p.Status(); status != 137 {
-		t.Errorf("status %d", status)
-	}
-	// In the group, KILL comes after the grace period.
-	eachStop(t, []string{"-v", "-g", "100ms", "--scope", "group", probe, "fork", "catch", "killparent", "9", "pause"}, func(t *testing.T, p *test.Process, _ int) {
-		if status := p.Status(); status != 137 || !strings.Contains(p.Stderr(), "KILL to 1 that are left: probe (") {
-			t.Errorf("status %d, stderr %q", status, p.Stderr())
+// --stop-delay: init forwards a stop signal after that time, or at once if another one comes or the
+// command ends.
+func TestStopDelay(t *testing.T) {
+	const delay = 300 * time.Millisecond
+	t.Run("waits", func(t *testing.T) {
+		for _, grace := range [][]string{nil, {"-g", "60"}} {
+			args := append(slices.Clone(grace), "--stop-delay", "300ms", "-v", test.Probe(t), "catch", "echo", "15")
+			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+				start := time.Now()
+				kill(t, init, unix.SIGTERM)
+				kill(t, init, unix.SIGHUP)
+				p.Expect("1") // is not delayed
+				p.Expect("15")
+				if took := time.Since(start); took < delay {
+					t.Errorf("TERM came after %v", took)
+				}
+				const want = "util init: holds TERM back for 0.300s\n"
+				if status := p.Status(); status != 0 || !strings.Contains(p.Stderr(), want) {
+					t.Errorf("status %d, stderr %q", status, p.Stderr())
+				}
+			})
 		}
 	})
-}
-
-func TestExitMap(t *testing.T) {
-	probe := test.Probe(t)
-	for _, tc := range []struct {
-		args []string
-		env  string
-		end  []string
-		want int
-	}{
-		{[]string{"-e", "143:0"}, "", []string{"raise", "15"}, 0},
-		{[]string{"-e", "TERM:0"}, "", []string{"raise", "15"}, 0},
-		{[]string{"-e", "sigterm:7"}, "", []string{"exit", "143"}, 7},
-		{[]string{"--exit-code", "3:4,5:6"}, "", []string{"exit", "5"}, 6},
-		{[]string{"-e3:4", "-e", "5:6"}, "", []string{"exit", "3"}, 4},
-		{[]string{"-e", "3:4"}, "", []string{"exit", "4"}, 4},
-		{[]string{"-e", "any:1"}, "", []string{"exit", "9"}, 1},
-		{[]string{"-e", "any:1"}, "", []string{"exit", "0"}, 0},
-		{[]string{"-e", "0:5,any:1"}, "", []string{"exit", "0"}, 5},
-		{[]string{"-e", "any:1", "-e", "9:2"}, "", []string{"exit", "9"}, 2},
-		{[]string{"-e", "9:2", "-e", "any:1"}, "", []string{"exit", "9"}, 2},
-		{nil, "UTIL_INIT_EXIT_CODE=143:0,any:1", []string{"raise", "15"}, 0},
-		{[]string{"-e", "143:9"}, "UTIL_INIT_EXIT_CODE=143:0,any:1", []string{"raise", "15"}, 9},
-		{[]string{"-e", "15:9"}, "", []string{"raise", "15"}, 143},
-	} {
-		cmd := initOf(test.Util(t), append(append(tc.args, probe), tc.end...)...)
-		cmd.Env = append(os.Environ(), tc.env)
-		if status, _, stderr := test.Run(t, cmd); status != tc.want || stderr != "" {
-			t.Errorf("%s %v, %v: status %d, want %d; %s", tc.env, tc.args, tc.end, status, tc.want, stderr)
-		}
+	delayed := func(t *testing.T, init int) {
+		t.Helper()
+		kill(t, init, unix.SIGTERM)
+		waitSettled(t, init)
 	}
-	if status, _, _ := test.Run(t, initOf(test.Util(t), "-e", "127:1", "/no/such")); status != 1 {
-		t.Errorf("127:1, not found: status %d", status)
-	}
-}
-
-func TestStopUsage(t *testing.T) {
-	for _, tc := range []struct{ env, args, stderr string }{
-		{"", "-g soon true", `-g: "soon": is not a valid duration`},
-		{"", "--grace -1s true", `--grace: "-1s": is not a valid duration`},
-		{"", "--grace= true", `--grace: "": is not a valid duration`},
-		{"UTIL_INIT_GRACE=8x", "true", `UTIL_INIT_GRACE: "8x": is not a valid duration`},
-		{"", "--stop-signal STOPP true", `--stop-signal: "STOPP": signal "STOPP": unknown (did you mean STOP?)`},
-		{"", "--stop-signal QUIT,KILL true", `--stop-signal: "QUIT,KILL": signal "KILL": cannot be caught`},
-		{"", "--stop-delay soon true", `--stop-delay: "soon": is not a valid duration`},
-		{"", "--stop-delay 8s --grace 8 true", `--stop-delay (UTIL_INIT_STOP_DELAY): "8s": is not less than the grace period of 8s`},
-		{"UTIL_INIT_STOP_DELAY=9s", "--grace 8 true", `--stop-delay (UTIL_INIT_STOP_DELAY): "9s": is not less than the grace period of 8s`},
-		{"", "--grace 10000000000000000000ns true", `--grace: "10000000000000000000ns": is too long: the most is 876000h`},
-		{"", "--grace 18446744073709551617 true", `--grace: "18446744073709551617": is too long`},
-		{"UTIL_INIT_STOP_DELAY=18446744073709551617ns", "true", `UTIL_INIT_STOP_DELAY: "18446744073709551617ns": is too long`},
-		{"", "--exit-code 18446744073709551617:0 true", `--exit-code: "18446744073709551617:0": "18446744073709551617": not a status`},
-		{"", "--stop-signal 18446744073709551631 true", `--stop-signal: "18446744073709551631": signal "18446744073709551631": unknown`},
-		{"", "--verbose=18446744073709551617 true", `--verbose: "18446744073709551617": is not a number from 0 to 9`},
-		{"", "--scope all true", `--scope: "all": is none of group, ordered and container`},
-		{"", "-e 256:0 true", `-e: "256:0": "256": not a status`},
-		{"", "-e 1:TERM true", `-e: "1:TERM": "TERM": not a status`},
-		{"", "-e 1 true", `-e: "1": "1" is not of the form FROM:TO`},
-		{"", "--log-format xml true", `--log-format: "xml": is neither text nor json`},
-		{"", "--pause true", `command "true": --pause runs none`},
-	} {
-		cmd := bare(test.Util(t), strings.Fields(tc.args)...)
-		cmd.Env = append(os.Environ(), tc.env)
-		if status, _, stderr := test.Run(t, cmd); status != 2 || !strings.HasPrefix(stderr, "util init: "+tc.stderr) {
-			t.Errorf("%s init %s: status %d, stderr %q; want %q", tc.env, tc.args, status, stderr, tc.stderr)
-		}
-	}
+	long := []string{"--stop-delay", "1h", "-g", "2h", test.Probe(t)}
+	t.Run("another signal", func(t *testing.T) {
+		eachStop(t, append(slices.Clone(long), "catch", "echo", "34"), func(t *testing.T, p *test.Process, init int) {
+			delayed(t, init)
+			kill(t, init, unix.SIGINT)
+			first, second := p.Line(), p.Line()
+			if got := first + " " + second; got != "15 2" && got != "2 15" { // both may be pending together
+				t.Errorf("the command got %s", got)
+			}
+			kill(t, init, unix.SIGTERM)
+			p.Expect("15")
+			kill(t, init, 34)
+			_ = p.Status()
+		})
+	})
+	t.Run("the same signal", func(t *testing.T) {
+		eachStop(t, append(slices.Clone(long), "catch", "echo", "34"), func(t *testing.T, p *test.Process, init int) {
+			delayed(t, init)
+			kill(t, init, unix.SIGTERM)
+			p.Expect("15")
+			kill(t, init, 34)
+			if line := p.Line(); line != "34" {
+				t.Errorf("the command got %s too", line)
+			}
+			_ = p.Status()
+		})
+	})
+	t.Run("the command ends", func(t *testing.T) {
+		// What it left has had no signal, and gets it now.
+		args := append(slices.Clone(long), "beside", "5", "catch", "echo", "15", "say", "left", "pause")
+		eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+			command := childOf(t, init)
+			delayed(t, init)
+			kill(t, command, unix.SIGKILL)
+			p.Expect("15")
+			p.Expect("left")
+			wantStatus(t, p, 137)
+		})
+	})
+	t.Run("the grace period includes the delay", func(t *testing.T) {
+		args := []string{"--stop-delay", "400ms", "-g", "500ms", test.Probe(t), "catch", "pause"}
+		eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+			start := time.Now()
+			kill(t, init, unix.SIGTERM)
+			status, took := p.Status(), time.Since(start)
+			if status != 137 || took < 500*time.Millisecond || took > 880*time.Millisecond {
+				t.Errorf("status %d after %v", status, took)
+			}
+		})
+	})
 }
 
 func TestPause(t *testing.T) {
 	for _, args := range [][]string{{"--pause"}, {"--pause", "-w"}} {
 		for _, end := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGPWR, 37} {
 			p := test.Start(t, initOf(test.Util(t), args...))
-			remaining(t, p.Process.Pid) // as PID 1 a signal is lost before its exec
+			waitsWithLimit(t, p.Process.Pid) // PID 1 loses signals until its exec
 			p.Signal(unix.SIGHUP)
 			p.Signal(end)
 			if status := p.Status(); status != 0 {
 				t.Errorf("%v, signal %d: status %d", args, end, status)
 			}
 		}
-	}
-}
-
-// The last line says why the command ended, as text and as JSON, on stderr and in the termination
-// log.
-func TestWhyItEnded(t *testing.T) {
-	probe := test.Probe(t)
-	path := filepath.Join(t.TempDir(), "termination")
-	for _, tc := range []struct {
-		args   []string
-		stderr bool
-		file   bool
-	}{
-		{[]string{"-v"}, true, false},
-		{[]string{"--log-format", "text"}, true, false},
-		{[]string{"--termination-log", path}, false, true},
-		{[]string{"--termination-log", path, "-v"}, true, true},
-		{nil, false, false},
-	} {
-		os.Remove(path)
-		status, _, stderr := test.Run(t, initOf(test.Util(t), append(tc.args, probe, "orphans", "2", "raise", "6")...))
-		if status != 128+6 {
-			t.Errorf("%v: status %d", tc.args, status)
-		}
-		file, _ := os.ReadFile(path)
-		want := fmt.Sprintf("util init: %q, pid 2, was ended by signal ABRT", probe)
-		if strings.Contains(stderr, want) != tc.stderr || !tc.stderr && stderr != "" {
-			t.Errorf("%v: stderr %q", tc.args, stderr)
-		}
-		if strings.HasPrefix(string(file), want) != tc.file || strings.Count(string(file), "\n") > 1 {
-			t.Errorf("%v: termination log %q", tc.args, file)
-		}
-	}
-
-	os.Remove(path)
-	before := time.Now().Add(-time.Second)
-	p := test.Start(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR2:none", "--termination-log="+path, probe, "orphans", "2", "catch", "echo", "10", "exit", "3"))
-	p.Expect("ready")
-	test.Eventually(t, "the orphans are reaped", func() bool { return len(children(t, p.Process.Pid)) == 1 })
-	p.Signal(unix.SIGUSR2)
-	p.Signal(unix.SIGUSR1)
-	if status := p.Status(); status != 3 {
-		t.Errorf("status %d", status)
-	}
-	lines := strings.Split(strings.TrimSpace(p.Stderr()), "\n")
-	var last map[string]any
-	for _, text := range lines {
-		last = nil
-		if err := json.Unmarshal([]byte(text), &last); err != nil {
-			t.Fatalf("%q: %v", text, err)
-		}
-		at, err := time.Parse(time.RFC3339, fmt.Sprint(last["time"]))
-		if err != nil || at.Before(before) || at.After(time.Now().Add(time.Second)) {
-			t.Errorf("time %v, %v", last["time"], err)
-		}
-	}
-	for name, want := range map[string]any{
-		"event": "ended", "command": probe, "pid": 2.0, "status": 3.0, "exit_code": 3.0, "orphans_reaped": 2.0, "killed": 0.0, "out_of_memory": false,
-	} {
-		if last[name] != want {
-			t.Errorf("%s is %v, want %v, in %s", name, last[name], want, lines[len(lines)-1])
-		}
-	}
-	if file, err := os.ReadFile(path); string(file) != lines[len(lines)-1]+"\n" {
-		t.Errorf("termination log %q, %v", file, err)
-	}
-
-	status, _, stderr := test.Run(t, initOf(test.Util(t), "--termination-log", path, "/no/such"))
-	if file, _ := os.ReadFile(path); status != 127 || !strings.Contains(string(file), `command "/no/such": no such file or directory`) || stderr != string(file) {
-		t.Errorf("not found: status %d, stderr %q, termination log %q", status, stderr, file)
-	}
-	status, _, stderr = test.Run(t, initOf(test.Util(t), "--termination-log", "/no/such/file", probe))
-	if status != 0 || !strings.Contains(stderr, `termination log "/no/such/file": no such file or directory`) {
-		t.Errorf("no such log: status %d, stderr %q", status, stderr)
-	}
-}
-
-// Where the kernel can, it reaps orphans, from the second on, and wakes init a few times a second
-// however many they are.
-func TestQuietOrphans(t *testing.T) {
-	probe := test.Probe(t)
-	switches := func(pid int) (n int) {
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		for _, row := range strings.Split(string(text), "\n") {
-			if strings.Contains(row, "ctxt_switches:") {
-				count, _ := strconv.Atoi(strings.Fields(row)[1])
-				n += count
-			}
-		}
-		return n
-	}
-	for name, cmd := range map[string]*exec.Cmd{
-		"PID 1":     initOf(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "2000", "say", "done", "echo", "12", "exit", "9"),
-		"subreaper": bare(test.Util(t), probe, "orphans", "1", "say", "one", "catch", "echo", "10", "orphans", "2000", "say", "done", "echo", "12", "exit", "9"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := test.Start(t, cmd)
-			p.Expect("ready")
-			quiet(t, p.Process.Pid)
-			before, start := switches(p.Process.Pid), time.Now()
-			p.Signal(unix.SIGUSR1)
-			p.Expect("done")
-			took := time.Since(start)
-			// One for USR1; the machine may take it off its CPU; then eight a second: to hear SIGCHLD, and
-			// to hear again.
-			if n := switches(p.Process.Pid) - before; n > 5+8*int(took.Seconds()+1) {
-				t.Errorf("%d context switches for 2000 orphans in %v", n, took)
-			}
-			test.Eventually(t, "no orphan is left", func() bool { return len(children(t, p.Process.Pid)) == 1 })
-			p.Signal(unix.SIGUSR2)
-			p.Expect("12")
-			if status := p.Status(); status != 9 {
-				t.Errorf("status %d", status)
-			}
-		})
-	}
-}
-
-// quiet waits until init lets the kernel reap: it waits by a signalfd, among others, then.
-func quiet(t *testing.T, init int) {
-	t.Helper()
-	var name unix.Utsname
-	var major, minor int
-	if err := unix.Uname(&name); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil || major < 6 || major == 6 && minor < 15 {
-		test.Missing(t, "Linux 6.15", "an older kernel does not tell the status of a process that it reaped by itself")
-	}
-	test.Eventually(t, "init is quiet", func() bool {
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", init))
-		return slices.ContainsFunc(files, func(file string) bool {
-			to, _ := os.Readlink(file)
-			return to == "anon_inode:[signalfd]"
-		})
-	})
-}
-
-// A quiet init keeps the deadline of a stop.
-func TestQuietGrace(t *testing.T) {
-	args := []string{"-g", "100ms", test.Probe(t), "orphans", "5", "catch", "pause"}
-	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-		quiet(t, init)
-		kill(t, init, unix.SIGTERM)
-		if status := p.Status(); status != 137 {
-			t.Errorf("status %d", status)
-		}
-	})
-}
-
-// The end of the command, quietly: by itself, by a signal, with a group to sweep, in the middle
-// of a grace period.
-func TestQuietEnd(t *testing.T) {
-	probe := test.Probe(t)
-	for _, tc := range []struct {
-		name  string
-		args  []string
-		words []string
-		lines []string
-		want  int
-	}{
-		{"status", nil, []string{"orphans", "50", "exit", "77"}, nil, 77},
-		{"signal", nil, []string{"orphans", "50", "raise", "9"}, nil, 137},
-		{"group", nil, []string{"orphans", "50", "fork", "catch", "killparent", "9", "echo", "15"}, []string{"ready", "15"}, 137},
-		{"grace", []string{"-g", "60"}, []string{"orphans", "50", "fork", "setsid", "catch", "killparent", "9", "echo", "15"}, []string{"ready", "15"}, 137},
-		{"single child", []string{"-c"}, []string{"orphans", "50", "exit", "3"}, nil, 3},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			for range 20 {
-				p := test.Start(t, bare(test.Util(t), append(append(tc.args, probe), tc.words...)...))
-				if rest := p.Rest(); !slices.Equal(rest, tc.lines) {
-					t.Errorf("output %q", rest)
-				}
-				if status := p.Status(); status != tc.want {
-					t.Fatalf("status %d", status)
-				}
-			}
-		})
 	}
 }

@@ -109,6 +109,7 @@ func Main(m *testing.M, product func(argv []string) int) {
 		}
 	}
 	enter()
+	asPid1()
 	status := m.Run()
 	runtime.KeepAlive(product)
 	Clean()

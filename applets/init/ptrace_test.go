@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 
+	"util/internal/test"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,9 +21,7 @@ func startTraced(t *testing.T, cmd *exec.Cmd) (pid int) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Ptrace = true
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, cmd.Start())
 	stopped(t, cmd.Process.Pid)
 	return cmd.Process.Pid
 }

@@ -1,0 +1,75 @@
+package initcmd_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"testing"
+
+	"util/internal/test"
+
+	"golang.org/x/sys/unix"
+)
+
+// For a system call that it does not know, an older kernel returns ENOSYS, and the seccomp filter of
+// an older container engine EPERM. Init must work without each of these.
+func TestWithoutSystemCalls(t *testing.T) {
+	for name, nr := range map[string]int{
+		"close_range": unix.SYS_CLOSE_RANGE, "pidfd_open": unix.SYS_PIDFD_OPEN,
+		"pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL, "signalfd4": unix.SYS_SIGNALFD4,
+		"ioctl": unix.SYS_IOCTL, "pwritev2": unix.SYS_PWRITEV2, "prctl": unix.SYS_PRCTL,
+		"waitid": unix.SYS_WAITID, "ppoll": unix.SYS_PPOLL,
+	} {
+		for _, errno := range []unix.Errno{unix.ENOSYS, unix.EPERM} {
+			t.Run(fmt.Sprintf("%s %d", name, errno), func(t *testing.T) {
+				withoutSystemCall(t, func(args ...string) *exec.Cmd {
+					words := []string{
+						"mountproc", "deny", strconv.Itoa(nr), strconv.Itoa(int(errno)),
+						"exec", test.Util(t), "init",
+					}
+					return test.ProcNamespace(exec.Command(test.Probe(t), append(words, args...)...))
+				})
+			})
+		}
+	}
+}
+
+// withoutSystemCall tests an init that initOf returns for its arguments.
+func withoutSystemCall(t *testing.T, initOf func(args ...string) *exec.Cmd) {
+	probe := test.Probe(t)
+
+	// It releases files, reaps orphans and forwards signals.
+	cmd := initOf(probe, "orphans", "100", "say", "ready", "catch", "echo", "10", "exit", "5")
+	file := devNull(t)
+	cmd.ExtraFiles = []*os.File{file, file, file}
+	p := test.Start(t, cmd)
+	p.Expect("ready")
+	p.Expect("ready")
+	waitReaped(t, p.Process.Pid)
+	for _, fd := range []string{"3", "4", "5"} {
+		to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", p.Process.Pid, fd))
+		if to == "/dev/null" {
+			t.Errorf("init has file %s open, %v", fd, err)
+		}
+	}
+	p.Signal(unix.SIGUSR1)
+	p.Expect("10")
+	wantStatus(t, p, 5)
+
+	// A stop reaches a process that has left the session, which can finish.
+	p = test.Start(t, initOf("-g", "60", probe, "orphans", "2", "fork", "setsid", "catch",
+		"echo", "15", "say", "finished"))
+	p.Expect("ready")
+	p.Signal(unix.SIGTERM)
+	if rest := p.Rest(); !slices.Equal(rest, []string{"15", "finished"}) {
+		t.Errorf("the process that left the session printed %q", rest)
+	}
+	wantStatus(t, p, 128+15)
+
+	// Init kills what is left at the end of the grace period.
+	p = test.Start(t, initOf("-g", "50ms", probe, "fork", "setsid", "ignore", "15",
+		"killparent", "9", "pause"))
+	wantStatus(t, p, 137)
+}
