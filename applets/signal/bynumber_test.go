@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// There are two implementations of what is plain: one that runs before the Go runtime and one that runs under it. They do and say the same.
+// There are two implementations of what is plain: one that runs before the Go runtime and one that
+// runs under it. They do and say the same.
 func TestByNumber(t *testing.T) {
 	test.Plain(t) // go build: all of it runs under the runtime
 	if !inside(t) {
@@ -153,7 +154,8 @@ func TestByNumber(t *testing.T) {
 			}
 		})
 	}
-	// What is not permitted. Another user's process, its group; a name that could disturb a terminal.
+	// What is not permitted. Another user's process, its group; a name that could disturb a
+	// terminal.
 	root := sleeper(t)
 	for _, target := range []string{pid(root), "-" + pid(root), pid(root) + ":1"} {
 		var said [2]string

@@ -85,7 +85,8 @@ func zombie(t testing.TB, id string) (pid string) {
 	return pid
 }
 
-// From another container with a shared PID namespace: with its own user, its own files and no shell.
+// From another container with a shared PID namespace: with its own user, its own files and no
+// shell.
 func TestDockerSharedPIDNamespace(t *testing.T) {
 	img := image(t)
 	id := container(t, img)

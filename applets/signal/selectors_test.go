@@ -177,7 +177,8 @@ func TestCmdlineBytes(t *testing.T) {
 	}
 }
 
-// Who is stopped acts on no signal. A request to end continues it, as under init; about another one it is said.
+// Who is stopped acts on no signal. A request to end continues it, as under init; about another one
+// it is said.
 func TestWaitForTheStopped(t *testing.T) {
 	if !inside(t) {
 		return
@@ -306,7 +307,8 @@ func crowd(t testing.TB) (n int) {
 	return n
 }
 
-// Who waits in the kernel for a child in vfork(2) cannot be stopped before the child, which is of the tree as well, goes on.
+// Who waits in the kernel for a child in vfork(2) cannot be stopped before the child, which is of
+// the tree as well, goes on.
 func TestTreeOfVforks(t *testing.T) {
 	if !inside(t) {
 		return

@@ -22,7 +22,8 @@ import (
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
-// inside runs the rest of a test in a namespace of its own; see test.Inside. The programs that tests use are built before.
+// inside runs the rest of a test in a namespace of its own; see test.Inside. The programs that
+// tests use are built before.
 func inside(t testing.TB) bool {
 	t.Helper()
 	test.Util(t)
@@ -72,7 +73,8 @@ func sleeper(t testing.TB) *test.Process {
 
 func pid(p *test.Process) string { return strconv.Itoa(p.Process.Pid) }
 
-// script runs a shell that says "ready" when it is so, and waits for ever unless it does something else.
+// script runs a shell that says "ready" when it is so, and waits for ever unless it does something
+// else.
 func script(t testing.TB, text string) *test.Process {
 	t.Helper()
 	p := start(t, test.Tool(t, "busybox"), "sh", "-c", text)
@@ -285,8 +287,8 @@ func copyFile(t testing.TB, from, to string) {
 	}
 }
 
-// A script with a long name is found by it; the shell that runs sendsig is spared, though its command line matches; by
-// its number it is signalled.
+// A script with a long name is found by it; the shell that runs sendsig is spared, though its
+// command line matches; by its number it is signalled.
 func TestScriptAndAncestors(t *testing.T) {
 	if !inside(t) {
 		return
@@ -362,8 +364,8 @@ func TestReuse(t *testing.T) {
 	}
 }
 
-// With only a few numbers to give, each is given again at once. Processes of one name come and go; those of the other
-// name, which get the same numbers, must never be hit.
+// With only a few numbers to give, each is given again at once. Processes of one name come and go;
+// those of the other name, which get the same numbers, must never be hit.
 func TestReuseStorm(t *testing.T) {
 	if !inside(t) {
 		return
@@ -400,7 +402,8 @@ func TestReuseStorm(t *testing.T) {
 	p.Status()
 }
 
-// A storm: 2,000 processes that fork without end, half of which block TERM. Nothing of it is left, and nothing else was touched.
+// A storm: 2,000 processes that fork without end, half of which block TERM. Nothing of it is left,
+// and nothing else was touched.
 func TestTreeStorm(t *testing.T) {
 	if !inside(t) {
 		return
@@ -449,7 +452,8 @@ func TestNameStorm(t *testing.T) {
 	}
 }
 
-// calm runs util sendsig against a storm: it may take longer than [test.Deadline], for thousands want to run beside it.
+// calm runs util sendsig against a storm: it may take longer than [test.Deadline], for thousands
+// want to run beside it.
 func calm(t testing.TB, args ...string) {
 	t.Helper()
 	begin := time.Now()
@@ -590,7 +594,8 @@ func TestIfHandled(t *testing.T) {
 	}
 }
 
-// PID 1 is util init, which blocks all signals to wait for them: no warning. A PID 1 without handlers is warned of.
+// PID 1 is util init, which blocks all signals to wait for them: no warning. A PID 1 without
+// handlers is warned of.
 func TestPID1(t *testing.T) {
 	busybox := test.Tool(t, "busybox")
 	util := test.Util(t)
@@ -700,8 +705,9 @@ func TestStalePidfile(t *testing.T) {
 	contains(t, stderr, fmt.Sprintf("pidfile %q: is empty", path))
 }
 
-// Without /proc, numbers of processes and groups work, and the rest says what it needs. The /proc of another namespace
-// is worse than none, because its numbers mean others. With hidepid, it is said that there may be more.
+// Without /proc, numbers of processes and groups work, and the rest says what it needs. The /proc
+// of another namespace is worse than none, because its numbers mean others. With hidepid, it is
+// said that there may be more.
 func TestWithoutProc(t *testing.T) {
 	if !inside(t) {
 		return
