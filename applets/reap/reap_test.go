@@ -20,7 +20,8 @@ import (
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
-// inside runs the rest of a test in a namespace of its own; see test.Inside. The programs that tests use are built before.
+// inside runs the rest of a test in a namespace of its own; see test.Inside. The programs that
+// tests use are built before.
 func inside(t testing.TB) bool {
 	t.Helper()
 	test.Util(t)
@@ -45,7 +46,8 @@ func reap(t testing.TB, status int, args ...string) (stdout, stderr string) {
 	return stdout, stderr
 }
 
-// script runs a shell script at whose end the shell executes util reap-once with args, as an entrypoint does.
+// script runs a shell script at whose end the shell executes util reap-once with args, as an
+// entrypoint does.
 func script(t testing.TB, text, args string) (status int, stdout, stderr string) {
 	t.Helper()
 	return test.Run(t, exec.Command(test.Tool(t, "busybox"), "sh", "-c", text+" exec "+test.Util(t)+" reap-once "+args))
@@ -250,7 +252,8 @@ func TestAudit(t *testing.T) {
 	if event.Event != "zombie" || event.Parent != p.Process.Pid || event.ParentName != "crowd" || event.Catches == nil || *event.Catches {
 		t.Errorf("%+v", event)
 	}
-	// Nobody else's zombies can be reaped, and a nudge is not for a parent that does nothing about it.
+	// Nobody else's zombies can be reaped, and a nudge is not for a parent that does nothing about
+	// it.
 	reap(t, 1, "--nudge")
 
 	p.Signal(syscall.SIGSTOP)
@@ -266,7 +269,8 @@ func TestAudit(t *testing.T) {
 	})
 }
 
-// A parent that waits for one child at each SIGCHLD gets one nudge; one that waits for all is rid of them.
+// A parent that waits for one child at each SIGCHLD gets one nudge; one that waits for all is rid
+// of them.
 func TestNudge(t *testing.T) {
 	if !inside(t) {
 		return
@@ -327,7 +331,8 @@ ctypes.CDLL(None).syscall(60, 0)`))
 	pid1.Expect("status 1")
 }
 
-// A process is a zombie for an instant each time, until its parent looks. That is nothing to report.
+// A process is a zombie for an instant each time, until its parent looks. That is nothing to
+// report.
 func TestNoFlapping(t *testing.T) {
 	if !inside(t) {
 		return
@@ -339,8 +344,8 @@ func TestNoFlapping(t *testing.T) {
 	}
 }
 
-// 5,000 zombies are audited in under 200 ms. Where other tests take the processors meanwhile, its own processor time
-// has to do: that of two processors for 200 ms, less the time in which it waits.
+// 5,000 zombies are audited in under 200 ms. Where other tests take the processors meanwhile, its
+// own processor time has to do: that of two processors for 200 ms, less the time in which it waits.
 func TestManyZombies(t *testing.T) {
 	if !inside(t) {
 		return
