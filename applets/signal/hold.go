@@ -3,6 +3,7 @@ package sendsig
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"util/internal/pidfd"
 	"util/internal/procfs"
@@ -13,23 +14,28 @@ func (s *sender) byTarget() (batch []*member) {
 	if s.Tree != 0 && len(s.PIDs) > 0 {
 		_, _ = s.scan() // finds out which processes belong to the tree
 	}
-	for _, t := range s.PIDs {
+	held := map[id]bool{}
+	for i, t := range s.PIDs {
+		if slices.Contains(s.PIDs[:i], t) {
+			continue
+		}
 		st := procfs.Stat{PID: t.PID}
 		if s.fs != nil {
 			if seen, err := s.fs.Stat(t.PID); err == nil {
 				st = seen
 			}
 		}
-		if s.known[id{st.PID, st.Start}] {
-			continue // named twice
-		}
-		s.known[id{st.PID, st.Start}] = true
+		who := id{st.PID, st.Start}
+		s.known[who] = true
 		m, err := s.hold(st, t)
 		switch {
 		case err != nil:
 			s.fail(t.String(), err)
+		case m != nil && held[who]: // named with and without its inode number
+			m.Close()
 		case m != nil:
-			batch = append(batch, m)
+			held[who] = true
+			batch = s.add(batch, m)
 		}
 	}
 	return batch
@@ -59,15 +65,15 @@ func (s *sender) search(belongs func(*procfs.Stat) bool) (batch []*member) {
 		case err != nil:
 			s.fail(st.Title(), err)
 		case m != nil:
-			batch = append(batch, m)
+			batch = s.add(batch, m)
 		}
 	}
 	return batch
 }
 
 // hold holds a process and checks that it is still the one that was found. It returns nil if it is
-// not, or if the process is skipped. It returns an error if the PID belongs to no process that can
-// be held, or to another process than the inode number of the target says.
+// not. It returns an error if the PID belongs to no process that can be held, or to another process
+// than the inode number of the target says.
 func (s *sender) hold(st procfs.Stat, t Target) (*member, error) {
 	if t.PID == s.self {
 		return nil, errors.New("is sendsig itself")
@@ -80,11 +86,20 @@ func (s *sender) hold(st procfs.Stat, t Target) (*member, error) {
 	if t.Inode != 0 {
 		err = checkInode(p, t)
 	}
-	if err != nil || !s.stillMatches(m) || s.skips(m) {
+	if err != nil || !s.stillMatches(m) {
 		m.Close()
 		return nil, err
 	}
 	return m, nil
+}
+
+// add appends a process that is held to batch, unless --if-handled skips it.
+func (s *sender) add(batch []*member, m *member) []*member {
+	if s.skips(m) {
+		m.Close()
+		return batch
+	}
+	return append(batch, m)
 }
 
 // stillMatches reports whether a process that is now held is the one that was found, and still

@@ -4,11 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"util/internal/procfs"
 	"util/internal/test"
 
 	"golang.org/x/sys/unix"
@@ -315,6 +317,30 @@ func crowd(t testing.TB) (n int) {
 		}
 	}
 	return n
+}
+
+// Two sendsigs that end the same tree, and that belong to it themselves, do not stop each other.
+func TestTwoSendsigsInTree(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	const runs = 20
+	for range runs {
+		root := script(t, test.Crowd(t)+` sleepers 20 &
+			echo ready
+			`+test.Util(t)+` sendsig KILL --tree $$ &
+			`+test.Util(t)+` sendsig KILL --tree $$ &
+			wait`)
+		if got := root.Status(); got != 256+9 {
+			t.Errorf("the root of the tree ended with status %d", got)
+		}
+		noneLeft(t, "the tree")
+		test.Eventually(t, "both sendsigs have ended", func() bool {
+			return !slices.ContainsFunc(processes(t), func(st procfs.Stat) bool {
+				return st.Name == "util" && st.PID != 1 && !st.Zombie()
+			})
+		})
+	}
 }
 
 // noneLeft waits until all processes of the crowd have ended.

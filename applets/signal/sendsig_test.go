@@ -258,6 +258,45 @@ func TestInode(t *testing.T) {
 	p.Status()
 }
 
+// Every word is checked, also if several words have the same PID. A process that several words name
+// is signalled once.
+func TestRepeatedTargets(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	p := sleeper(t)
+	target := withInode(t, p)
+	if !strings.Contains(target, ":") {
+		test.Missing(t, "inodes of pidfds", "they need Linux 6.9")
+	}
+	other := pid(p) + ":1"
+	for _, c := range []struct {
+		targets                   string
+		status, signals, failures int
+	}{
+		{pid(p) + " " + pid(p), 0, 1, 0},
+		{pid(p) + " " + target, 0, 1, 0},
+		{target + " " + pid(p) + " " + target, 0, 1, 0},
+		{other + " " + target, 64, 1, 1},
+		{pid(p) + " " + other, 64, 1, 1},
+		{other + " " + pid(p) + ":2", 1, 0, 2},
+		{other + " " + other, 1, 0, 1},
+	} {
+		args := append([]string{"-v", "CONT"}, strings.Fields(c.targets)...)
+		stdout, stderr := want(t, c.status, args...)
+		signals := strings.Count(stdout, "sent CONT to ")
+		failures := strings.Count(stderr, "its PID was reused by")
+		if signals != c.signals || failures != c.failures {
+			t.Errorf("%s: %d signals, want %d; %d failures, want %d",
+				c.targets, signals, c.signals, failures, c.failures)
+		}
+	}
+	stdout, _ := want(t, 1, "--if-handled", "-v", "USR1", pid(p), target)
+	if n := strings.Count(stdout, "skipped USR1 for "); n != 1 {
+		t.Errorf("skipped %d times", n)
+	}
+}
+
 // A target with an inode number does not match a later process with the same PID.
 func TestReuse(t *testing.T) {
 	if !inside(t) {

@@ -30,7 +30,8 @@ type sender struct {
 	signal  sig.Signal
 	self    int32
 	hasProc bool // /proc is mounted, and belongs to this PID namespace
-	subject word // the target that messages are about
+	subject word // the target that is signalled now
+	at      int  // the index of the word after the subject
 	titled  bool // messages show the name of the process
 	sent    int
 	failed  int
@@ -68,21 +69,35 @@ func (s *sender) signalAll(which kind) {
 		if t.kind != which {
 			continue
 		}
-		s.subject, s.titled = t, false
+		s.subject, s.at, s.titled = t, w.i, false
 		if which == group {
 			s.count(sys.Kill(-t.id, s.signal))
-		} else if !s.isRepeated(w.i) {
+		} else if !s.isRepeated() {
 			s.signalProcess()
 		}
 	}
 }
 
-// isRepeated reports whether the subject, which is before word i of the command line, was also
-// named earlier.
-func (s *sender) isRepeated(i int) bool {
+// isRepeated reports whether an earlier word of the command line is the same as the subject.
+func (s *sender) isRepeated() bool {
 	w := s.words()
-	for t := w.next(); w.i < i; t = w.next() {
-		if t.kind == process && t.id == s.subject.id {
+	for t := w.next(); w.i < s.at; t = w.next() {
+		if t.kind == process && t.id == s.subject.id && t.inode == s.subject.inode {
+			return true
+		}
+	}
+	return false
+}
+
+// wasSignalled reports whether an earlier word of the command line names the process of the
+// subject, with or without its inode number. fd is the pidfd of the process.
+func (s *sender) wasSignalled(fd int) bool {
+	w := s.words()
+	for t := w.next(); w.i < s.at; t = w.next() {
+		if t.kind != process || t.id != s.subject.id {
+			continue
+		}
+		if t.inode == 0 || t.inode == inodeOf(fd) {
 			return true
 		}
 	}
@@ -133,6 +148,9 @@ func (s *sender) signalHeld(fd int) {
 			s.failReused(inode)
 			return
 		}
+	}
+	if s.wasSignalled(fd) {
+		return
 	}
 	s.titled = true
 	if pid == 1 {
