@@ -3,6 +3,7 @@ package sendsig_test
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -194,7 +195,11 @@ func TestByNumberNotPermitted(t *testing.T) {
 		return
 	}
 	root := sleeper(t)
-	for _, target := range []string{pid(root), "-" + pid(root), pid(root) + ":1"} {
+	name := filepath.Join(t.TempDir(), "caf\u00e9\x1b\xff")
+	test.CopyFile(t, test.Crowd(t), name)
+	named := start(t, name, "sleepers", "0")
+	named.Expect("ready")
+	for _, target := range []string{pid(root), "-" + pid(root), pid(root) + ":1", pid(named)} {
 		var results [2]string
 		for i, util := range []string{test.Util(t), test.Plain(t)} {
 			cmd := exec.Command(util, "sendsig", "TERM", target)
@@ -204,6 +209,9 @@ func TestByNumberNotPermitted(t *testing.T) {
 		}
 		if results[0] != results[1] || !strings.HasPrefix(results[0], "1util") {
 			t.Errorf("%s: %q", target, results)
+		}
+		if target == pid(named) {
+			contains(t, results[0], "%s (caf\u00e9??): TERM: operation not permitted", target)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unicode"
+	"unicode/utf8"
 	"unsafe"
 
 	"util/internal/sig"
@@ -59,7 +59,8 @@ func Open() (*FS, error) {
 	}
 	if !bytes.Equal(field(own, "NSpid"), strconv.AppendInt(nil, int64(os.Getpid()), 10)) {
 		dir.Close()
-		return nil, errors.New("/proc belongs to another PID namespace: mount one for this namespace")
+		return nil, errors.New("/proc belongs to another PID namespace: " +
+			"mount one for this namespace")
 	}
 	return fs, nil
 }
@@ -147,18 +148,35 @@ type Stat struct {
 // Title is how messages name a process: by its PID and command name.
 func (s *Stat) Title() string { return Title(s.PID, s.Name) }
 
-// Title is [Stat.Title] for a PID and a name, which may be empty. A name can contain any byte, so
-// characters that could disturb a terminal are replaced by "?".
+// Title is [Stat.Title] for a PID and a name, which may be empty. A name can contain any byte.
+// Every character that could disturb a terminal, and every byte that is not part of valid UTF-8, is
+// replaced by "?".
 func Title(pid int, name string) string {
 	if name == "" {
 		return strconv.Itoa(pid)
 	}
-	return fmt.Sprintf("%d (%s)", pid, strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	var shown strings.Builder
+	for len(name) > 0 {
+		r, n := utf8.DecodeRuneInString(name)
+		if r == utf8.RuneError && n == 1 || disturbs(r) {
+			shown.WriteByte('?')
+		} else {
+			shown.WriteString(name[:n])
 		}
-		return '?'
-	}, name))
+		name = name[n:]
+	}
+	return fmt.Sprintf("%d (%s)", pid, shown.String())
+}
+
+// disturbs reports whether a character could disturb a terminal. It is the same as in package
+// bynumber, which cannot use the tables of package unicode.
+func disturbs(r rune) bool {
+	control := r < ' ' || r >= 0x7f && r < 0xa0
+	// Invisible characters, and those that change the direction of text.
+	format := r == 0x61c || r == 0x180e || r >= 0x200b && r <= 0x200f ||
+		r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f ||
+		r == 0xfeff || r >= 0xfff9 && r <= 0xfffb || r >= 0xe0000
+	return control || format
 }
 
 // TicksPerSecond is the unit of [Stat.Start]: USER_HZ, which is 100 on every supported

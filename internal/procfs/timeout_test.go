@@ -23,7 +23,7 @@ func TestTimeout(t *testing.T) {
 	}
 	for _, limit := range []time.Duration{firstLimit, laterLimit, laterLimit} {
 		begin := time.Now()
-		read := func() ([]byte, error) { return os.ReadFile(fifo) } // blocks: the FIFO has no writer
+		read := func() ([]byte, error) { return os.ReadFile(fifo) } // blocks without a writer
 		_, err := withTimeout(fs, read)
 		took := time.Since(begin)
 		if !errors.Is(err, ErrTimeout) || took < limit || took > limit+10*time.Second {

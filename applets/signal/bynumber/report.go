@@ -74,18 +74,6 @@ func number(n uint64) {
 	text(unsafe.String(&digits[0], many))
 }
 
-// printable appends a text from outside to the message. It replaces every byte that could disturb a
-// terminal by "?".
-func printable(t string) {
-	for i := 0; i < len(t); i++ {
-		c := [1]byte{t[i]}
-		if c[0] < ' ' || c[0] >= 0x7f {
-			c[0] = '?'
-		}
-		text(unsafe.String(&c[0], 1))
-	}
-}
-
 // count counts a signal that was sent, or reports why it was not.
 func (s *sender) count(e sys.Errno) {
 	switch e {
