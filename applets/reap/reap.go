@@ -59,12 +59,13 @@ Exit status in both cases:
   2      usage error
   124    the time limit of --wait was reached, with --strict
   128+n  signal n ended the wait`,
-		Example: `  exec util reap-once --wait 2s -- app
-      the last line of an entrypoint script
+		Example: `  # the last line of an entrypoint script
+  exec util reap-once --wait 2s -- app
+  # list the zombies and their parents
   util reap-once
-      list the zombies and their parents
+  # remind the parents to reap
   util reap-once --nudge
-      remind the parents to reap
+  # the instruction of a Dockerfile
   HEALTHCHECK CMD ["/sbin/util", "reap-once", "-q"]`,
 	})
 	o := &Options{}

@@ -99,18 +99,18 @@ Exit status:
   2    usage error
   64   some processes could not be signalled
   124  the time limit of --wait was reached`,
-		Example: `  util sendsig TERM 12 15
-      two processes
+		Example: `  # two processes
+  util sendsig TERM 12 15
+  # the process of a pidfile, but only if it is still the app
   util sendsig HUP --pidfile /run/app.pid --name app
-      a process from a pidfile, but only if it is still the app
+  # a process and all its descendants; wait until all have ended
   util sendsig TERM --tree 12 --then KILL@10s --wait
-      a process and all its descendants; wait until all have ended
+  # show which processes would be signalled
   util sendsig --dry-run TERM --cmdline 'worker [0-9]'
-      show which processes would be signalled
+  # process group 12
   util sendsig TERM -- -12
-      process group 12
-  util sendsig -l 143
-      show which signal exit status 143 means`,
+  # show which signal exit status 143 stands for
+  util sendsig -l 143`,
 		DisableFlagParsing: true, // -TERM, -15 and -PGID are not flags: see split
 	})
 	o := &Options{}
