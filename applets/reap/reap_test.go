@@ -102,7 +102,7 @@ func TestReap(t *testing.T) {
 	}
 }
 
-func TestExpired(t *testing.T) {
+func TestTimeLimit(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -244,12 +244,10 @@ func TestNudge(t *testing.T) {
 	reap(t, 0, "--nudge")
 }
 
-// A PID 1 that does not reap, zombies in a nested PID namespace, and a process whose main thread
-// has ended.
-func TestKinds(t *testing.T) {
+// A process whose main thread has ended while another thread runs is not a zombie.
+func TestMainThreadEnded(t *testing.T) {
 	python := test.Tool(t, "python3")
-	util := test.Util(t)
-	if !test.Inside(t) {
+	if !inside(t) {
 		return
 	}
 	p := test.Start(t, exec.Command(python, "-c", `
@@ -268,18 +266,24 @@ ctypes.CDLL(None).syscall(60, 0)`))
 	})
 	contains(t, stdout, "%d (python3) is not a zombie: "+
 		"its main thread has ended, but others run: 1", p.Process.Pid)
+}
 
+// A PID 1 that does not reap is reported. Seen from the outer PID namespace, its zombies do not
+// count.
+func TestPID1DoesNotReap(t *testing.T) {
+	if !inside(t) {
+		return
+	}
 	// PID 1, a busybox sleep, becomes the parent of an orphan that ends.
 	pid1 := test.Start(t, test.ProcNamespace(shell(t, `
 		busybox mount -t proc proc /proc
 		(busybox sleep 0.1 &)
-		(busybox sleep 0.3; `+util+` reap-once; echo status $?) &
+		(busybox sleep 0.3; `+test.Util(t)+` reap-once; echo status $?) &
 		exec busybox sleep 1000`)))
 	if line := pid1.Line(); line != "zombies of 1 (busybox), which does not catch SIGCHLD: 1" {
 		t.Error(line)
 	}
-	// Seen from outside, they are in a nested PID namespace.
-	stdout, _ = reap(t, 0, "--nudge")
+	stdout, _ := reap(t, 0, "--nudge")
 	contains(t, stdout, "zombies of %d (busybox), which does not catch SIGCHLD, "+
 		"in a nested PID namespace, so not counted: ", pid1.Process.Pid)
 	contains(t, stdout, "hint: the PID 1 of that namespace must reap them: "+
@@ -294,7 +298,7 @@ ctypes.CDLL(None).syscall(60, 0)`))
 }
 
 // Every process is a zombie for a moment before its parent reaps it. Such zombies are not reported.
-func TestNoFlapping(t *testing.T) {
+func TestMomentaryZombies(t *testing.T) {
 	if !inside(t) {
 		return
 	}

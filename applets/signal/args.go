@@ -84,20 +84,10 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // take sets the signal and the targets from the words of the command line. It checks that the
 // options can be combined.
-func (o *Options) take(l line, signal string) (err error) {
-	words := l.words
-	switch {
-	case signal != "" && l.signal != "":
-		return cli.Usagef("signal %q: conflicts with -s %s", l.signal, signal)
-	case l.signal != "":
-		signal = l.signal
-	case signal == "" && len(words) > 0:
-		signal, words = words[0], words[1:]
-	case signal == "":
-		return cli.Usagef("signal: missing: the signal comes first, then the targets")
-	}
-	if o.Signal, err = parseSignal(signal); err != nil {
-		return cli.Usagef("signal %q: %w", signal, err)
+func (o *Options) take(l line, signal string) error {
+	words, err := o.takeSignal(l, signal)
+	if err != nil {
+		return err
 	}
 	for _, word := range words {
 		if err := o.addTarget(word); err != nil {
@@ -115,6 +105,26 @@ func (o *Options) take(l line, signal string) (err error) {
 		return cli.Usagef("target: missing: give a PID or a selector (--name, --tree, …)")
 	}
 	return nil
+}
+
+// takeSignal sets the signal. It is option, the value of -s, or from -SIGNAL, or the first word. The
+// remaining words are the targets.
+func (o *Options) takeSignal(l line, option string) (targets []string, err error) {
+	text, targets := option, l.words
+	switch {
+	case option != "" && l.signal != "":
+		return nil, cli.Usagef("signal %q: conflicts with -s %s", l.signal, option)
+	case l.signal != "":
+		text = l.signal
+	case option == "" && len(targets) > 0:
+		text, targets = targets[0], targets[1:]
+	case option == "":
+		return nil, cli.Usagef("signal: missing: the signal comes first, then the targets")
+	}
+	if o.Signal, err = parseSignal(text); err != nil {
+		return nil, cli.Usagef("signal %q: %w", text, err)
+	}
+	return targets, nil
 }
 
 // targets returns the kinds of targets that are given.

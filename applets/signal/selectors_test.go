@@ -93,7 +93,7 @@ func TestPidfileForms(t *testing.T) {
 }
 
 // Root does not use a pidfile that another user can write, unless another selector is given.
-func TestPidfileOfOthers(t *testing.T) {
+func TestPidfileOfOtherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		test.Missing(t, "root", "only root is protected from others' pidfiles")
 	}
@@ -184,7 +184,7 @@ func TestCmdlineBytes(t *testing.T) {
 
 // A stopped process does not handle signals. After a signal that asks it to end, it is continued,
 // as under init. After any other signal, there is a warning.
-func TestWaitForTheStopped(t *testing.T) {
+func TestWaitForStopped(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -238,7 +238,7 @@ func TestPIDNamespace(t *testing.T) {
 
 // A program can change its command name. The message then names the process that was executed under
 // the name.
-func TestOtherName(t *testing.T) {
+func TestChangedName(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -271,7 +271,7 @@ func pidfile(t testing.TB, p *test.Process) string {
 }
 
 // Signal 0 sends nothing. The exit status reports whether the process exists.
-func TestExists(t *testing.T) {
+func TestSignal0(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -291,7 +291,7 @@ func TestExists(t *testing.T) {
 }
 
 // No child escapes from a tree in which processes fork at regular intervals, even if the root does.
-func TestTreeRhythm(t *testing.T) {
+func TestTreeForksRegularly(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -397,7 +397,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // Output is held back while processes are stopped, because nothing may read it before they are
 // resumed.
-func TestNoWriteWhileStopped(t *testing.T) {
+func TestOutputWhileStopped(t *testing.T) {
 	if !inside(t) {
 		return
 	}

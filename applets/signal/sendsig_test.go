@@ -298,7 +298,7 @@ func TestRepeatedTargets(t *testing.T) {
 }
 
 // A target with an inode number does not match a later process with the same PID.
-func TestReuse(t *testing.T) {
+func TestReusedPID(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -327,7 +327,7 @@ func TestReuse(t *testing.T) {
 
 // With a small pid_max, each PID is soon reused. Processes with two names start and end all the
 // time, and reuse the PIDs of each other. Only those with one of the names may be hit.
-func TestReuseStorm(t *testing.T) {
+func TestReusedPIDs(t *testing.T) {
 	if !inside(t) {
 		return
 	}
@@ -456,7 +456,7 @@ func stat(t testing.TB, pid int) procfs.Stat {
 }
 
 // Each process of a tree is signalled once.
-func TestTreeQuiet(t *testing.T) {
+func TestTree(t *testing.T) {
 	if !inside(t) {
 		return
 	}
