@@ -1,7 +1,7 @@
 // Package reap is util reap-once. It reaps the children that it was started with and that have
 // ended, and lists zombies that only their own parents can reap.
 //
-// It does not reap continuously, as long as a container runs: init does.
+// It does not reap for as long as a container runs. That is the task of init.
 package reap
 
 import (
@@ -157,7 +157,7 @@ func (r *reaper) reap() error {
 		return nil
 	}
 	asked := make(chan os.Signal, 1)
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+	for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
 		if !signal.Ignored(s) {
 			signal.Notify(asked, s)
 		}

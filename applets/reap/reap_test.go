@@ -210,7 +210,8 @@ func TestAudit(t *testing.T) {
 		event.Catches == nil || *event.Catches {
 		t.Errorf("%+v", event)
 	}
-	// reap-once cannot reap them itself, and it does not nudge a parent that ignores SIGCHLD.
+	// reap-once cannot reap them itself, and it does not nudge a parent that neither catches nor
+	// blocks SIGCHLD.
 	reap(t, 1, "--nudge")
 
 	p.Signal(syscall.SIGSTOP)

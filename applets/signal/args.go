@@ -107,7 +107,7 @@ func (o *Options) take(l line, signal string) error {
 	return nil
 }
 
-// takeSignal sets the signal. It is option, the value of -s, or from -SIGNAL, or the first word. The
+// takeSignal sets the signal, which is option (the value of -s), or -SIGNAL, or the first word. The
 // remaining words are the targets.
 func (o *Options) takeSignal(l line, option string) (targets []string, err error) {
 	text, targets := option, l.words

@@ -51,7 +51,8 @@ func (s *sender) search(belongs func(*procfs.Stat) bool) (batch []*member) {
 		return nil
 	}
 	if len(s.unanswered) > unanswered {
-		s.warn(fmt.Sprintf("%v; the process is left out, as it may not match", s.unread))
+		s.warn(fmt.Sprintf("%v; the process is left out because it is not known whether it matches",
+			s.unread))
 	}
 	for _, st := range found {
 		who := id{st.PID, st.Start}
