@@ -312,7 +312,7 @@ func TestTreeForksRegularly(t *testing.T) {
 func crowd(t testing.TB) (n int) {
 	t.Helper()
 	for _, st := range processes(t) {
-		if st.Name == "crowd" && !st.Zombie() {
+		if st.Name == "crowd" && !st.Ended() {
 			n++
 		}
 	}
@@ -337,7 +337,7 @@ func TestTwoSendsigsInTree(t *testing.T) {
 		noneLeft(t, "the tree")
 		test.Eventually(t, "both sendsigs have ended", func() bool {
 			return !slices.ContainsFunc(processes(t), func(st procfs.Stat) bool {
-				return st.Name == "util" && st.PID != 1 && !st.Zombie()
+				return st.Name == "util" && st.PID != 1 && !st.Ended()
 			})
 		})
 	}

@@ -381,7 +381,7 @@ func TestTreeStorm(t *testing.T) {
 	}
 	left := 0
 	for _, st := range processes(t) {
-		if st.Name == "crowd" && !st.Zombie() {
+		if st.Name == "crowd" && !st.Ended() {
 			left++
 		}
 		if st.State == 'T' {
@@ -406,7 +406,7 @@ func TestNameStorm(t *testing.T) {
 	storm.Expect("ready")
 	calm(t, "KILL", "--name", "tempest", "--wait=60s")
 	for _, st := range processes(t) {
-		if st.Name == "tempest" && !st.Zombie() {
+		if st.Name == "tempest" && !st.Ended() {
 			t.Errorf("%s has not ended", st.Title())
 		}
 	}

@@ -191,7 +191,7 @@ func (p *Process) Ended() bool {
 		return errors.Is(unix.Kill(p.PID, 0), unix.ESRCH)
 	}
 	st, err := p.fs.Stat(p.PID)
-	return errors.Is(err, procfs.ErrGone) || err == nil && (st.Start != p.start || st.Zombie())
+	return errors.Is(err, procfs.ErrGone) || err == nil && (st.Start != p.start || st.Ended())
 }
 
 // Wait waits until all processes have ended or the deadline is reached, and returns those that have

@@ -187,6 +187,10 @@ const TicksPerSecond = 100
 // has ended while other threads run is also in state Z, but has not ended.
 func (s *Stat) Zombie() bool { return s.State == 'Z' && s.Threads <= 1 }
 
+// Ended reports whether the process has ended: it is a zombie, or is being reaped right now (state
+// X).
+func (s *Stat) Ended() bool { return s.State == 'X' || s.Zombie() }
+
 // Same reports whether both are the same process. The PID alone does not tell, as it can be reused.
 func (s *Stat) Same(other *Stat) bool { return s.PID == other.PID && s.Start == other.Start }
 
