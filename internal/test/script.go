@@ -11,34 +11,35 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// Scripts runs every testscript file in testdata/script of the calling package, each as a subtest. The format is that
-// of [testscript]; the programs util and probe are in PATH. One command is added:
+// Scripts runs every testscript file in testdata/script of the calling package, each as a subtest.
+// The format is that of [testscript]. The programs util and probe are in PATH. There is one more
+// command:
 //
 //	exits STATUS PROGRAM [ARGUMENT...]
 //
-// runs a program and fails unless it ends with that exit status, or with 256+n if signal n ended it. The output can
-// then be checked with stdout, stderr and cmp, as after exec.
+// It runs a program, and fails unless the program ends with that status (see [StatusOf]). Then
+// stdout, stderr and cmp check the output, as after exec.
 func Scripts(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, path := range map[string]string{"util": Util(t), "probe": Probe(t)} {
-		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		Must(t, os.Symlink(path, filepath.Join(dir, name)))
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("PATH", dir+string(filepath.ListSeparator)+env.Getenv("PATH"))
+			env.Setenv("PATH", dir+":"+env.Getenv("PATH"))
 			return nil
 		},
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+		},
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 	})
 }
 
-// exits is the command of that name.
+// exits is the script command of that name.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits STATUS PROGRAM [ARGUMENT...]")
