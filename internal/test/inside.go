@@ -32,16 +32,15 @@ func Inside(t testing.TB) bool {
 		return true
 	}
 	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	Must(t, err)
 	args := []string{"-test.run=^" + t.Name() + "$", "-test.timeout=5m"}
 	if _, ok := t.(*testing.B); ok {
 		args = []string{"-test.run=^$", "-test.bench=^" + t.Name() + "$"}
 	}
 	cmd := Namespace(exec.Command(self, args...))
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
-	cmd.Env = append(os.Environ(), insideVar+"="+t.Name(), initVar+"="+Util(t), builtVar+"="+builtList())
+	cmd.Env = append(os.Environ(), insideVar+"="+t.Name(), initVar+"="+Util(t))
+	cmd.Env = append(cmd.Env, builtVar+"="+builtList()) // after Util, which may build it
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)

@@ -1,5 +1,5 @@
-// Command is what the benchmark runs under each init. It must take next to no time itself, so it runs
-// without the Go runtime. Without arguments it ends at once.
+// Command is what the benchmark runs under each init. It must take next to no time itself, so it
+// runs without the Go runtime. Without arguments it ends at once.
 //
 //	idle     write a byte to stdout; then do nothing until stdin ends
 //	signals  write a byte; then, for each signal that arrives, the time of its arrival on
@@ -87,8 +87,9 @@ func tellSignal() {
 // orphan makes a process that is init's child and ends at once, and waits until init has reaped it:
 // init could reap two that end together at less cost than two that do not.
 //
-// With CLONE_PARENT the new process is a child of this one's parent (clone(2)). To init it is the same
-// as a process whose parent has ended, and the result does not depend on which of two processes ends first.
+// With CLONE_PARENT the new process is a child of this one's parent (clone(2)). To init it is the
+// same as a process whose parent has ended, and the result does not depend on which of two
+// processes ends first.
 func orphan() {
 	r := sys.Call(unix.SYS_CLONE, unix.CLONE_PARENT|uintptr(sig.CHLD), 0, 0, 0, 0, 0)
 	switch {

@@ -1,6 +1,6 @@
 // Crowd makes many small processes for tests. It runs without the Go runtime: a fork then takes a
-// few microseconds, and a child has a few kilobytes of memory. The first argument says what to make,
-// the second how many:
+// few microseconds, and a child has a few kilobytes of memory. The first argument says what to
+// make, the second how many:
 //
 //	sleepers N  N children that wait until they are killed
 //	zombies N   N children that have ended and are not reaped
@@ -11,8 +11,8 @@
 //	nap N       no children: it ends after N milliseconds
 //
 // It prints "ready" when the children are there; rhythm and vforks print it before the first one.
-// With "block" as a third argument, zombies blocks SIGCHLD and reaps one child for each SIGCHLD that
-// arrives. In a storm every second process blocks SIGTERM, and every eighth leads a session.
+// With "block" as a third argument, zombies blocks SIGCHLD and reaps one child for each SIGCHLD
+// that arrives. In a storm every second process blocks SIGTERM, and every eighth leads a session.
 package main
 
 func main() {

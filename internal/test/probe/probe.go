@@ -1,6 +1,6 @@
-// Probe is the command that tests run under init. It runs without the Go runtime, which would change
-// what a test has to see: the signal mask, the dispositions, the signals that arrive. Its arguments
-// are words, which it carries out one after another; then it exits with status 0.
+// Probe is the command that tests run under init. It runs without the Go runtime, which would
+// change what a test has to see: the signal mask, the dispositions, the signals that arrive. Its
+// arguments are words, which it carries out one after another; then it exits with status 0.
 //
 // What it prints:
 //
@@ -17,8 +17,8 @@
 //	catch         block all signals, so that echo can wait for them, and print "ready"
 //	echo N        print the number of each signal that arrives; continue after signal N
 //	handle        print the number of each signal in a handler, and exit after signal 64
-//	await         print the number of each signal that sigwait(3) returns, with none blocked, and exit
-//	              after signal 64
+//	await         print the number of each signal that sigwait(3) returns, with none blocked, and
+//	              exit after signal 64
 //	block N       block signal N
 //	ignore N      ignore signal N
 //	raise N       send signal N to itself

@@ -39,7 +39,7 @@ func await() {
 
 // handle prints each signal in a handler.
 func handle() {
-	const restorer = 0x04000000 // SA_RESTORER: the kernel returns from the handler through code of ours
+	const restorer = 0x04000000 // SA_RESTORER: the kernel returns from the handler to Restorer
 	for n := sig.HUP; n <= sig.Max; n++ {
 		sys.RtSigaction(n, &sys.Sigaction{
 			Handler:  handlerPC(),
@@ -51,8 +51,8 @@ func handle() {
 	early.Pause()
 }
 
-// handled prints the number of a signal, and exits after the last one. The assembly of handler calls
-// it too.
+// handled prints the number of a signal, and exits after the last one. The assembly of handler
+// calls it too.
 func handled(n int) {
 	printNumber(n)
 	if n == int(sig.Max) {
