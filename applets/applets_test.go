@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"util/applets"
 	"util/internal/test"
@@ -53,6 +54,26 @@ func list(t *testing.T) []string {
 // aliases are the names of the other inits.
 var aliases = []string{
 	"dumb-init", "tini", "tini-static", "docker-init", "catatonit", "podman-init",
+}
+
+// A help fits into 80 columns. Of the applets, only the list of options is checked here.
+func TestHelpWidth(t *testing.T) {
+	for _, name := range append(list(t), "", "completion") {
+		_, help, _ := run(t, "", strings.Fields(name+" --help")...)
+		_, options, found := strings.Cut(help, "\nOptions:\n")
+		if !found {
+			t.Errorf("the help of %q has no options", name)
+		}
+		if name == "" || name == "completion" {
+			options = help
+		}
+		options, _, _ = strings.Cut(options, "\nExamples:\n")
+		for line := range strings.Lines(options) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("%d columns in the help of %q: %s", n, name, line)
+			}
+		}
+	}
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
