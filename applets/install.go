@@ -66,8 +66,8 @@ func (in *installation) take(args []string) error {
 }
 
 // run makes a link to util for each name. If one cannot be made, it undoes the others. A name that
-// already leads to util stays as it is, so that --install can be repeated. Nothing is changed if a
-// name is that of another file.
+// already leads to util stays as it is, so that --install can be repeated. Without --force, nothing
+// is changed if a name is that of another file.
 func (in *installation) run() error {
 	// These signals must not leave half an installation. They are ignored.
 	signals := make(chan os.Signal, 1)
