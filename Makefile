@@ -7,16 +7,19 @@ GOARCH  ?= $(GOHOSTARCH)
 PREFIX  ?= /usr/local
 
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
-LDFLAGS  = -E _rt0_util -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT)
+LDFLAGS  = -E _rt0_util -X util/internal/version.number=$(VERSION) \
+	-X util/internal/version.commit=$(COMMIT)
 
-# What a commit is built to depends on nothing but the commit: every setting of `go env` that changes the program is given
-# here. An empty one would mean that of `go env -w`; the comma is the list of no experiments.
-ENV   = CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT=, GOFIPS140=off GO_EXTLINK_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off \
+# The program depends only on the commit: every setting of `go env` that changes it is set here. An
+# empty value would mean that of `go env -w`; a comma is an empty list of experiments.
+ENV   = CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT=, GOFIPS140=off \
+	GO_EXTLINK_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off \
 	GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
 BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
 
-# What is linked with an entry point of its own.
-ENTRIES = .:_rt0_util ./internal/test/probe:_rt0_probe ./internal/test/crowd:_rt0_crowd ./internal/bench/command:_rt0_command
+# The programs with an entry point of their own, and its symbol.
+ENTRIES = .:_rt0_util ./internal/test/probe:_rt0_probe ./internal/test/crowd:_rt0_crowd \
+	./internal/bench/command:_rt0_command
 
 # The settings are in .golangci.yml, with a reason for each. The tool runs on any host, and always
 # checks the program for amd64, so that the result is the same everywhere. For arm64 it would find
@@ -37,8 +40,8 @@ build: bin/util
 bin/util:
 	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $@ .
 
-# -count=1: what tests find out depends on the kernel and the engine as well, of which go test's cache knows nothing.
-# What to run can be said, as in make test TESTS='-run TestDocker ./applets/init'.
+# -count=1: the results depend on the kernel and the Docker Engine too, which the cache of go test
+# does not know. TESTS selects tests, as in make test TESTS='-run TestDocker ./applets/init'.
 TESTS = ./...
 test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
@@ -56,7 +59,7 @@ check:
 	go mod tidy -diff
 	bash -n .ci/run
 
-# The demo needs nothing but Go; demo-docker a Docker Engine.
+# demo needs only Go; demo-docker needs a Docker Engine too.
 demo: build bin/demo-app
 	go run ./internal/demo bin/util bin/demo-app
 
@@ -67,13 +70,14 @@ demo-docker: build bin/demo-app
 bin/demo-app:
 	$(BUILD) -ldflags '-s -w' -o $@ ./internal/demo/app
 
-# Beside the peers: init and other inits; waiting for ports and plain loops; sendsig and pkill; an audit of zombies.
+# Compares init with other inits, wait-for-port with plain loops, and sendsig with pkill, and
+# measures the search of reap-once for zombies.
 bench: build
 	go run ./internal/bench
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
-# The completion scripts come from a util that runs here, whatever it is built for.
+# The completion scripts come from a util that runs on this machine, whatever GOARCH is.
 HOST  = GOOS=linux GOARCH=$(GOHOSTARCH) go
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: build
@@ -85,7 +89,7 @@ install: build
 	install -D -m 644 bin/host/bash $(SHARE)/bash-completion/completions/util
 	install -D -m 644 bin/host/zsh $(SHARE)/zsh/site-functions/_util
 	install -D -m 644 bin/host/fish $(SHARE)/fish/vendor_completions.d/util.fish
-	# bash and fish look for the script of a command under its name
+	# bash and fish search for the script of a command by the name of the command
 	for name in $$(bin/host/util --list); do \
 		ln -sf util $(SHARE)/bash-completion/completions/$$name && \
 		ln -sf util.fish $(SHARE)/fish/vendor_completions.d/$$name.fish || exit; \

@@ -23,23 +23,38 @@ import (
 // Applet is one program of the binary.
 type Applet struct {
 	Name  string
-	Short string                // its line in the list
-	New   func() *cobra.Command // makes its command, whose RunE returns a *cli.Exit for any status but 0
+	Short string // its line in the help of util
+
+	// New makes the command. Its RunE returns a *cli.Exit for every status except 0.
+	New func() *cobra.Command
+
 	cli.Completions
 }
 
-// table is the one place that lists the applets.
+// table lists the applets. No other place does.
 var table = []Applet{
-	{"init", "run a command as PID 1: forward signals, reap orphans", initcmd.New, initcmd.Completions},
-	{"wait-for-port", "wait until ports accept connections, then run a command", waitfor.New, waitfor.Completions},
-	{"sendsig", "send a signal to processes and wait for their end", sendsig.New, sendsig.Completions},
-	{"reap-once", "reap dead children, then run a command; or list the zombies", reap.New, reap.Completions},
+	{
+		"init", "run a command as PID 1: forward signals, reap orphans",
+		initcmd.New, initcmd.Completions,
+	},
+	{
+		"wait-for-port", "wait until ports accept connections, then run a command",
+		waitfor.New, waitfor.Completions,
+	},
+	{
+		"sendsig", "send a signal to processes and wait until they end",
+		sendsig.New, sendsig.Completions,
+	},
+	{
+		"reap-once", "reap ended children, then run a command; or list zombies",
+		reap.New, reap.Completions,
+	},
 }
 
-// Main runs the applet that argv names, by the base name of argv[0] or else by its first argument, and returns the
-// exit status.
+// Main runs the applet that argv names and returns the exit status. The name is the base name of
+// argv[0] or, if that is not the name of an applet, argv[1].
 func Main(argv []string) int {
-	plainQuit()
+	resetQuit()
 	p := &program{out: &cli.Output{FD: 1}, err: &cli.Output{FD: 2}}
 	if len(argv) == 0 {
 		return p.run("util", newRoot(), nil)
@@ -54,9 +69,10 @@ func Main(argv []string) int {
 	return p.root(args)
 }
 
-// plainQuit gives QUIT its default action, or leaves it ignored: the Go runtime would print the stacks of its threads and end with
-// status 2, which is bad usage here.
-func plainQuit() {
+// resetQuit gives QUIT its default action, or ignores it if the program was started so. On QUIT the
+// Go runtime would print the stacks of its threads and exit with status 2, which means bad usage
+// here.
+func resetQuit() {
 	action := sys.Sigaction{Handler: sys.SigDfl}
 	if proc.Inherited.Ignored.Has(sig.QUIT) {
 		action.Handler = sys.SigIgn
@@ -64,10 +80,10 @@ func plainQuit() {
 	sys.RtSigaction(sig.QUIT, &action, nil)
 }
 
-// program is a run of util.
+// program is one run of util.
 type program struct{ out, err *cli.Output }
 
-// root is util under its own name.
+// root runs util under its own name, or under a name that it does not know.
 func (p *program) root(args []string) int {
 	if len(args) == 0 {
 		return p.run("util", newRoot(), args)
@@ -90,19 +106,25 @@ func (p *program) root(args []string) int {
 	return p.run("util", newRoot(), args)
 }
 
-// help is "util help [APPLET]", another way to say "util [APPLET] --help".
+// help runs "util help [APPLET]", which is the same as "util [APPLET] --help".
 func (p *program) help(args []string) int {
+	const helpName = "util help"
 	switch {
 	case len(args) == 0, args[0] == "-h", args[0] == "--help":
 		return p.root([]string{"--help"})
 	case len(args) > 1:
-		return p.report("util help", cli.Usagef("argument %q: one name is enough", args[1]))
+		return p.report(helpName, cli.Usagef("argument %q: only one applet can be named", args[1]))
 	case isOther(args[0]):
 		return p.root([]string{args[0], "-h"})
 	case find(args[0]) != nil, args[0] == "completion":
 		return p.root([]string{args[0], "--help"})
 	}
-	return p.report("util help", cli.Usagef("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], names())))
+	return p.report(helpName, cli.Usagef("applet %s", unknown(args[0], names())))
+}
+
+// unknown is the message about a name that is not one of all.
+func unknown(name string, all []string) string {
+	return fmt.Sprintf("%q: unknown%s", name, cli.DidYouMean(name, all))
 }
 
 // find returns the applet of that name, or nil.
@@ -122,14 +144,14 @@ func names() (all []string) {
 	return all
 }
 
-// isOther reports whether init is another init under that name.
+// isOther reports whether name is that of another init, whose command line init then reads.
 func isOther(name string) bool { return options.InitOf(name) != options.Util }
 
-// run executes a command and reports its error. name is how the message begins.
+// run executes a command and reports its error. A message begins with name.
 func (p *program) run(name string, cmd *cobra.Command, args []string) int {
 	cmd.SetOut(p.out)
 	cmd.SetErr(p.err)
-	cmd.SetArgs(append([]string{}, args...)) // never nil, which to cobra means os.Args
+	cmd.SetArgs(append([]string{}, args...)) // not nil, which cobra takes for os.Args
 	err := cmd.Execute()
 	if errors.Is(err, cli.ErrVersion) {
 		fmt.Fprint(p.out, version.Text(initcmd.LinkedEarly()))
@@ -138,7 +160,7 @@ func (p *program) run(name string, cmd *cobra.Command, args []string) int {
 	return p.report(name, err)
 }
 
-// report turns an error into a message and an exit status. Output that was lost is one.
+// report prints the message of an error and returns the exit status. Lost output is an error too.
 func (p *program) report(name string, err error) int {
 	err = p.out.Check(err)
 	if err == nil {

@@ -11,11 +11,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completeWord is what the completion scripts call util with, and the words of the command line behind it, the last being
-// the one to complete. The answer is its kind, then the words, a line each.
+// completeWord is the first argument with which the completion scripts call util. The words of the
+// command line come after it; the last one is to be completed. The answer is a [cli.Kind], then the
+// words, one a line.
 const completeWord = "__complete"
 
-// The completion scripts, one for all applets and links. @NAMES@ stands for the names of the applets.
+// The completion scripts, each for all applets and links. @NAMES@ is replaced with the names of the
+// applets.
 var (
 	//go:embed completion/util.bash
 	bashScript string
@@ -28,8 +30,9 @@ var (
 // newCompletion makes the command that writes a completion script.
 func newCompletion() *cobra.Command {
 	cmd := cli.Setup(&cobra.Command{
-		Use:     "completion bash|zsh|fish",
-		Long:    "Writes a completion script for a shell to stdout. It is for util and for the links that have the names of its applets.",
+		Use: "completion bash|zsh|fish",
+		Long: `Writes a completion script for a shell to stdout. The script is for util and for
+the links that have the names of its applets.`,
 		Example: "  util completion bash >/etc/bash_completion.d/util",
 	})
 	cli.AddStandardFlags(cmd)
@@ -37,11 +40,13 @@ func newCompletion() *cobra.Command {
 		if len(args) != 1 {
 			return cli.Usagef("one shell is needed: bash, zsh or fish")
 		}
-		script, ok := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}[args[0]]
+		scripts := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
+		script, ok := scripts[args[0]]
 		if !ok {
-			return cli.Usagef("shell %q: unknown; one of bash, zsh, fish", args[0])
+			return cli.Usagef("shell %q: unknown (use bash, zsh or fish)", args[0])
 		}
-		fmt.Fprint(c.OutOrStdout(), strings.ReplaceAll(script, "@NAMES@", strings.Join(names(), " ")))
+		script = strings.ReplaceAll(script, "@NAMES@", strings.Join(names(), " "))
+		fmt.Fprint(c.OutOrStdout(), script)
 		return nil
 	}
 	return cmd
@@ -60,11 +65,11 @@ func complete(w io.Writer, words []string) {
 	}
 }
 
-// completion completes word, which stands behind words on the command line of util.
+// completion completes word, which comes after words on the command line of util.
 func completion(words []string, word string) cli.Completion {
 	if len(words) > 0 {
 		name, rest := words[0], words[1:]
-		if name == "init" && len(rest) > 0 { // another init's command line is behind --compat
+		if name == "init" && len(rest) > 0 { // the command line of another init comes after --compat
 			if as, inside := strings.CutPrefix(rest[0], "--compat="); inside {
 				name, rest = as, rest[1:]
 			} else if rest[0] == "--compat" && len(rest) > 1 {
@@ -74,14 +79,14 @@ func completion(words []string, word string) cli.Completion {
 		switch a := find(name); {
 		case a != nil:
 			return a.Completions.Complete(a.New(), rest, word)
-		case isOther(name): // its options are not offered
+		case isOther(name): // its options are not completed
 			return cli.Completions{Args: cli.ACommand}.Complete(&cobra.Command{}, rest, word)
 		}
 	}
 	return rootCompletions.Complete(newRoot(), words, word)
 }
 
-// rootCompletions are those of util itself.
+// rootCompletions are the completions of util itself.
 var rootCompletions = cli.Completions{Args: completeRoot, Interspersed: true}
 
 func completeRoot(c *cobra.Command, args []string, word string) cli.Completion {
@@ -95,7 +100,8 @@ func completeRoot(c *cobra.Command, args []string, word string) cli.Completion {
 		for _, a := range table {
 			all = append(all, a.Name+"\t"+a.Short)
 		}
-		all = append(all, "help\tshow the help of an applet", "completion\twrite a completion script for a shell")
+		all = append(all, "help\tshow the help of an applet",
+			"completion\twrite a completion script for a shell")
 		return cli.OneOf(all...)(c, args, word)
 	case args[0] == "completion" && len(args) == 1:
 		return cli.OneOf("bash", "zsh", "fish")(c, args, word)

@@ -15,8 +15,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// completed are lines, as they are typed, with what their last words can become. The shells know files and commands
-// themselves; a directory has the file afile.conf, and PATH the command acommand.
+// completed are command lines as they are typed, with what the last word can become. The shells
+// find files and commands themselves: there is a file afile.conf, and a command acommand in PATH.
 var completed = []struct {
 	line string
 	want []string // exactly, if the first is "="; else at least these
@@ -91,32 +91,33 @@ var completed = []struct {
 	{"sendsig TE", []string{"=", "TERM"}},
 	{"hard/sendsig TE", []string{"=", "TERM"}},
 	{"reap-once --nu", []string{"=", "--nudge"}},
-	{"strange/init af", []string{"=", "afile.conf"}}, // not ours
+	{"strange/init af", []string{"=", "afile.conf"}}, // not a link to util
 }
 
-// workplace makes a directory with a file, and with commands in bin: util, its links, and another.
+// workplace makes a directory with a file and with a directory bin, in which are util, links to it
+// and another command.
 func workplace(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	util := place(t, dir+"/bin/util")
 	installs(t, util, 0, "", "-s", dir+"/bin")
 	installs(t, util, 0, "", dir+"/hard")
-	must(t, os.Mkdir(dir+"/strange", 0o755))
+	test.Must(t, os.Mkdir(dir+"/strange", 0o755))
 	for _, name := range []string{"bin/acommand", "strange/init"} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho run >ran\n"), 0o755))
+		test.Must(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho run >ran\n"), 0o755))
 	}
 	write(t, dir+"/afile.conf", "")
 	return dir
 }
 
-// checkCompletions lets ask complete each line to all that its last word can become.
+// checkCompletions checks what the last word of each line can become, which ask returns.
 func checkCompletions(t *testing.T, dir, shell string, ask func(line string) []string) {
 	t.Helper()
 	for _, tc := range completed {
 		got := ask(tc.line)
 		sorted := slices.Sorted(slices.Values(got))
 		if len(slices.Compact(slices.Clone(sorted))) != len(got) {
-			t.Errorf("%s: %q: the same twice: %q", shell, tc.line, got)
+			t.Errorf("%s: %q: a word is there twice: %q", shell, tc.line, got)
 		}
 		if tc.want[0] == "=" {
 			if want := slices.Sorted(slices.Values(tc.want[1:])); !slices.Equal(sorted, want) {
@@ -137,19 +138,25 @@ func checkCompletions(t *testing.T, dir, shell string, ask func(line string) []s
 
 // interactive is a shell on a terminal.
 type interactive struct {
-	t     *testing.T
-	pty   *os.File
-	dir   string
-	mutex sync.Mutex
-	shown []byte
+	t      *testing.T
+	pty    *os.File
+	dir    string
+	mutex  sync.Mutex
+	screen []byte // all that it has printed
 }
 
-// startShell starts a shell with a setup; its function show writes its arguments to a file.
+// environment is what the environments of all shells have in common.
+func environment(dir string) []string {
+	return []string{"PATH=" + dir + "/bin:/usr/bin:/bin", "TERM=dumb", "HOME=" + dir}
+}
+
+// startShell starts a shell and runs setup in it. It defines a function show, which writes its
+// arguments to a file.
 func startShell(t *testing.T, dir, setup string, command ...string) *interactive {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + dir + "/bin:/usr/bin:/bin", "TERM=dumb", "HOME=" + dir, "INPUTRC=/dev/null", "LC_ALL=C", "PS1=> "}
+	cmd.Env = append(environment(dir), "INPUTRC=/dev/null", "LC_ALL=C", "PS1=> ")
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 500})
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +169,7 @@ func startShell(t *testing.T, dir, setup string, command ...string) *interactive
 		for {
 			n, err := file.Read(buf)
 			s.mutex.Lock()
-			s.shown = append(s.shown, buf[:n]...)
+			s.screen = append(s.screen, buf[:n]...)
 			s.mutex.Unlock()
 			if err != nil {
 				_ = cmd.Wait()
@@ -175,9 +182,11 @@ func startShell(t *testing.T, dir, setup string, command ...string) *interactive
 		<-ended
 		file.Close()
 	})
-	write(t, dir+"/setup", setup+"\nshow() { printf '%s\\n' \"$@\" >said.new; mv said.new said; }\n")
+	write(t, dir+"/setup", setup+`
+show() { printf '%s\n' "$@" >shown.new; mv shown.new shown; }
+`)
 	s.enter(". ./setup; show ready\r")
-	s.said()
+	s.result()
 	return s
 }
 
@@ -188,37 +197,37 @@ func (s *interactive) enter(keys string) {
 	}
 }
 
-// said returns the words of the next show.
-func (s *interactive) said() []string {
+// result waits for the next call of show and returns its arguments.
+func (s *interactive) result() []string {
 	s.t.Helper()
-	path := filepath.Join(s.dir, "said")
+	path := filepath.Join(s.dir, "shown")
 	for end := time.Now().Add(test.Deadline); ; time.Sleep(2 * time.Millisecond) {
 		if text, err := os.ReadFile(path); err == nil {
-			must(s.t, os.Remove(path))
+			test.Must(s.t, os.Remove(path))
 			return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 		}
 		if time.Now().After(end) {
 			s.mutex.Lock()
 			defer s.mutex.Unlock()
-			s.t.Fatalf("the shell says nothing; it shows %q", s.shown)
+			s.t.Fatalf("show was not called; on the terminal: %q", s.screen)
 		}
 	}
 }
 
-// ask types a line, lets the shell insert all that its last word can become, and returns these. Nothing is returned if the
-// word stays as it is.
+// ask types a line, makes the shell replace the last word with all that it can become, and returns
+// these words. It returns nil if the word stays as it is.
 func (s *interactive) ask(line string) []string {
 	s.t.Helper()
 	s.enter(line + "\x1b*\x01show \r") // M-*, C-a
-	said := s.said()
+	shown := s.result()
 	words := strings.Split(line, " ")
-	if len(said) < len(words) {
-		if words[len(words)-1] == "" && len(said) == len(words)-1 {
+	if len(shown) < len(words) {
+		if words[len(words)-1] == "" && len(shown) == len(words)-1 {
 			return nil
 		}
-		s.t.Fatalf("%q became %q", line, said)
+		s.t.Fatalf("%q became %q", line, shown)
 	}
-	rest := said[len(words)-1:]
+	rest := shown[len(words)-1:]
 	if len(rest) == 1 && rest[0] == words[len(words)-1] {
 		return nil
 	}
@@ -227,15 +236,19 @@ func (s *interactive) ask(line string) []string {
 
 func TestCompletionBash(t *testing.T) {
 	dir := workplace(t)
-	s := startShell(t, dir, `. <(util completion bash); unset -f _init_completion _get_comp_words_by_ref`, test.Tool(t, "bash"), "--norc", "--noprofile", "-i")
+	// Without the functions of the package bash-completion: the script must not need them.
+	setup := ". <(util completion bash); unset -f _init_completion _get_comp_words_by_ref"
+	s := startShell(t, dir, setup, test.Tool(t, "bash"), "--norc", "--noprofile", "-i")
 	checkCompletions(t, dir, "bash", s.ask)
 }
 
 func TestCompletionZsh(t *testing.T) {
 	zsh := test.Tool(t, "zsh")
+	const start = "autoload -Uz compinit; compinit -u -D\n"
 	for name, load := range map[string]string{
-		"sourced":    "autoload -Uz compinit; compinit -u -D; util completion zsh >script; . ./script",
-		"autoloaded": "mkdir functions; util completion zsh >functions/_util; fpath=($PWD/functions $fpath); autoload -Uz compinit; compinit -u -D",
+		"sourced": start + "util completion zsh >script; . ./script",
+		"autoloaded": "mkdir functions; util completion zsh >functions/_util\n" +
+			"fpath=($PWD/functions $fpath)\n" + start,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := workplace(t)
@@ -254,10 +267,11 @@ unset zle_bracketed_paste`, zsh, "-f", "-i")
 func TestCompletionFish(t *testing.T) {
 	dir := workplace(t)
 	fish := test.Tool(t, "fish")
+	const script = `util completion fish | source; complete -C "$argv"`
 	checkCompletions(t, dir, "fish", func(line string) (all []string) {
-		cmd := exec.Command(fish, "--no-config", "-c", "util completion fish | source; complete -C \"$argv\"", line)
+		cmd := exec.Command(fish, "--no-config", "-c", script, line)
 		cmd.Dir = dir
-		cmd.Env = []string{"PATH=" + dir + "/bin:/usr/bin:/bin", "TERM=dumb", "HOME=" + dir, "LC_ALL=C.UTF-8"}
+		cmd.Env = append(environment(dir), "LC_ALL=C.UTF-8")
 		status, stdout, stderr := test.Run(t, cmd)
 		if stderr != "" {
 			t.Fatalf("fish: status %d, %s", status, stderr)

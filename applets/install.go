@@ -17,21 +17,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// installation is a run of --install.
+// installation is one run of --install.
 type installation struct {
 	dir      string   // "" is the directory of util itself
-	names    []string // what is linked
+	names    []string // of the links
 	symbolic bool
 	force    bool
-	compat   bool // the names of other inits as well
+	compat   bool // include the names of other inits
 
 	self string         // the program's own file, without symbolic links
 	real string         // dir, without symbolic links
-	undo []func() error // takes back what was done, the last first
-	old  string         // a directory in dir for what --force replaces, until all is done; "" is none yet
+	undo []func() error // to be called in reverse order if not every link can be made
+
+	// old is a directory in dir with the files that --force has replaced. It is removed once all is
+	// done; "" if there is none yet.
+	old string
 }
 
-// take reads the arguments: a directory, then the names of those that are wanted.
+// take reads the arguments: a directory, then the names of the links.
 func (in *installation) take(args []string) error {
 	all := namesWith(true)
 	if len(args) == 0 {
@@ -45,26 +48,28 @@ func (in *installation) take(args []string) error {
 	case len(args) == 1:
 		in.names = namesWith(in.compat)
 	case in.compat:
-		return cli.Usagef("name %q: names are for --install without --compat, which means all", args[1])
+		return cli.Usagef("name %q: cannot be combined with --compat, which links all names", args[1])
 	}
 	for _, name := range args[1:] {
 		if !slices.Contains(all, name) {
-			return cli.Usagef("name %q: is none of --list --compat%s", name, cli.DidYouMean(name, all))
+			return cli.Usagef("name %s", unknown(name, all))
 		}
 		if !slices.Contains(in.names, name) {
 			in.names = append(in.names, name)
 		}
 	}
 	if _, err := os.Stat(in.dir); err != nil && slices.Contains(all, in.dir) {
-		return cli.Usagef("directory %q: is the name of an applet: the directory comes first (./%s, if it is meant)", in.dir, in.dir)
+		return cli.Usagef("directory %q: is the name of an applet; the directory comes first "+
+			"(use ./%s for a directory of that name)", in.dir, in.dir)
 	}
 	return nil
 }
 
-// run makes a link to util for each name: all or, if one cannot be made, none. A link that already leads to util stays as
-// it is, so that it can be run again. Nothing is changed if a file is in the way.
+// run makes a link to util for each name. If one cannot be made, it undoes the others. A name that
+// already leads to util stays as it is, so that --install can be repeated. Without --force, nothing
+// is changed if a name is that of another file.
 func (in *installation) run() error {
-	// Half an installation would be left: the signals that usually end a program wait.
+	// These signals must not leave half an installation. They are ignored.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -73,8 +78,9 @@ func (in *installation) run() error {
 	if err != nil {
 		for _, undo := range slices.Backward(in.undo) {
 			if why := undo(); why != nil && in.old != "" {
-				err = errors.Join(err, fmt.Errorf("not all could be taken back: what was replaced is in %q: %w", in.old, why))
-				in.old = "" // what is in it is the only copy
+				err = errors.Join(err, fmt.Errorf("not everything could be undone: "+
+					"the replaced files are in %q: %w", in.old, why))
+				in.old = "" // it must not be removed: it has the only copy
 			}
 		}
 	}
@@ -94,26 +100,13 @@ func (in *installation) install() error {
 	if in.dir == "" {
 		in.dir = filepath.Dir(in.self)
 	}
-	var missing, inTheWay []string
-	for _, name := range in.names {
-		path := in.path(name)
-		info, err := os.Lstat(path)
-		switch {
-		case err != nil: // that of making the link says why
-			missing = append(missing, name)
-		case in.leadsHere(path):
-		case info.IsDir():
-			return fmt.Errorf("%q: is a directory; nothing was changed", path)
-		case !in.force:
-			return fmt.Errorf("%q: exists and is something else; nothing was changed (--force replaces it)", path)
-		default:
-			inTheWay = append(inTheWay, name)
-		}
+	missing, inTheWay, err := in.check()
+	if err != nil {
+		return err
 	}
 	if err := in.makeDir(in.dir); err != nil {
 		return err
 	}
-	var err error
 	if in.real, err = realPath(in.dir); err != nil {
 		return fmt.Errorf("%q: %w", in.dir, cause(err))
 	}
@@ -132,23 +125,50 @@ func (in *installation) install() error {
 	return nil
 }
 
-// findSelf finds the program's own file. It has none if it was executed from memory or was removed.
+// check returns the names that do not exist, and those that are other files, which --force
+// replaces. It is an error if such a file cannot or must not be replaced.
+func (in *installation) check() (missing, inTheWay []string, err error) {
+	for _, name := range in.names {
+		path := in.path(name)
+		info, err := os.Lstat(path)
+		switch {
+		case err != nil: // if the link cannot be made either, that error has the reason
+			missing = append(missing, name)
+		case in.leadsHere(path):
+		case info.IsDir():
+			return nil, nil, fmt.Errorf("%q: is a directory; nothing was changed", path)
+		case !in.force:
+			return nil, nil, fmt.Errorf("%q: exists and does not lead to util; nothing was changed "+
+				"(--force replaces it)", path)
+		default:
+			inTheWay = append(inTheWay, name)
+		}
+	}
+	return missing, inTheWay, nil
+}
+
+// findSelf finds the program's own file. A program has none if the file was removed, or if it was
+// executed from memory.
 func (in *installation) findSelf() (err error) {
-	const magic = "/proc/self/exe" // leads to the file itself, whatever its name (proc(5))
+	const magic = "/proc/self/exe" // leads to the file itself, even if its name has changed (proc(5))
 	in.self, err = os.Readlink(magic)
 	if err != nil {
 		return fmt.Errorf("own path: %w (is /proc mounted?)", cause(err))
 	}
 	if !sameFile(in.self, magic) {
-		return fmt.Errorf("own path %q: does not lead to this program, so no link can: it was removed, or runs from memory", in.self)
+		return fmt.Errorf("own path %q: does not lead to this program: "+
+			"the file was removed, or the program runs from memory", in.self)
 	}
 	return nil
 }
 
-// path is that of a name in the directory. It is not put into a shorter form: "link/.." is where the link leads.
-func (in *installation) path(name string) string { return strings.TrimRight(in.dir, "/") + "/" + name }
+// path returns the path of a name in the directory. The directory stays as it was given, because
+// "link/.." is the parent of what the link leads to: filepath.Join would remove both.
+func (in *installation) path(name string) string {
+	return strings.TrimRight(in.dir, "/") + "/" + name
+}
 
-// leadsHere reports whether path is util, through whatever links.
+// leadsHere reports whether path leads to util, through any links.
 func (in *installation) leadsHere(path string) bool { return sameFile(path, in.self) }
 
 func sameFile(a, b string) bool {
@@ -157,7 +177,7 @@ func sameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// makeDir makes a directory, and those above it that are missing.
+// makeDir makes a directory and its missing parents.
 func (in *installation) makeDir(dir string) error {
 	switch info, err := os.Stat(dir); {
 	case err == nil && !info.IsDir():
@@ -176,13 +196,13 @@ func (in *installation) makeDir(dir string) error {
 	switch err := os.Mkdir(dir, 0o755); {
 	case err == nil:
 		in.undo = append(in.undo, func() error { return os.Remove(dir) })
-	case !errors.Is(err, fs.ErrExist): // "a/." is there once "a" is
+	case !errors.Is(err, fs.ErrExist): // "a/." exists as soon as "a" does
 		return fmt.Errorf("%q: %w", dir, cause(err))
 	}
 	return nil
 }
 
-// link makes the link path, which must not exist.
+// link makes a link to util at path, which must not exist.
 func (in *installation) link(path string) error {
 	var err error
 	if in.symbolic {
@@ -192,18 +212,20 @@ func (in *installation) link(path string) error {
 	}
 	switch {
 	case errors.Is(err, unix.EXDEV):
-		return fmt.Errorf("%q: %w (a hard link cannot lead to another file system; -s makes symbolic links)", path, cause(err))
+		return fmt.Errorf("%q: %w (a hard link cannot lead to another file system; "+
+			"-s makes symbolic links)", path, cause(err))
 	case err != nil:
 		return fmt.Errorf("%q: %w", path, cause(err))
 	case !in.leadsHere(path):
 		os.Remove(path)
-		return fmt.Errorf("%q: does not lead to util: %q is another file there", path, in.target())
+		return fmt.Errorf("%q: would not lead to util: %q is another file there", path, in.target())
 	}
 	return nil
 }
 
-// target is what a symbolic link in the directory says. It is relative if util's own file and the directory have a directory
-// in common, other than the root: so it holds in a tree that is put together in one place and used as the root in another.
+// target returns the target of a symbolic link in the directory. It is relative if util's own file
+// and the directory share a parent other than the root directory. So the link stays valid in a tree
+// that is built in one place and used as the root directory in another.
 func (in *installation) target() string {
 	common := top(in.real)
 	relative, err := filepath.Rel(in.real, in.self)
@@ -213,14 +235,14 @@ func (in *installation) target() string {
 	return relative
 }
 
-// top is the first of the directories of an absolute path: "usr" of "/usr/sbin", "" of "/".
+// top returns the first component of an absolute path: "usr" for "/usr/sbin", "" for "/".
 func top(dir string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(dir, "/"), "/")
 	return name
 }
 
-// replace puts a link in the place of what is there: in one step, so that the name is always there, unless the file
-// system cannot exchange two files.
+// replace replaces a file with a link. The name always exists, except on a file system that cannot
+// exchange two files in one step.
 func (in *installation) replace(name string) (err error) {
 	if in.old == "" {
 		if in.old, err = os.MkdirTemp(in.dir, ".util-install-"); err != nil {
@@ -228,12 +250,14 @@ func (in *installation) replace(name string) (err error) {
 		}
 	}
 	path, kept := in.path(name), filepath.Join(in.old, name)
-	made := in.old + "." + name // beside path, for a relative link
+	made := in.old + "." + name // in the same directory as path, because the link may be relative
 	if err := in.link(made); err != nil {
 		return err
 	}
 	defer os.Remove(made)
-	exchange := func() error { return unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE) }
+	exchange := func() error {
+		return unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
+	}
 	switch err := exchange(); err {
 	case nil:
 		if err := os.Rename(made, kept); err != nil {
@@ -241,7 +265,8 @@ func (in *installation) replace(name string) (err error) {
 		}
 		in.undo = append(in.undo, func() error { return os.Rename(kept, path) })
 		return nil
-	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP: // rename(2), RENAME_EXCHANGE: not every file system has it
+	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
+		// Not every file system has RENAME_EXCHANGE (rename(2)).
 	default:
 		return fmt.Errorf("%q: %w", path, err)
 	}
@@ -265,7 +290,7 @@ func realPath(dir string) (string, error) {
 	return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 }
 
-// cause is the kernel's reason within an error of package os, whose path is named elsewhere.
+// cause returns the errno in an error of package os. The message has the path already.
 func cause(err error) error {
 	var errno unix.Errno
 	if errors.As(err, &errno) {

@@ -22,10 +22,14 @@ func newRoot() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.BoolVar(&list, "list", false, "print the names of the applets")
-	f.BoolVar(&install, "install", false, "link the applets into the directory that follows, or beside util; only those that are named behind it, if any are")
-	f.BoolVarP(&in.symbolic, "symbolic", "s", false, "with --install: symbolic links, not hard links")
-	f.BoolVar(&in.force, "force", false, "with --install: replace files that exist")
-	f.BoolVar(&in.compat, "compat", false, "with --list and --install: the names of other inits as well")
+	f.BoolVar(&install, "install", false,
+		"make a link to util for each applet, in DIR or in util's own directory; "+
+			"with NAME…, only for these")
+	f.BoolVarP(&in.symbolic, "symbolic", "s", false,
+		"with --install: make symbolic links, not hard links")
+	f.BoolVar(&in.force, "force", false, "with --install: replace existing files")
+	f.BoolVar(&in.compat, "compat", false,
+		"with --list and --install: include the names of other inits")
 	f.BoolVar(&showVersion, "version", false, "show the version")
 	f.BoolP("help", "h", false, "show this help")
 	f.SetInterspersed(true)
@@ -39,9 +43,12 @@ func newRoot() *cobra.Command {
 			}
 			return in.run()
 		case in.symbolic || in.force || in.compat && !list:
-			return cli.Usagef("options --symbolic, --force and --compat: only together with --install (--compat also with --list)")
+			return cli.Usagef("options --symbolic, --force and --compat: " +
+				"only together with --install (--compat also with --list)")
 		case len(args) > 0:
-			return &cli.Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("applet %q: unknown%s", args[0], cli.DidYouMean(args[0], append(names(), "help", "completion")))}
+			all := append(names(), "help", "completion")
+			err := fmt.Errorf("applet %s", unknown(args[0], all))
+			return &cli.Exit{Status: proc.ExitNotFound, Err: err}
 		case list:
 			fmt.Fprintln(out, strings.Join(namesWith(in.compat), "\n"))
 		case showVersion:
@@ -54,7 +61,7 @@ func newRoot() *cobra.Command {
 	return cmd
 }
 
-// namesWith returns the names of the applets, with compat also those under which init is another init.
+// namesWith returns the names of the applets, and with compat those of the other inits too.
 func namesWith(compat bool) []string {
 	all := names()
 	if compat {
@@ -63,21 +70,27 @@ func namesWith(compat bool) []string {
 	return all
 }
 
-// help writes the list of applets and util's own options.
+// help writes the help of util itself: the applets and the options.
 func help(w io.Writer, c *cobra.Command) {
 	fmt.Fprint(w, `Usage: util APPLET [argument…]
        util help [APPLET] | --list [--compat] | --version
        util --install [-s] [--force] [--compat] [DIR [NAME…]]
        util completion bash|zsh|fish
 
-A container init and entrypoint toolkit in one binary. An applet is also chosen by the name under which
-the binary is called, through a link such as /sbin/init.
+A container init and entrypoint toolkit in one binary. An applet can also be
+chosen by the name of a link to the binary, such as /sbin/init.
 
 Applets:
 `)
 	for _, a := range table {
 		fmt.Fprintf(w, "  %-15s %s\n", a.Name, a.Short)
 	}
-	fmt.Fprintf(w, "\nUnder the names %s,\ninit takes the command lines of those programs.\n", strings.Join(options.Aliases[:], ", "))
-	fmt.Fprintf(w, "\nOptions:\n%s\n'util APPLET --help' shows the options of an applet.\n", c.Flags().FlagUsagesWrapped(100))
+	fmt.Fprintf(w, `
+Called by one of these names, init reads the command line of that program:
+  %s
+
+Options:
+%s
+'util APPLET --help' shows the options of an applet.
+`, strings.Join(options.Aliases[:], ", "), cli.Options(c))
 }

@@ -1,6 +1,8 @@
-# Completion of util and of the links with the names of its applets, for bash 4.4 or newer. No other package is needed.
+# Completes util and the links with the names of its applets in bash 4.4 or newer. It needs no other
+# package.
 
-# The program that knows the answers: util itself as it is called, else the one in PATH, if the command is a link to it.
+# Prints the program to ask: util as it was called or, for a link with the name of an applet, the
+# util in PATH if that is what the link leads to.
 _util_program() {
 	local called util
 	called=$(type -P -- "${1/#\~\//$HOME/}") || return
@@ -20,7 +22,8 @@ _util() {
 		return
 	fi
 
-	# The words as util reads them. Readline ends a word at = : and @ too, and completes only what is behind.
+	# The words as util reads them. Readline ends a word at = : and @ too, and completes only what
+	# comes after the last of these.
 	for ((i = 0; i <= COMP_CWORD; i++)); do
 		part=${COMP_WORDS[i]}
 		glued=1
@@ -29,7 +32,7 @@ _util() {
 			glued=0
 		done
 		if ((i == COMP_CWORD)); then
-			part=$line # what is behind the cursor does not count
+			part=$line # without what comes after the cursor
 		fi
 		line=${line#"$part"}
 		if ((i > 0 && glued)); then

@@ -1,11 +1,12 @@
-# Completion of util and of the links with the names of its applets, for fish.
+# Completes util and the links with the names of its applets in fish.
 
 function __util_complete
     set -l words (commandline -opc)
     set -l word (commandline -ct)
     set -l name (string split -- / $words[1])[-1]
 
-    # The program that knows the answers: util itself as it is called, else the one in PATH, if the command is a link to it.
+    # The program to ask: util as it was called or, for a link with the name of an applet, the util
+    # in PATH if that is what the link leads to.
     set -l util (command -s -- $words[1])
     set -l before
     if test "$name" != util
@@ -23,9 +24,10 @@ function __util_complete
     set -l answer ($util __complete $before $words[2..] "$word" 2>/dev/null)
     switch "$answer[1]"
         case files
-            # behind "--option=" or "unix:" too
+            # also after "--option=" or "unix:"
             set -l front (string match -r -- '^(?:--[^=]*=|unix:|)' $word)
-            __fish_complete_path (string replace -- "$front" '' $word) | string replace -r '^' -- "$front"
+            __fish_complete_path (string replace -- "$front" '' $word) |
+                string replace -r '^' -- "$front"
         case commands
             __fish_complete_command
         case words

@@ -9,46 +9,47 @@ import (
 	"strings"
 )
 
-// contender is an init, or the command without one, and what was measured of it.
+// contender is an init, or the command without one, and its results.
 type contender struct {
 	name    string
-	program string   // found in PATH unless it has a slash
-	as      string   // the name it is called by, through a symbolic link; "" its own
-	args    []string // stand between its name and the command
-	version []string // the arguments that make it print its version
+	program string   // a path, or a name in PATH
+	as      string   // the name of a symbolic link to call it by; "" for none
+	args    []string // the arguments before the command
 
-	argv    []string // its fresh copy and args, and at the end the command
+	argv    []string // of the copy: the path, args and the command
 	about   string   // version and size
 	measure measured
 }
 
-// measured is the result. What was not measured is 0.
+// measured are the results of a contender. What was not measured is 0.
 type measured struct {
 	startup  float64 // µs
 	memory   memory  // of one instance
 	pss10    float64 // kB, the mean of 10 instances
 	threads  int
 	latency  [len(latencyOf)]float64 // µs from kill(2) to the command
-	orphan   float64                 // µs of CPU
+	orphan   float64                 // µs of CPU time for an orphan
 	switches float64                 // context switches for an orphan
 	wakeups  int
 }
 
-// contenders lists whom util is compared with, and util first.
+// contenders returns util, then the inits that it is compared with.
 func contenders() []*contender {
+	command := []string{"--"}
 	return []*contender{
-		{name: "util init", program: "bin/util", args: []string{"init", "--"}, version: []string{"--version"}},
-		{name: "util as tini", program: "bin/util", as: "tini", args: []string{"--"}, version: []string{"--version"}},
-		{name: "util as dumb-init", program: "bin/util", as: "dumb-init", args: []string{"--"}, version: []string{"--version"}},
-		{name: "util as catatonit", program: "bin/util", as: "catatonit", args: []string{"--"}, version: []string{"--version"}},
-		{name: "tini", program: "tini", args: []string{"--"}, version: []string{"--version"}},
-		{name: "tini-static", program: "tini-static", args: []string{"--"}, version: []string{"--version"}},
-		{name: "dumb-init", program: "dumb-init", args: []string{"--"}, version: []string{"--version"}},
-		{name: "catatonit", program: "catatonit", args: []string{"--"}, version: []string{"--version"}},
+		{name: "util init", program: "bin/util", args: []string{"init", "--"}},
+		{name: "util as tini", program: "bin/util", as: "tini", args: command},
+		{name: "util as dumb-init", program: "bin/util", as: "dumb-init", args: command},
+		{name: "util as catatonit", program: "bin/util", as: "catatonit", args: command},
+		{name: "tini", program: "tini", args: command},
+		{name: "tini-static", program: "tini-static", args: command},
+		{name: "dumb-init", program: "dumb-init", args: command},
+		{name: "catatonit", program: "catatonit", args: command},
 	}
 }
 
-// prepare builds the command in dir and copies the contenders there. The first of all is the command without an init.
+// prepare builds the command in dir and copies the contenders there. The first of all is the
+// command without an init.
 func prepare(dir string) (all []*contender, missing []string, err error) {
 	command, err := buildCommand(dir)
 	if err != nil {
@@ -71,7 +72,7 @@ func prepare(dir string) (all []*contender, missing []string, err error) {
 		all = append(all, c)
 	}
 	if len(missing) > 0 && missing[0] == "util init" {
-		return nil, nil, fmt.Errorf("bin/util: missing: make builds it")
+		return nil, nil, fmt.Errorf("bin/util: missing (make builds it)")
 	}
 	return all, missing, nil
 }
@@ -82,7 +83,8 @@ func buildCommand(dir string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-ldflags", "-s -w -E _rt0_command", "-o", path, "./internal/bench/command")
+	build := exec.Command("go", "build", "-ldflags", "-s -w -E _rt0_command", "-o", path,
+		"./internal/bench/command")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", build, err, out)
@@ -90,7 +92,7 @@ func buildCommand(dir string) (path string, err error) {
 	return path, nil
 }
 
-// copyTo copies the program at path to dir, to be called by its name there.
+// copyTo copies the program at path to dir, and finds out its version and its size.
 func (c *contender) copyTo(dir, path, command string) error {
 	name, err := filepath.Abs(filepath.Join(dir, filepath.Base(path)))
 	if err != nil {
@@ -109,20 +111,20 @@ func (c *contender) copyTo(dir, path, command string) error {
 	}
 	c.argv = append(append([]string{name}, c.args...), command)
 	var stdout, stderr strings.Builder
-	cmd := exec.Command(name, c.version...)
+	cmd := exec.Command(name, "--version")
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w", path, strings.Join(c.version, " "), err)
+		return fmt.Errorf("%s --version: %w", path, err)
 	}
 	version, _, _ := strings.Cut(stdout.String(), "\n")
-	if version == "" { // dumb-init's is on stderr
+	if version == "" { // dumb-init prints it on stderr
 		version, _, _ = strings.Cut(stderr.String(), "\n")
 	}
 	c.about = fmt.Sprintf("%s, %d kB", version, size/1000)
 	return nil
 }
 
-// freshCopy copies an executable file, so that no other process maps its pages, and returns its size.
+// freshCopy copies a program, so that no other process maps its pages, and returns its size.
 func freshCopy(to, from string) (size int64, err error) {
 	r, err := os.Open(from)
 	if err != nil {
@@ -135,7 +137,7 @@ func freshCopy(to, from string) (size int64, err error) {
 	}
 	size, err = io.Copy(w, r)
 	if err == nil {
-		err = w.Sync() // the writing back is not to happen while something is measured
+		err = w.Sync() // the kernel must not write it back during a measurement
 	}
 	if e := w.Close(); err == nil {
 		err = e

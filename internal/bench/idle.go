@@ -2,7 +2,8 @@ package main
 
 import "time"
 
-// measureIdle counts how often each init wakes up while nothing happens. All inits are there at the same time.
+// measureIdle counts how often each init wakes up while nothing happens. All inits run at the same
+// time.
 func measureIdle(all []*contender, e effort) error {
 	all = all[1:]
 	running, stop, err := startAll(all, "idle")

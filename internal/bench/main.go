@@ -1,12 +1,13 @@
-// Bench compares util init with the other inits of this machine, each as PID 1 of a PID namespace, and prints a table,
-// and the ratios that util has to reach, as Markdown.
+// Bench compares util init with the other inits of this machine, each as PID 1 of a PID namespace.
+// It prints the results, and the limits that util must keep, as Markdown tables.
 //
 //	go run ./internal/bench [-quick] [-only startup|memory|signals|orphans|idle]
 //
-// It runs in the root of the module and expects the binary of `make` there. On a noisy machine a number alone says
-// little: all inits take turns, round by round in changing order, so that what disturbs one disturbs all, and the
-// median of many rounds counts. Everything runs on one CPU, so that neither waking another one up nor moving between
-// them is measured. Each init runs from a fresh copy of its file, with PATH as its whole environment.
+// It runs in the root directory of the module, where make must have built bin/util. A single number
+// means little on a noisy machine. So the inits take turns, in each round in another order: a
+// disturbance affects all of them, and the median of many rounds counts. Everything runs on one
+// CPU, so that no wakeup of another CPU and no migration is measured. Each init runs from a new
+// copy of its file, with PATH as its only variable.
 package main
 
 import (
@@ -23,13 +24,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measurement is one kind of measurement. It takes all contenders, the command without an init first.
+// measurement is one kind of measurement.
 type measurement struct {
 	name string
-	run  func(all []*contender, e effort) error
+	run  func(all []*contender, e effort) error // the first of all is the command without an init
 }
 
-// measures are all kinds of measurement, in the order in which they are made.
+// measures are all kinds of measurement, in the order in which they run.
 var measures = []measurement{
 	{"startup", measureStartup},
 	{"memory", measureMemory},
@@ -42,7 +43,7 @@ func known(name string) bool {
 	return slices.ContainsFunc(measures, func(m measurement) bool { return m.name == name })
 }
 
-// effort is how many rounds there are of each measurement.
+// effort is the number of rounds of each measurement.
 type effort struct {
 	starts  int
 	copies  int
@@ -52,13 +53,15 @@ type effort struct {
 }
 
 var (
-	thorough = effort{starts: 3000, copies: 9, signals: 20000, batches: 200, idle: 10 * time.Second}
-	quick    = effort{starts: 100, copies: 1, signals: 2000, batches: 10, idle: 2 * time.Second}
+	thorough = effort{
+		starts: 3000, copies: 9, signals: 20000, batches: 200, idle: 10 * time.Second,
+	}
+	quick = effort{starts: 100, copies: 1, signals: 2000, batches: 10, idle: 2 * time.Second}
 )
 
 func main() {
-	isQuick := flag.Bool("quick", false, "few rounds: to see that it works, not what is faster")
-	only := flag.String("only", "", "make one kind of measurement: startup, memory, signals, orphans or idle")
+	isQuick := flag.Bool("quick", false, "few rounds: shows that it works, not which init is faster")
+	only := flag.String("only", "", "measure only startup, memory, signals, orphans or idle")
 	flag.Parse()
 	if *only != "" && !known(*only) {
 		fmt.Fprintf(os.Stderr, "bench: -only: %q: unknown\n", *only)
@@ -78,7 +81,7 @@ func main() {
 
 // bench measures and returns the report.
 func bench(e effort, only string) (text string, err error) {
-	debug.SetGCPercent(-1) // little is allocated, and a collection in the middle of a round is noise
+	debug.SetGCPercent(-1) // little is allocated, and a collection would disturb a round
 	if err := settle(); err != nil {
 		return "", err
 	}
@@ -107,8 +110,9 @@ func bench(e effort, only string) (text string, err error) {
 	return r.String(), nil
 }
 
-// settle keeps the calling goroutine, and the processes that it starts, on the last CPU that this process may use,
-// since the first one has most of the machine's interrupts, and puts them before all others there.
+// settle binds the calling goroutine, and the processes that it starts, to the last CPU that this
+// process may use, because the first one handles most interrupts. It gives them the highest
+// priority.
 func settle() error {
 	runtime.LockOSThread()
 	var allowed, one unix.CPUSet
@@ -125,17 +129,18 @@ func settle() error {
 	if err := unix.SchedSetaffinity(0, &one); err != nil {
 		return fmt.Errorf("sched_setaffinity: %w", err)
 	}
-	// Whatever else wants this CPU is to wait. Only root may say so; others measure with more noise.
+	// Other processes on this CPU must wait. Only root may do this; others measure with more noise.
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20)
 
-	// Whoever started this program may have left files open, which some inits would have to close.
+	// Files that the caller left open would be inherited, and some inits would have to close them.
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close_range: %w", err)
 	}
 	return nil
 }
 
-// inTurns calls f for each of n contenders, in another order in each round. The order is the same in each run.
+// inTurns calls f for each of n contenders, in each round in another order. Every run of the
+// benchmark has the same orders.
 func inTurns(rounds, n int, f func(i int) error) error {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range rounds {

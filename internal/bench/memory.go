@@ -1,17 +1,18 @@
 package main
 
-// memory is what an init has in memory, in kB (proc_pid_smaps(5)).
+// memory is the memory of an init, in kB (proc_pid_smaps(5)).
 type memory struct {
-	rss       float64 // pages it has in its page table
-	pss       float64 // the same, a page that n processes share counted as 1/n
-	anonymous float64 // those that are its own: its stack, and the variables that it has written to
+	rss       float64 // the pages in its page table
+	pss       float64 // the same, but a page that n processes share counts as 1/n
+	anonymous float64 // the pages without a file: its stack, and the variables that it has changed
 }
 
-// instances is how many containers there are for the mean PSS.
+// instances is the number of containers for the mean PSS.
 const instances = 10
 
-// measureMemory measures one instance of each init, and the mean of several from the same file, with nothing else
-// running from it. What of it belongs to the shared C library is shared with all the machine's processes.
+// measureMemory measures one instance of each init, and the mean of several from the same file. No
+// other process runs from that file. The pages of the C library, however, are shared with other
+// processes of the machine.
 func measureMemory(all []*contender, e effort) error {
 	for _, c := range all[1:] {
 		var one, many [3][]float64
@@ -29,7 +30,8 @@ func measureMemory(all []*contender, e effort) error {
 	return nil
 }
 
-// weigh starts n instances of an init and appends their mean RSS, PSS and anonymous memory to into.
+// weigh starts n instances of an init and appends the means of RSS, PSS and anonymous memory to
+// into.
 func (c *contender) weigh(n int, into *[3][]float64) error {
 	same := make([]*contender, n)
 	for i := range same {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// batch is how many orphans the command makes at a time. The command has the same number.
+// batch is how many orphans the command makes at a time. The command has the same constant.
 const batch = 100
 
-// measureOrphans measures the CPU time, user's and kernel's, that an init needs for an orphan: to wake up, to reap it,
-// to wait again. The orphans come one by one.
+// measureOrphans measures the CPU time, in user mode and in the kernel, that an init needs for an
+// orphan: to wake up, to reap it, to wait again. The orphans end one after another.
 func measureOrphans(all []*contender, e effort) error {
 	all = all[1:]
 	running, stop, err := startAll(all, "orphans")
@@ -18,8 +18,8 @@ func measureOrphans(all []*contender, e effort) error {
 		return err
 	}
 	defer stop()
-	cpu := make([][]float64, len(all))      // µs for an orphan
-	switches := make([][]float64, len(all)) // for an orphan
+	cpu := make([][]float64, len(all))      // µs for one orphan
+	switches := make([][]float64, len(all)) // for one orphan
 	err = inTurns(e.batches, len(all), func(i int) error {
 		ns, n, err := running[i].orphans()
 		if err != nil {
@@ -39,7 +39,8 @@ func measureOrphans(all []*contender, e effort) error {
 	return nil
 }
 
-// orphans has the command make a batch of orphans and returns the CPU time and the context switches that it cost init.
+// orphans makes the command make a batch of orphans, and returns the CPU time and the context
+// switches of init for the batch.
 func (p *process) orphans() (ns, switches int, err error) {
 	var cpu, count [2]int
 	for i := range 2 {
@@ -50,7 +51,7 @@ func (p *process) orphans() (ns, switches int, err error) {
 			if err := p.awaitByte(); err != nil {
 				return 0, 0, fmt.Errorf("the command made no orphans: %w", err)
 			}
-			if err := p.awaitSleep(); err != nil { // the CPU time of what runs is not up to date
+			if err := p.awaitSleep(); err != nil { // the CPU time of a running process is not exact
 				return 0, 0, err
 			}
 		}
@@ -64,8 +65,8 @@ func (p *process) orphans() (ns, switches int, err error) {
 	return cpu[1] - cpu[0], count[1] - count[0], nil
 }
 
-// cpuTime returns the CPU time that init has used so far, in ns: the first number of /proc/PID/schedstat
-// (Documentation/scheduler/sched-stats.rst in the kernel's source).
+// cpuTime returns the CPU time that init has used so far, in ns: the first number of
+// /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst in the kernel's source).
 func (p *process) cpuTime() (ns int, err error) {
 	text, err := p.proc("schedstat")
 	if err != nil {

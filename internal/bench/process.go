@@ -10,25 +10,23 @@ import (
 	"syscall"
 	"unsafe"
 
+	"util/internal/test/pidns"
+
 	"golang.org/x/sys/unix"
 )
 
-// process is an init as PID 1 of a PID namespace, with the command under it.
+// process is an init, PID 1 of a PID namespace, with the command as its child.
 type process struct {
-	pid    int      // as seen from here
-	stdin  *os.File // the command's
-	stdout *os.File // the command's
+	pid    int      // in the PID namespace of the benchmark
+	stdin  *os.File // of the command
+	stdout *os.File // of the command
 }
 
-// launch starts argv as PID 1 of a PID namespace and the leader of a session, as container engines do, and returns its
-// pid. Who is not root gets a user namespace along with it.
+// launch starts argv as PID 1 of a PID namespace and as the leader of a session, as container
+// engines do, and returns its pid.
 func launch(argv []string, stdin, stdout uintptr) (pid int, err error) {
-	sys := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID, Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() != 0 {
-		sys.Cloneflags |= unix.CLONE_NEWUSER
-		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
+	sys := &syscall.SysProcAttr{Setsid: true}
+	pidns.Set(sys)
 	pid, err = syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
 		Env:   []string{"PATH=/usr/bin:/bin"},
 		Files: []uintptr{stdin, stdout, 2},
@@ -40,7 +38,7 @@ func launch(argv []string, stdin, stdout uintptr) (pid int, err error) {
 	return pid, nil
 }
 
-// reap waits for the end of a process and returns its status.
+// reap waits for the end of a process and returns its wait status.
 func reap(pid int) (status syscall.WaitStatus, err error) {
 	for {
 		_, err = syscall.Wait4(pid, &status, 0, nil)
@@ -50,24 +48,25 @@ func reap(pid int) (status syscall.WaitStatus, err error) {
 	}
 }
 
-// start starts c with the command in the given mode, and returns when the command runs and init waits.
+// start starts c with the command in the given mode. It returns once the command runs and init
+// sleeps.
 func (c *contender) start(mode string) (p *process, err error) {
-	theirIn, in, err := os.Pipe()
+	stdin, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer theirIn.Close()
-	out, theirOut, err := os.Pipe()
+	defer stdin.Close()
+	out, stdout, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	defer theirOut.Close()
+	defer stdout.Close()
 	argv := append(append([]string(nil), c.argv...), mode)
-	pid, err := launch(argv, theirIn.Fd(), theirOut.Fd())
+	pid, err := launch(argv, stdin.Fd(), stdout.Fd())
 	if err != nil {
 		return nil, err
 	}
-	theirOut.Close()
+	stdout.Close() // so that out ends with the command
 	p = &process{pid: pid, stdin: in, stdout: out}
 	if err := p.awaitByte(); err != nil {
 		p.stop()
@@ -80,14 +79,15 @@ func (c *contender) start(mode string) (p *process, err error) {
 	return p, nil
 }
 
-// awaitByte waits for a byte that the command writes.
+// awaitByte waits for a byte from the command.
 func (p *process) awaitByte() error {
 	var b [1]byte
 	_, err := io.ReadFull(p.stdout, b[:])
 	return err
 }
 
-// awaitSleep waits until init sleeps. When the command runs, the only thing that an init sleeps for is a signal.
+// awaitSleep waits until init sleeps. Once the command runs, an init sleeps only to wait for a
+// signal.
 func (p *process) awaitSleep() error {
 	for {
 		state, err := p.field("status", "State:")
@@ -101,7 +101,7 @@ func (p *process) awaitSleep() error {
 	}
 }
 
-// field returns the first word behind a name in a file of /proc/PID, proc(5).
+// field returns the first word after a name in a file of /proc/PID (proc(5)).
 func (p *process) field(file, name string) (string, error) {
 	text, err := p.proc(file)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *process) field(file, name string) (string, error) {
 	return words[0], nil
 }
 
-// number is field for a number.
+// number returns a field that is a number.
 func (p *process) number(file, name string) (int, error) {
 	word, err := p.field(file, name)
 	if err != nil {
@@ -124,8 +124,8 @@ func (p *process) number(file, name string) (int, error) {
 	return strconv.Atoi(word)
 }
 
-// switches returns how often init has been taken off its CPU so far: whenever it has gone to sleep again, and whenever
-// another process came first.
+// switches returns the number of context switches of init so far: it has gone to sleep, or another
+// process has preempted it.
 func (p *process) switches() (int, error) {
 	voluntary, err := p.number("status", "voluntary_ctxt_switches:")
 	if err != nil {
@@ -141,7 +141,7 @@ func (p *process) proc(file string) (string, error) {
 	return string(text), err
 }
 
-// stop ends init, and with it all that is in the namespace.
+// stop kills init, and with it every process of the namespace.
 func (p *process) stop() {
 	_ = syscall.Kill(p.pid, syscall.SIGKILL)
 	_, _ = reap(p.pid)
@@ -149,7 +149,7 @@ func (p *process) stop() {
 	p.stdout.Close()
 }
 
-// startAll starts every contender with the command in the given mode. stop ends them all.
+// startAll starts every contender with the command in the given mode. stop kills them all.
 func startAll(all []*contender, mode string) (running []*process, stop func(), err error) {
 	stop = func() {
 		for _, p := range running {
@@ -167,7 +167,8 @@ func startAll(all []*contender, mode string) (running []*process, stop func(), e
 	return running, stop, nil
 }
 
-// now is the time on CLOCK_MONOTONIC in ns, which processes of one machine share.
+// now returns the time on CLOCK_MONOTONIC in ns, which is the same for all processes of the
+// machine.
 func now() int64 {
 	var t unix.Timespec
 	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&t)), 0)

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// latencyOf are the cases of the signal latency. An init may treat a signal that ends the command in another way than
-// others, and it may wait in another way once it knows that there are orphans.
+// latencyOf are the cases of the signal latency. An init may handle a signal that ends the command
+// differently from others, and it may wait differently once it has had an orphan.
 var latencyOf = [...]struct {
 	what   string
-	mode   string // the command's
+	mode   string // of the command
 	signal syscall.Signal
 }{
 	{"USR1", "signals", syscall.SIGUSR1},
@@ -20,8 +20,8 @@ var latencyOf = [...]struct {
 	{"USR1 after an orphan", "orphan-signals", syscall.SIGUSR1},
 }
 
-// measureSignals measures the time from the kill(2) of an init until the command has the signal. All inits are there
-// the whole time and get a signal in turn.
+// measureSignals measures the time from kill(2) to an init until the command has the signal. All
+// inits run the whole time and get signals in turn.
 func measureSignals(all []*contender, e effort) error {
 	all = all[1:]
 	running := map[string][]*process{}
@@ -56,15 +56,17 @@ func measureSignals(all []*contender, e effort) error {
 	return nil
 }
 
-// signal sends a signal to init and returns how many ns it took to the command. The calls are raw: the scheduler of Go
-// is to know nothing of them, as it would hand this thread's work to another thread when they take long.
+// signal sends a signal to init and returns how many ns it took to reach the command. The system
+// calls are raw because the scheduler of Go must not know of them: when a call takes long, it would
+// move the work of this thread to another one.
 func (p *process) signal(s syscall.Signal) (ns int64, err error) {
 	var arrived int64
 	fd := p.stdout.Fd()
 	sent := now()
 	unix.RawSyscall(unix.SYS_KILL, uintptr(p.pid), uintptr(s), 0)
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&arrived)), unsafe.Sizeof(arrived))
-	if n != unsafe.Sizeof(arrived) {
+	const size = unsafe.Sizeof(arrived)
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&arrived)), size)
+	if n != size {
 		return 0, fmt.Errorf("the command does not answer: read %d bytes: %w", int(n), errno)
 	}
 	return arrived - sent, nil

@@ -5,8 +5,9 @@ import (
 	"os"
 )
 
-// measureStartup measures how much longer the command takes, from the fork to the end of the namespace, when it runs
-// under an init: the exec of init, its start of the command, and its end. The command ends at once.
+// measureStartup measures how much longer the command takes under an init, from the fork to the end
+// of the namespace: the exec of init, the start of the command, and the end of init. The command
+// ends at once.
 func measureStartup(all []*contender, e effort) error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
@@ -31,7 +32,8 @@ func measureStartup(all []*contender, e effort) error {
 		return err
 	}
 	for i, c := range all[1:] {
-		// Each run is compared with the bare command's of the same round: the speed of the machine drifts.
+		// Each run is compared with the command alone in the same round: the speed of the machine
+		// drifts.
 		over := make([]float64, e.starts)
 		for round := range over {
 			over[round] = took[i+1][round] - took[0][round]

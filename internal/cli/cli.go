@@ -1,6 +1,6 @@
-// Package cli holds what the command lines of all applets have in common: how an error carries the exit status, what
-// help looks like, and which name was probably meant. What an applet does is not its business, nor is anything that
-// runs before the Go runtime.
+// Package cli holds what the command lines of all applets share: errors with an exit status, the
+// layout of the help, suggestions for misspelt names, completion. It knows nothing of what an
+// applet does, and nothing in it runs before the Go runtime.
 package cli
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Exit is an error that ends the program with Status. Err is said on stderr; nil says nothing.
+// Exit is an error that ends the program with Status. Err is printed on stderr, unless it is nil.
 type Exit struct {
 	Status int
 	Err    error
@@ -30,13 +30,14 @@ func (e *Exit) Error() string {
 
 func (e *Exit) Unwrap() error { return e.Err }
 
-// Usagef is an error about the command line, for status 2. By rule it reads `what: "value": why`.
+// Usagef returns an error about the command line, with status 2. By convention its text is
+// `what: "value": why`.
 func Usagef(format string, args ...any) error {
 	return &Exit{proc.ExitUsage, fmt.Errorf(format, args...)}
 }
 
-// Setup gives a command the manners of this project: errors are returned rather than printed, flags end at the first
-// argument, and help and flag errors have our form.
+// Setup makes a command behave as all applets do: errors are returned and not printed, options end
+// at the first argument, and help and errors have the form of this project.
 func Setup(cmd *cobra.Command) *cobra.Command {
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
@@ -49,11 +50,11 @@ func Setup(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// ErrVersion is returned by the command of an applet that was asked for the version. Who executes the command shows it.
+// ErrVersion is what a command returns for --version. The caller of the command prints the version.
 var ErrVersion = errors.New("the version was asked for")
 
-// AddStandardFlags adds the options that every applet has, behind its own. They are seen to before RunE, unless the
-// command parses its flags itself: then it calls [Answer].
+// AddStandardFlags adds the options that every applet has, after its own. They are handled before
+// RunE, except in a command that parses its flags itself: it must call [Answer].
 func AddStandardFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolP("help", "h", false, "show this help")
 	cmd.Flags().Bool("version", false, "show the version")
@@ -65,7 +66,7 @@ func AddStandardFlags(cmd *cobra.Command) {
 	}
 }
 
-// Answer shows the help, or returns ErrVersion, if the flags that were parsed ask for it.
+// Answer prints the help, or returns ErrVersion, if the parsed flags ask for it.
 func Answer(c *cobra.Command) (answered bool, err error) {
 	if help, _ := c.Flags().GetBool("help"); help {
 		return true, c.Help()
@@ -76,7 +77,7 @@ func Answer(c *cobra.Command) (answered bool, err error) {
 	return false, nil
 }
 
-// flagError puts pflag's errors into words of our form.
+// flagError turns an error of pflag into one in the form of this project.
 func flagError(c *cobra.Command, err error) error {
 	var (
 		unknown  *pflag.NotExistError
@@ -92,10 +93,12 @@ func flagError(c *cobra.Command, err error) error {
 		return Usagef("option %q: unknown", "-"+name)
 	case errors.As(err, &required):
 		return Usagef("option %q: needs a value", flagName(required.GetFlag()))
-	case errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool":
-		return Usagef("%s: %q: is neither true nor false", flagName(invalid.GetFlag()), invalid.GetValue())
 	case errors.As(err, &invalid):
-		return Usagef("%s: %q: %w", flagName(invalid.GetFlag()), invalid.GetValue(), invalid.Unwrap())
+		flag, why := invalid.GetFlag(), invalid.Unwrap()
+		if flag.Value.Type() == "bool" {
+			why = errors.New("is neither true nor false")
+		}
+		return Usagef("%s: %q: %w", flagName(flag), invalid.GetValue(), why)
 	}
 	return &Exit{proc.ExitUsage, err}
 }
@@ -108,7 +111,13 @@ func options(c *cobra.Command) (all []string) {
 
 func flagName(f *pflag.Flag) string { return "--" + f.Name }
 
-// Help writes the help of a command: what it does, how to call it, its options, then its examples.
+// helpWidth is how many columns of a terminal the list of options takes at most.
+const helpWidth = 80
+
+// Options returns the list of a command's options, for its help.
+func Options(c *cobra.Command) string { return c.Flags().FlagUsagesWrapped(helpWidth) }
+
+// Help writes the help of a command: how to call it, what it does, its options, its examples.
 func Help(w io.Writer, c *cobra.Command) {
 	fmt.Fprintf(w, "Usage: util %s\n", c.Use)
 	text := c.Long
@@ -116,55 +125,10 @@ func Help(w io.Writer, c *cobra.Command) {
 		text = c.Short
 	}
 	fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(text))
-	if options := c.Flags().FlagUsagesWrapped(100); options != "" {
+	if options := Options(c); options != "" {
 		fmt.Fprintf(w, "\nOptions:\n%s", options)
 	}
 	if c.Example != "" {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", strings.Trim(c.Example, "\n"))
 	}
-}
-
-// Nearest returns the candidate that word was probably meant to be, or "" if none is near: at most a third of its
-// letters, and at least one, may have to be changed, added, left out or exchanged with a neighbour.
-func Nearest(word string, candidates []string) string {
-	best, bestDistance := "", max(1, len(word)/3)+1
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < bestDistance {
-			best, bestDistance = c, d
-		}
-	}
-	return best
-}
-
-// DidYouMean returns " (did you mean X?)" for the nearest candidate, or "".
-func DidYouMean(word string, candidates []string) string {
-	if near := Nearest(word, candidates); near != "" {
-		return " (did you mean " + near + "?)"
-	}
-	return ""
-}
-
-// distance counts the edits from a to b, an exchange of two neighbours being one (optimal string alignment).
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -10,17 +10,17 @@ func TestNearest(t *testing.T) {
 		want       string
 	}{
 		{"TERM", signals, "TERM"},
-		{"trem", signals, "TERM"}, // neighbours exchanged
-		{"TRM", signals, "TERM"},  // a letter left out
+		{"trem", signals, "TERM"}, // two neighbours are exchanged
+		{"TRM", signals, "TERM"},  // a letter is missing
 		{"TERMM", signals, "TERM"},
 		{"TARM", signals, "TERM"},
 		{"HP", signals, "HUP"},
 		{"HU", signals, "HUP"},
-		{"USR", signals, "USR1"}, // the first of those that are equally near
+		{"USR", signals, "USR1"}, // of equally close candidates, the first
 		{"USR3", signals, "USR1"},
 		{"RTMIN+12", signals, "RTMIN+10"},
-		{"WNICHH", signals, "WINCH"}, // two mistakes in six letters
-		{"WNCHHH", signals, ""},      // three
+		{"WNICHH", signals, "WINCH"}, // two edits for six letters
+		{"WNCHHH", signals, ""},      // three edits
 		{"KILL", signals, ""},
 		{"XX", signals, ""},
 		{"", signals, ""},
@@ -44,7 +44,7 @@ func TestDidYouMean(t *testing.T) {
 	}
 }
 
-// TestDistance checks what a distance must be like: 0 to itself, the same both ways.
+// The distance from a to b is that from b to a.
 func TestDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
@@ -58,7 +58,7 @@ func TestDistance(t *testing.T) {
 		{"abc", "ab", 1},
 		{"abc", "cab", 2},
 		{"kitten", "sitting", 3},
-		{"ca", "abc", 3}, // 2 if exchanged letters could be edited once more
+		{"ca", "abc", 3}, // 2 if exchanged letters could be edited again
 	} {
 		for _, pair := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
 			if got := distance(pair[0], pair[1]); got != c.want {

@@ -10,35 +10,37 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Completion is what can stand in one place of a command line: one of Words, or what the shell itself has to look up.
+// Completion is what a word of a command line can become: one of Words, or something that the shell
+// itself must look up.
 type Completion struct {
-	Words []string // each with a description behind a tab, if there is one
+	Words []string // each may have a description after a tab
 	Kind  Kind
 }
 
-// Kind says what completes a word.
+// Kind is what completes a word.
 type Kind string
 
-// The kinds of completions, as completion scripts are told them.
+// The kinds of completions, as the completion scripts read them.
 const (
-	Words    Kind = "words" // nothing else, if there are none
+	Words    Kind = "words" // only the words of the Completion
 	Files    Kind = "files"
 	Commands Kind = "commands"
 )
 
-// Completer answers what word can become. args are the arguments before it, without the options; a "--" is among them
-// if options can stand between arguments.
+// Completer returns what word can become. args are the arguments before it, without the options. A
+// "--" is among them if options and arguments can be mixed.
 type Completer func(cmd *cobra.Command, args []string, word string) Completion
 
-// Completions says how the command line of an applet is completed. What its options are is known from their flags.
+// Completions tells how the command line of an applet is completed. Its options are those of its
+// flags.
 type Completions struct {
-	Values       map[string]Completer // of the values of options, by their long names; else there is nothing to offer
+	Values       map[string]Completer // by the long name of the option; others have no completion
 	Args         Completer
-	Interspersed bool // options can stand behind the first argument
+	Interspersed bool // options and arguments can be mixed
 }
 
-// Complete completes word, which stands behind words on the command line of cmd. Options that were seen are marked as
-// changed in the flags of cmd.
+// Complete completes word, which comes after words on the command line of cmd. It marks the options
+// that it finds as changed in the flags of cmd.
 func (c Completions) Complete(cmd *cobra.Command, words []string, word string) Completion {
 	var args []string
 	var valueOf *pflag.Flag
@@ -81,7 +83,7 @@ func (c Completions) Complete(cmd *cobra.Command, words []string, word string) C
 	return c.Args(cmd, args, word)
 }
 
-// value completes the value of an option, behind before.
+// value completes the value of an option. Each completion begins with before.
 func (c Completions) value(cmd *cobra.Command, name, before, value string) Completion {
 	completer := c.Values[name]
 	if completer == nil {
@@ -90,7 +92,8 @@ func (c Completions) value(cmd *cobra.Command, name, before, value string) Compl
 	return prefixed(before, completer(cmd, nil, value))
 }
 
-// lastOption returns the last option of a word, nil if it is none, and whether its value is the next word.
+// lastOption returns the last option of a word, or nil if the word has none, and whether the next
+// word is the value of that option.
 func lastOption(flags *pflag.FlagSet, word string) (f *pflag.Flag, value bool) {
 	if long, ok := strings.CutPrefix(word, "--"); ok {
 		long, _, inside := strings.Cut(long, "=")
@@ -102,7 +105,7 @@ func lastOption(flags *pflag.FlagSet, word string) (f *pflag.Flag, value bool) {
 		if f == nil {
 			return nil, false
 		}
-		if f.NoOptDefVal == "" { // the rest of the word is its value
+		if f.NoOptDefVal == "" { // the value is the rest of the word, if there is one
 			return f, i+1 == len(word)
 		}
 	}
@@ -119,18 +122,18 @@ func optionWords(flags *pflag.FlagSet, word string) Completion {
 	return OneOf(all...)(nil, nil, word)
 }
 
-// OneOf completes to any of these words.
+// OneOf completes to one of these words.
 func OneOf(words ...string) Completer {
 	return func(_ *cobra.Command, _ []string, word string) Completion {
-		fits := func(w string) bool { return strings.HasPrefix(w, word) }
-		return Completion{slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !fits(w) }), Words}
+		differs := func(w string) bool { return !strings.HasPrefix(w, word) }
+		return Completion{slices.DeleteFunc(slices.Clone(words), differs), Words}
 	}
 }
 
 // AFile completes to a file.
 func AFile(*cobra.Command, []string, string) Completion { return Completion{Kind: Files} }
 
-// ACommand completes a command and its arguments, args being its words so far.
+// ACommand completes a command and its arguments. args are the words of the command so far.
 func ACommand(_ *cobra.Command, args []string, _ string) Completion {
 	if len(args) == 0 {
 		return Completion{Kind: Commands}
@@ -138,16 +141,18 @@ func ACommand(_ *cobra.Command, args []string, _ string) Completion {
 	return Completion{Kind: Files}
 }
 
-// ASignal completes to the name of a signal, written as the word is begun: in capitals or not, with SIG or without.
+// ASignal completes to the name of a signal, in the spelling in which word begins: upper or lower
+// case, with or without SIG.
 func ASignal(_ *cobra.Command, _ []string, word string) Completion {
 	return OneOf(signalsLike(word)...)(nil, nil, word)
 }
 
-// signalsLike returns the names of all signals, as someone writes them who begins with word.
+// signalsLike returns the names of all signals, in the spelling in which word begins.
 func signalsLike(word string) (all []string) {
-	small := word != "" && word == strings.ToLower(word) && word != strings.ToUpper(word)
+	upper := strings.ToUpper(word)
+	small := word == strings.ToLower(word) && word != upper
 	before := ""
-	if upper := strings.ToUpper(word); strings.HasPrefix(upper, "SI") && strings.HasPrefix("SIG", upper[:min(3, len(upper))]) {
+	if upper == "SI" || strings.HasPrefix(upper, "SIG") {
 		before = "SIG"
 	}
 	for _, name := range sig.Names() {
@@ -163,7 +168,8 @@ func signalsLike(word string) (all []string) {
 	return all
 }
 
-// Pair completes FROM:TO, with that separator. A nil to has nothing to offer.
+// Pair completes FROM and TO with a separator between them, such as FROM:TO. With a nil to, nothing
+// completes TO.
 func Pair(separator string, from, to Completer) Completer {
 	return func(cmd *cobra.Command, args []string, word string) Completion {
 		first, second, both := strings.Cut(word, separator)
@@ -181,7 +187,7 @@ func Pair(separator string, from, to Completer) Completer {
 	}
 }
 
-// List completes the last one of a list with commas.
+// List completes the last item of a list with commas.
 func List(one Completer) Completer {
 	return func(cmd *cobra.Command, args []string, word string) Completion {
 		at := strings.LastIndexByte(word, ',') + 1

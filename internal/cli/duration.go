@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ParseDuration reads a time span as people write it: "500ms", "2m", "1h30m", or plain seconds such as "5" or "0.5". It
-// cannot be negative.
+// ParseDuration reads a duration such as "500ms", "2m" or "1h30m", or a plain number of seconds
+// such as "5" or "0.5". It must not be negative.
 func ParseDuration(text string) (time.Duration, error) {
 	if text != "" && strings.Trim(text, "0123456789.") == "" {
 		text += "s"

@@ -14,12 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exec replaces the program by the command, looked up as a shell does, so that its status, its signals, its files
-// and its terminal are its own. It returns only if that fails, with an [Exit] of status 126 or 127.
+// Exec replaces the program with the command, which it looks up as a shell does. The command keeps
+// the pid, the files and the terminal. Exec returns only if that fails, with an [Exit] of status
+// 126 or 127.
 //
-// What the Go runtime changed is as it was before: the limit on open files (which package syscall restores), the signal
-// mask and the ignored signals. Only a program that is linked without the early entry does not know all of these: there
-// signals that were ignored, other than HUP and INT, are not any more, and SIGCHLD and the like are not blocked.
+// The signal mask, the ignored signals and the limit on open files (which package syscall restores)
+// are what they were before the Go runtime changed them. A program that is linked without the early
+// entry does not know all of these: then a signal that was ignored, other than HUP and INT, has its
+// default action, and SIGCHLD and some others are not blocked.
 func Exec(argv []string) error {
 	runtime.LockOSThread() // the mask is the thread's
 	proc.Inherited.Restore()
@@ -33,16 +35,18 @@ func Exec(argv []string) error {
 			}
 			// a script without "#!"
 			err = syscall.Exec("/bin/sh", append([]string{"/bin/sh", file}, argv[1:]...), os.Environ())
-			return cannot(argv[0], fmt.Errorf("is no program, and as a script for /bin/sh: %w", err))
+			err = fmt.Errorf("is not a program, and as a script for /bin/sh: %w", err)
+			return cannot(argv[0], err)
 		}
 		switch err {
 		case unix.ENOENT, unix.ENOTDIR:
 			if unix.Access(file, unix.F_OK) == nil {
 				return cannot(argv[0], errors.New("the interpreter that it names is missing"))
 			}
-		case unix.EACCES: // another directory may have one that may be executed
+		case unix.EACCES: // a later directory may have one that can be executed
 			denied = true
-		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // a directory that cannot be reached
+		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT:
+			// The directory cannot be reached.
 		default:
 			return cannot(argv[0], err)
 		}
@@ -50,13 +54,14 @@ func Exec(argv []string) error {
 	if denied {
 		return cannot(argv[0], unix.EACCES)
 	}
-	if path == "" {
-		return &Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: %w", argv[0], unix.ENOENT)}
+	err := fmt.Errorf("command %q: %w", argv[0], unix.ENOENT)
+	if path != "" {
+		err = fmt.Errorf("command %q: not found in PATH %q", argv[0], path)
 	}
-	return &Exit{Status: proc.ExitNotFound, Err: fmt.Errorf("command %q: not found in PATH %q", argv[0], path)}
+	return &Exit{Status: proc.ExitNotFound, Err: err}
 }
 
-// formatOf says why the kernel does not execute a file that is no script either; "" if it may be a script.
+// formatOf returns why the kernel does not execute a file, or "" if the file may be a script.
 func formatOf(file string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -79,8 +84,9 @@ func cannot(name string, err error) error {
 	return &Exit{Status: proc.ExitCannot, Err: fmt.Errorf("command %q: %w", name, err)}
 }
 
-// candidates returns the files that a command of that name may be: itself if it has a slash, else one for each directory
-// of PATH, an empty entry being the working directory (execvp(3)).
+// candidates returns the files that a command of that name may be: the name itself if it has a
+// slash, else a file in each directory of PATH. An empty entry of PATH is the working directory
+// (execvp(3)).
 func candidates(name string) (path string, files []string) {
 	if name == "" || strings.Contains(name, "/") {
 		return "", []string{name}

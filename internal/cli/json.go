@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// JSON writes an object on a line of its own. fields are names and values in turn; a value is a string, a bool or an
-// integer. (encoding/json would do the same and make the program a tenth larger.)
+// JSON writes an object and a newline. fields are names and values in turn; a value is a string, a
+// bool or an integer. (encoding/json would do the same and make the program a tenth larger.)
 func JSON(w io.Writer, fields ...any) {
 	line := []byte{'{'}
 	for i := 0; i < len(fields); i += 2 {
@@ -26,7 +26,7 @@ func JSON(w io.Writer, fields ...any) {
 	_, _ = w.Write(append(line, '}', '\n'))
 }
 
-// AppendJSON appends text as a JSON string (RFC 8259, section 7). What is not UTF-8 becomes U+FFFD.
+// AppendJSON appends text as a JSON string (RFC 8259, section 7). Invalid UTF-8 becomes U+FFFD.
 func AppendJSON(line []byte, text string) []byte {
 	line = append(line, '"')
 	for _, r := range text {

@@ -9,20 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Output is standard output or standard error, without a buffer. It remembers the first error, after which it writes
-// nothing more, so that who writes need not look at each: the status of the program tells in the end.
+// Output is standard output or standard error, without a buffer. It keeps the first error and
+// writes nothing after it. So the writers need not check each write: [Output.Check] turns the error
+// into an exit status when the program ends.
 //
-// Unlike os.Stdout it outlives its reader: package os ends a program by SIGPIPE where a write to file 1 or 2 fails with
-// EPIPE, in the middle of whatever it was doing.
+// With os.Stdout a program would not survive its reader: if a write to file 1 or 2 fails with
+// EPIPE, package os kills the program with SIGPIPE, whatever it was doing.
 type Output struct {
 	FD  int
 	Err error
 }
 
-// Write writes all of p. It waits where a file is non-blocking and full.
+// Write writes all of p. It waits if the file is non-blocking and full.
 func (o *Output) Write(p []byte) (n int, err error) {
 	if o.Err == nil && o.FD < len(proc.Inherited.Closed) && proc.Inherited.Closed[o.FD] {
-		o.Err = unix.EBADF // the file is /dev/null by now, from the Go runtime
+		o.Err = unix.EBADF // the Go runtime has replaced the file with /dev/null
 	}
 	for n < len(p) && o.Err == nil {
 		m, err := unix.Write(o.FD, p[n:])
@@ -39,8 +40,8 @@ func (o *Output) Write(p []byte) (n int, err error) {
 	return n, o.Err
 }
 
-// Check returns err; or, if the output was lost and err has nothing to say, an error about that. Its status is that of err
-// unless that is 0.
+// Check returns err, or an error about output that was lost if err has no message. The status is
+// that of err unless that is 0.
 func (o *Output) Check(err error) error {
 	if o.Err == nil {
 		return err

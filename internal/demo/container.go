@@ -11,7 +11,7 @@ import (
 	"util/internal/demo/tree"
 )
 
-// dockerfile is all that a user needs for an image of one's own.
+// dockerfile is all that a user needs for an image.
 const dockerfile = `FROM scratch
 COPY util /sbin/util
 COPY app /app
@@ -47,7 +47,8 @@ func newContainer(util, app string) (*container, error) {
 	c := &container{fmt.Sprintf("util-demo-%d", os.Getpid())}
 	heading("Build: a scratch image with util and the application")
 	fmt.Printf("$ cat Dockerfile\n%s$ docker build --tag %s .\n", dockerfile, c.name)
-	if _, err := docker("build", "--network", "none", "--quiet", "--force-rm", "--tag", c.name, dir); err != nil {
+	_, err = docker("build", "--network", "none", "--quiet", "--force-rm", "--tag", c.name, dir)
+	if err != nil {
 		c.remove()
 		return nil, err
 	}
@@ -57,13 +58,17 @@ func newContainer(util, app string) (*container, error) {
 // remove removes the container and the image.
 func (c *container) remove() {
 	for _, args := range [][]string{{"rm", "--force", c.name}, {"rmi", "--force", c.name}} {
-		_ = exec.Command("docker", args...).Run() // neither may have come to be
+		_ = exec.Command("docker", args...).Run() // fails if there is none
 	}
 }
 
-// arguments run the container. Init's options are given by variables, the entry point being fixed.
+// arguments are those of docker that run the container. The image has a fixed entry point, so the
+// options of init are given as variables.
 func (c *container) arguments() []string {
-	return []string{"run", "--network", "none", "--env", "UTIL_INIT_VERBOSE=1", "--env", "UTIL_INIT_WARN_REAPED=1", "--name", c.name, c.name}
+	return []string{
+		"run", "--network", "none", "--env", "UTIL_INIT_VERBOSE=1",
+		"--env", "UTIL_INIT_WARN_REAPED=1", "--name", c.name, c.name,
+	}
 }
 
 func (c *container) command() *exec.Cmd { return exec.Command("docker", c.arguments()...) }
@@ -81,7 +86,7 @@ func (c *container) stop() (string, error) {
 	return "docker stop " + c.name, err
 }
 
-// processes asks the application. docker top would show no zombies.
+// processes runs the application as "app tree" in the container: docker top does not show zombies.
 func (c *container) processes() ([]tree.Process, error) {
 	out, err := docker("exec", c.name, "/app", "tree")
 	if err != nil {
@@ -95,7 +100,7 @@ func (c *container) processes() ([]tree.Process, error) {
 func docker(args ...string) (string, error) {
 	var stderr strings.Builder
 	cmd := exec.Command("docker", args...)
-	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // the builder that every engine has
+	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // uses the builder that every engine has
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {

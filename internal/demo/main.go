@@ -1,8 +1,8 @@
-// Demo shows util init at work with a small application, and checks what it shows: the process tree, a forwarded
-// signal, a reaped orphan, and the exit status. It is what make demo and make demo-docker run.
+// Demo runs a small application under util init. It shows, and checks, the process tree, a
+// forwarded signal, a reaped orphan, and the exit status. make demo and make demo-docker run it.
 //
-//	demo UTIL APP          in a PID namespace of its own: needs nothing but the kernel
-//	demo -docker UTIL APP  in a container made FROM scratch, by the Docker Engine
+//	demo UTIL APP          in a PID namespace: needs only the kernel
+//	demo -docker UTIL APP  in a container with an image FROM scratch: needs a Docker Engine
 package main
 
 import (
@@ -22,15 +22,15 @@ import (
 	"util/internal/demo/tree"
 )
 
-// patience is how long the demo waits for anything that should happen at once.
+// patience is how long the demo waits for something that should happen at once.
 const patience = 20 * time.Second
 
-// stage is where init runs as process 1.
+// stage is where init runs as PID 1.
 type stage interface {
 	command() *exec.Cmd                 // runs init and the application in the foreground
-	title() string                      // the same as a person would type it
+	title() string                      // the same as a user would type it
 	kill(signal string) error           // sends a signal to init
-	stop() (how string, err error)      // asks for the end
+	stop() (how string, err error)      // asks init to end
 	processes() ([]tree.Process, error) // lists init first, zombies included
 }
 
@@ -63,15 +63,15 @@ func run(ctx context.Context, docker bool, util, app string) error {
 	}
 	err := show(ctx, newNamespace(util, app))
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
-		err = fmt.Errorf("PID namespace: %w: this kernel is set up to give ordinary users none; "+
-			"run the demo as root, or make demo-docker", err)
+		err = fmt.Errorf("PID namespace: %w (this kernel does not let ordinary users make one; "+
+			"run the demo as root, or run make demo-docker)", err)
 	}
 	return err
 }
 
 // show runs the application on a stage.
 func show(ctx context.Context, s stage) error {
-	heading("Start: init is process 1, the application its only child")
+	heading("Start: init is PID 1, and the application is its only child")
 	fmt.Println("$", s.title())
 	p, err := start(ctx, s.command())
 	if err != nil {
@@ -93,7 +93,7 @@ func show(ctx context.Context, s stage) error {
 		return err
 	}
 
-	heading("An orphan becomes init's child, and is reaped when it ends")
+	heading("An orphan becomes a child of init, which reaps it when it ends")
 	if err := s.kill("USR2"); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func show(ctx context.Context, s stage) error {
 		return err
 	}
 
-	heading("It stops at once, with the status of the application")
+	heading("Init stops at once, with the status of the application")
 	begin := time.Now()
 	how, err := s.stop()
 	if err != nil {
@@ -120,9 +120,9 @@ func show(ctx context.Context, s stage) error {
 	}
 	fmt.Printf("$ %s   # took %v\n$ echo $?\n%d\n", how, took.Round(10*time.Microsecond), status)
 	if status != 7 {
-		return fmt.Errorf("status %d: should be the application's, 7", status)
+		return fmt.Errorf("status %d: should be 7, that of the application", status)
 	}
-	fmt.Println("\nAll of this is as it should be.")
+	fmt.Println("\nEverything is as it should be.")
 	return nil
 }
 
@@ -130,17 +130,17 @@ func heading(text string) {
 	fmt.Printf("\n== %s\n", text)
 }
 
-// showTree waits until the processes are init and the application alone, and prints them as they are then.
+// showTree waits until init and the application are the only processes, and prints them.
 func showTree(s stage) error {
 	var all []tree.Process
-	wrong := errors.New("unknown")
-	for end := time.Now().Add(patience); wrong != nil && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		var err error
-		if all, err = s.processes(); err != nil {
-			wrong = err // a process may end while it is looked at
-			continue
+	var wrong error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if all, wrong = s.processes(); wrong == nil { // an error, if a process ends during the search
+			wrong = check(all)
 		}
-		wrong = check(all)
+		if wrong == nil {
+			break
+		}
 	}
 	fmt.Printf("%8s %8s %8s  %s\n", "PID", "THREADS", "RSS", "COMMAND")
 	branch := ""
@@ -154,23 +154,23 @@ func showTree(s stage) error {
 	return nil
 }
 
-// check says what is wrong with the processes, if anything is.
+// check returns an error unless the processes are init and the application.
 func check(all []tree.Process) error {
 	for _, p := range all {
 		if p.State == "Z" {
-			return fmt.Errorf("process %d is a zombie, should be reaped", p.Pid)
+			return fmt.Errorf("process %d is a zombie, should have been reaped", p.Pid)
 		}
 	}
 	switch {
 	case len(all) != 2 || all[1].Parent != all[0].Pid:
-		return errors.New("should be init and the application as its child")
+		return errors.New("should be init, and the application as its child")
 	case all[0].Threads != "1":
 		return fmt.Errorf("init has %s threads, should have 1", all[0].Threads)
 	}
 	return nil
 }
 
-// performance is a run of init, whose output is shown as it comes.
+// performance is one run of init. Its output is printed as it arrives.
 type performance struct {
 	ctx   context.Context
 	cmd   *exec.Cmd
@@ -200,7 +200,8 @@ func start(ctx context.Context, cmd *exec.Cmd) (*performance, error) {
 	return p, nil
 }
 
-// waitFor shows the output until it holds each of texts. What init and the application say may come in any order.
+// waitFor prints the output until it contains each of texts. The lines of init and those of the
+// application may come in any order.
 func (p *performance) waitFor(texts ...string) error {
 	timeout := time.After(patience)
 	for _, text := range texts {
@@ -236,7 +237,7 @@ func (p *performance) status() (int, error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
-// end ends init if it still runs.
+// end kills init if it still runs.
 func (p *performance) end() {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Kill()

@@ -2,17 +2,17 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 
 	"util/internal/demo/tree"
+	"util/internal/test/pidns"
 
 	"golang.org/x/sys/unix"
 )
 
-// namespace is a stage: a PID namespace of init's own. Who is not root gets one by way of a user namespace.
+// namespace is a stage: a new PID namespace.
 type namespace struct {
 	app string
 	cmd *exec.Cmd
@@ -20,13 +20,8 @@ type namespace struct {
 
 func newNamespace(util, app string) *namespace {
 	cmd := exec.Command(util, "init", "--verbose", "--warn-reaped", "--", app)
-	a := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() != 0 {
-		a.Cloneflags |= syscall.CLONE_NEWUSER
-		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
-	cmd.SysProcAttr = a
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	pidns.Set(cmd.SysProcAttr)
 	return &namespace{app, cmd}
 }
 

@@ -29,7 +29,8 @@ func Docker(t testing.TB, args ...string) (status int, stdout, stderr string) {
 	return Run(t, exec.Command(Tool(t, "docker"), args...))
 }
 
-// MustDocker runs the docker command and returns its stdout without surrounding white space. The test ends if the command fails.
+// MustDocker runs the docker command and returns its stdout without surrounding white space. The
+// test ends if the command fails.
 func MustDocker(t testing.TB, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := Docker(t, args...)

@@ -13,14 +13,15 @@ import (
 
 // The environment of a test program that runs inside a namespace.
 const (
-	insideVar = "UTIL_TEST_INSIDE" // the test to run there
-	initVar   = "UTIL_TEST_INIT"   // the init to run before, as PID 1
-	builtVar  = "UTIL_TEST_BUILT"  // what was built outside, a line "key\tpath" each
+	insideVar = "UTIL_TEST_INSIDE" // the test to run
+	initVar   = "UTIL_TEST_INIT"   // the init to execute first, as PID 1
+	builtVar  = "UTIL_TEST_BUILT"  // the programs that are built already, each a line "key\tpath"
 )
 
-// Inside runs the calling test once more in PID and mount namespaces of its own, with a /proc of their own and util init
-// as PID 1, and reports whether this is that run. Outside it returns false, after the test has ended inside. What
-// [Build] built before is there inside too. The test program must call [Main].
+// Inside runs the calling test again in a new PID namespace and a new mount namespace, with the
+// /proc of that PID namespace and with util init as PID 1. It reports whether this is that run. In
+// the outer run it returns false, after the test has ended inside. The inner run uses the programs
+// that [Build] has built so far. The test program must call [Main].
 //
 //	if !test.Inside(t) {
 //		return
@@ -31,16 +32,15 @@ func Inside(t testing.TB) bool {
 		return true
 	}
 	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	Must(t, err)
 	args := []string{"-test.run=^" + t.Name() + "$", "-test.timeout=5m"}
 	if _, ok := t.(*testing.B); ok {
 		args = []string{"-test.run=^$", "-test.bench=^" + t.Name() + "$"}
 	}
 	cmd := Namespace(exec.Command(self, args...))
 	cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
-	cmd.Env = append(os.Environ(), insideVar+"="+t.Name(), initVar+"="+Util(t), builtVar+"="+builtList())
+	cmd.Env = append(os.Environ(), insideVar+"="+t.Name(), initVar+"="+Util(t))
+	cmd.Env = append(cmd.Env, builtVar+"="+builtList()) // after Util, which may build it
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)
@@ -51,15 +51,15 @@ func Inside(t testing.TB) bool {
 	return false
 }
 
-// enter is what Main does in a program that Inside started: as PID 1, it mounts /proc and executes init, which starts
-// it once more as its command.
+// enter is what Main does first. In a program that Inside started as PID 1, it mounts /proc and
+// executes init, which starts the program again as its command.
 func enter() {
 	initPath := os.Getenv(initVar)
 	if initPath == "" {
 		return
 	}
 	os.Unsetenv(initVar)
-	runtime.LockOSThread() // the death signal is the thread's
+	runtime.LockOSThread() // the parent death signal belongs to the thread
 	must("mount --make-rprivate /", unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 	must("mount /proc", unix.Mount("proc", "/proc", "proc", 0, ""))
 	must("exec", syscall.Exec(initPath, append([]string{"init", "--"}, os.Args...), os.Environ()))
@@ -71,7 +71,7 @@ func must(what string, err error) {
 	}
 }
 
-// builtList is the value of builtVar.
+// builtList returns the value of builtVar.
 func builtList() string {
 	buildMutex.Lock()
 	defer buildMutex.Unlock()
@@ -82,7 +82,7 @@ func builtList() string {
 	return list.String()
 }
 
-// builtOutside returns what was built before Inside, or "".
+// builtOutside returns the path of a program that the outer run has built, or "".
 func builtOutside(key string) string {
 	for line := range strings.Lines(os.Getenv(builtVar)) {
 		if k, path, _ := strings.Cut(strings.TrimSpace(line), "\t"); k == key {

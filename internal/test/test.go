@@ -1,5 +1,5 @@
-// Package test is what the black-box tests share: the binaries under test, processes in PID namespaces of their own,
-// and waiting for conditions. It is for tests only.
+// Package test is what the black-box tests share: the programs under test, processes in new PID
+// namespaces, and waiting for conditions. It is for tests only.
 package test
 
 import (
@@ -20,16 +20,17 @@ import (
 
 	"util/internal/sig"
 	"util/internal/sys"
+	"util/internal/test/pidns"
 
 	"golang.org/x/sys/unix"
 )
 
-// Deadline is how long a test waits for anything before it gives up. It says how patient a test is, not how fast the
-// product is.
+// Deadline is how long a test waits for a condition before it fails. It does not measure how fast
+// the product is.
 const Deadline = 20 * time.Second
 
-// Missing ends a test that cannot run because something of the machine is missing: as failed in CI, else as skipped.
-// The runner of make test lists the skipped ones at its end.
+// Missing ends a test that cannot run because the machine lacks something. In CI the test fails,
+// elsewhere it is skipped. At its end, make test lists the skipped tests.
 func Missing(t testing.TB, what, why string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -48,7 +49,7 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// Early is the linker flag of the early entry.
+// Early is the linker flag for the early entry of util.
 const Early = "-E _rt0_util"
 
 var (
@@ -57,8 +58,8 @@ var (
 	buildDir   string
 )
 
-// Build builds the main package pkg of this module with the given linker flags for the architecture arch, once for
-// each test program, and returns its path. The file has the base name of the package.
+// Build builds the main package pkg of this module with the given linker flags for the architecture
+// arch, once in each test program, and returns its path. The file has the base name of the package.
 func Build(t testing.TB, pkg, ldflags, arch string) string {
 	t.Helper()
 	buildMutex.Lock()
@@ -72,11 +73,9 @@ func Build(t testing.TB, pkg, ldflags, arch string) string {
 	}
 	if buildDir == "" {
 		dir, err := os.MkdirTemp("", "util-test-")
-		if err != nil {
-			t.Fatal(err)
-		}
+		Must(t, err)
 		buildDir = dir
-		_ = os.Chmod(dir, 0o755) // other users of a namespace execute what is in it
+		_ = os.Chmod(dir, 0o755) // other users execute the programs too
 	}
 	dir := filepath.Join(buildDir, fmt.Sprint(len(built)))
 	path := filepath.Join(dir, filepath.Base(pkg))
@@ -89,19 +88,15 @@ func Build(t testing.TB, pkg, ldflags, arch string) string {
 	return path
 }
 
-// Clean removes what Build made. Call it at the end of TestMain.
-func Clean() {
-	if buildDir != "" {
-		os.RemoveAll(buildDir)
-	}
-}
-
-// Main is a TestMain that begins with the dispositions that a shell gives, enters the namespace that
-// [Inside] needs, and cleans up. product is what the tests build
-// and run as another program: only if it is linked into the test program as well does go test see that it has changed,
-// and not report an old result from its cache.
+// Main is a TestMain. It sets the dispositions that a shell gives, enters the namespace of
+// [Inside], runs the tests, and removes what they built.
+//
+// product is the main function of the program that the tests build and run. It must be linked into
+// the test program: only then does go test know that the program has changed, and not report a
+// result from its cache.
 func Main(m *testing.M, product func(argv []string) int) {
-	// glibc's posix_spawn(3), and so GNU make, starts programs with 32 and 33 ignored, which the tests would inherit.
+	// Programs that posix_spawn(3) of glibc starts, such as those of GNU make, ignore signals 32
+	// and 33. The tests would inherit that.
 	for _, s := range []sig.Signal{32, 33} {
 		var now sys.Sigaction
 		if sys.RtSigaction(s, nil, &now) == 0 && now.Handler == sys.SigIgn {
@@ -112,15 +107,23 @@ func Main(m *testing.M, product func(argv []string) int) {
 	asPid1()
 	status := m.Run()
 	runtime.KeepAlive(product)
-	Clean()
+	if buildDir != "" {
+		os.RemoveAll(buildDir)
+	}
 	os.Exit(status)
 }
 
 // Util returns the binary as the Makefile links it.
-func Util(t testing.TB) string { t.Helper(); return Build(t, "util", "-s -w "+Early, runtime.GOARCH) }
+func Util(t testing.TB) string {
+	t.Helper()
+	return Build(t, "util", "-s -w "+Early, runtime.GOARCH)
+}
 
-// Plain returns the binary as `go build` makes it, without the early entry.
-func Plain(t testing.TB) string { t.Helper(); return Build(t, "util", "", runtime.GOARCH) }
+// Plain returns the binary as go build links it, without the early entry.
+func Plain(t testing.TB) string {
+	t.Helper()
+	return Build(t, "util", "", runtime.GOARCH)
+}
 
 // Probe returns the program of package probe.
 func Probe(t testing.TB) string {
@@ -128,30 +131,24 @@ func Probe(t testing.TB) string {
 	return Build(t, "util/internal/test/probe", "-s -w -E _rt0_probe", runtime.GOARCH)
 }
 
-// Namespace makes cmd PID 1 of a new PID namespace with a /proc of the outer one. Who is not root gets a user namespace
-// along with it. When cmd ends, the kernel ends all that is left in the namespace.
+// Namespace makes cmd PID 1 of a new PID namespace, as [pidns.Set] does. Its /proc is still that of
+// the outer namespace.
 func Namespace(cmd *exec.Cmd) *exec.Cmd {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	a := cmd.SysProcAttr
-	a.Pdeathsig = syscall.SIGKILL
-	a.Cloneflags |= syscall.CLONE_NEWPID
-	if os.Geteuid() != 0 {
-		a.Cloneflags |= syscall.CLONE_NEWUSER
-		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
+	pidns.Set(cmd.SysProcAttr)
 	return cmd
 }
 
-// ProcNamespace is Namespace for a command that begins with the probe and its word mountproc: it gets a mount namespace too.
+// ProcNamespace is Namespace with a new mount namespace too. The command must begin with the word
+// mountproc of the probe.
 func ProcNamespace(cmd *exec.Cmd) *exec.Cmd {
 	Namespace(cmd).SysProcAttr.Cloneflags |= syscall.CLONE_NEWNS
 	return cmd
 }
 
-// Process is a process under test whose output is read line by line.
+// Process is a process under test. Its output is read line by line.
 type Process struct {
 	*exec.Cmd
 	t     testing.TB
@@ -161,8 +158,8 @@ type Process struct {
 	err   bytes.Buffer
 }
 
-// Start starts cmd. Its stdout is read as lines; stderr is kept, unless cmd has one. At the end of the test it is killed
-// if it still runs.
+// Start starts cmd and reads its stdout as lines. It keeps its stderr, unless cmd.Stderr is set. If
+// the process still runs at the end of the test, it is killed.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{Cmd: cmd, t: t, lines: make(chan string, 4096), done: make(chan struct{})}
@@ -170,18 +167,14 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		cmd.Stderr = &p.err
 	}
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	Must(t, err)
 	cmd.Stdout = w
 	cmd.WaitDelay = Deadline
 	err = cmd.Start()
 	if errors.Is(err, unix.EPERM) && cmd.SysProcAttr != nil && cmd.SysProcAttr.Cloneflags != 0 {
-		Missing(t, "namespaces", "the kernel does not let this user make any: "+err.Error())
+		Missing(t, "namespaces", "this user may not make any: "+err.Error())
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	Must(t, err)
 	w.Close()
 	go func() {
 		defer close(p.lines)
@@ -199,7 +192,7 @@ func scan(r io.Reader, lines chan<- string) {
 	}
 }
 
-// Line returns the next line of stdout. At the end of the output, or the deadline, the test fails.
+// Line returns the next line of stdout. The test fails if the output ends or the deadline passes.
 func (p *Process) Line() string {
 	p.t.Helper()
 	select {
@@ -222,10 +215,11 @@ func (p *Process) Expect(want string) {
 	}
 }
 
-// Lines is where the lines of stdout arrive, for a test that does other things meanwhile. It is closed at their end.
+// Lines returns the channel of the lines of stdout, for a test that waits for other events too. It
+// is closed after the last line.
 func (p *Process) Lines() <-chan string { return p.lines }
 
-// Rest returns the lines that come until the output ends.
+// Rest waits for the end of the output and returns the lines that have not been read yet.
 func (p *Process) Rest() []string {
 	p.t.Helper()
 	var rest []string
@@ -251,7 +245,7 @@ func (p *Process) Signal(s syscall.Signal) {
 	}
 }
 
-// wait waits for the end of the process once.
+// wait waits for the end of the process. It can be called again.
 func (p *Process) wait() {
 	select {
 	case <-p.done:
@@ -261,8 +255,7 @@ func (p *Process) wait() {
 	}
 }
 
-// Status waits for the end of the process and returns its exit status, or 256+n if signal n ended it, so that an
-// exit status of 128+n and a death by signal n differ.
+// Status waits for the end of the process and returns its status (see [StatusOf]).
 func (p *Process) Status() int {
 	p.t.Helper()
 	timer := time.AfterFunc(Deadline, func() { _ = p.Process.Kill() })
@@ -276,7 +269,8 @@ func (p *Process) Status() int {
 // Stderr returns what the process wrote to stderr. Call it after Status.
 func (p *Process) Stderr() string { return p.err.String() }
 
-// StatusOf returns an exit status, or 256+n for a death by signal n.
+// StatusOf returns the exit status of a process, or 256+n if signal n killed it. So it differs from
+// an exit status of 128+n.
 func StatusOf(state *os.ProcessState) int {
 	ws := state.Sys().(syscall.WaitStatus)
 	if ws.Signaled() {
@@ -299,7 +293,7 @@ func Eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(Deadline); !cond(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("did not happen: %s", what)
+			t.Fatalf("did not happen within %v: %s", Deadline, what)
 		}
 	}
 }

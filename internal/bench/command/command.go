@@ -1,13 +1,14 @@
-// Command is what the benchmark runs under each init. It must cost next to nothing itself, so it runs before the Go
-// runtime, like util's init: linked with -E _rt0_command. Without arguments it ends at once.
+// Command is what the benchmark runs under each init. It must take next to no time itself, so it
+// runs without the Go runtime. Without arguments it ends at once.
 //
-//	idle     write a byte to stdout when it runs; then do nothing until stdin ends
-//	signals  write a byte when it runs; then, for each signal that arrives, the time of that on CLOCK_MONOTONIC, in ns
+//	idle     write a byte to stdout; then do nothing until stdin ends
+//	signals  write a byte; then, for each signal that arrives, the time of its arrival on
+//	         CLOCK_MONOTONIC, in ns
 //	orphan-signals
 //	         the same after an orphan
-//	orphans  write a byte when it runs; then, for each byte on stdin, give init a batch of orphans, and write a byte
+//	orphans  write a byte; then, for each byte on stdin, make a batch of orphans and write a byte
 //
-// Numbers are written as 8 bytes in the machine's order.
+// The first byte tells that the command runs. A time is 8 bytes in the byte order of the machine.
 package main
 
 import (
@@ -15,23 +16,25 @@ import (
 
 	"util/internal/sig"
 	"util/internal/sys"
+	"util/internal/test/early"
 
 	"golang.org/x/sys/unix"
 )
 
-// batch is how many orphans there are for a byte. The benchmark has the same number.
+// batch is how many orphans the command makes for a byte. The benchmark has the same constant.
 const batch = 100
 
 func main() {
 	panic("the command must be linked with -E _rt0_command")
 }
 
-// entry is called by _rt0_command. It does not return.
+// entry carries out the argument.
 //
-//lint:ignore U1000 the assembly of _rt0_command calls it
-func entry(stack unsafe.Pointer) {
-	const word = unsafe.Sizeof(uintptr(0))
-	argv := sys.Vector((**byte)(unsafe.Add(stack, word)))
+//go:linkname entry util/internal/test/early.entry
+func entry(argv, _ []*byte) {
+	if len(argv) == 1 {
+		return
+	}
 	switch mode := sys.String(argv[1]); mode {
 	case "idle":
 		tell()
@@ -56,7 +59,6 @@ func entry(stack unsafe.Pointer) {
 	default:
 		sys.Exit(2)
 	}
-	sys.Exit(0)
 }
 
 // tell writes a byte to stdout.
@@ -82,13 +84,14 @@ func tellSignal() {
 	_, _ = sys.Write(1, (*[8]byte)(unsafe.Pointer(&ns))[:])
 }
 
-// orphan makes a process that is init's child and ends at once, and waits until init has reaped it: two that end
-// together would cost init less than two that do not.
+// orphan makes a process that is init's child and ends at once, and waits until init has reaped it:
+// init could reap two that end together at less cost than two that do not.
 //
-// With CLONE_PARENT the new process is a child of this one's parent (clone(2)). For init there is no difference to a
-// process whose parent has ended, and here nothing depends on which of two processes ends first.
+// With CLONE_PARENT the new process is a child of this one's parent (clone(2)). To init it is the
+// same as a process whose parent has ended, and the result does not depend on which of two
+// processes ends first.
 func orphan() {
-	r := sys.Call(unix.SYS_CLONE, unix.CLONE_PARENT|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	r := sys.Call(unix.SYS_CLONE, unix.CLONE_PARENT|uintptr(sig.CHLD), 0, 0, 0, 0, 0)
 	switch {
 	case r == 0:
 		sys.Exit(0)
@@ -96,6 +99,6 @@ func orphan() {
 		sys.Exit(1)
 	}
 	for sys.Kill(int32(r), 0) != unix.ESRCH {
-		sys.Call(unix.SYS_SCHED_YIELD, 0, 0, 0, 0, 0, 0)
+		early.Yield()
 	}
 }

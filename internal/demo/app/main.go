@@ -1,10 +1,10 @@
-// App is the application that the demo runs under util init: it says what reaches it.
+// App is the application that the demo runs under util init. It prints the signals that it gets.
 //
-//	USR1  is said
-//	USR2  makes an orphan: a process whose parent ends before it
-//	TERM  ends it with status 7
+//	USR1  is only printed
+//	USR2  makes it create an orphan: a process whose parent ends first
+//	TERM  makes it exit with status 7
 //
-// "app tree" prints the processes beneath process 1: a scratch container has no ps.
+// "app tree" prints the descendants of PID 1: an image FROM scratch has no ps.
 package main
 
 import (
@@ -31,7 +31,7 @@ func main() {
 		for os.Getppid() != 1 {
 			time.Sleep(time.Millisecond)
 		}
-		say("an orphan, pid %d: my parent has ended, now it is process 1", os.Getpid())
+		say("an orphan, pid %d: my parent has ended, now it is PID 1", os.Getpid())
 	case "tree":
 		all, err := tree.Read(1)
 		if err == nil {

@@ -1,4 +1,4 @@
-// Package tree reads the processes beneath one process out of /proc.
+// Package tree reads a process and its descendants from /proc.
 package tree
 
 import (
@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Process is a process as it is seen inside its PID namespace.
+// Process is a process. Its numbers are those of its own PID namespace.
 type Process struct {
 	Pid, Parent int    // Parent is 0 for the first
-	Threads     string // how many
-	RSS         string // kB; "" for a zombie
-	State       string // a letter: ps(1), "PROCESS STATE CODES"
+	Threads     string // the number of threads
+	RSS         string // in kB; "" for a zombie
+	State       string // a letter (ps(1), "PROCESS STATE CODES")
 	Command     string
 }
 
-// Read lists the process pid, then its descendants.
+// Read returns the process pid, then its descendants.
 func Read(pid int) ([]Process, error) { return read(pid, 0) }
 
 func read(pid, parent int) ([]Process, error) {
@@ -74,7 +74,7 @@ func readProcess(pid int) (p Process, err error) {
 		}
 	}
 	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if len(args) > 0 { // a zombie has none
+	if len(args) > 0 { // a zombie has no command line
 		p.Command = strings.ReplaceAll(strings.TrimRight(string(args), "\x00"), "\x00", " ")
 	}
 	return p, err

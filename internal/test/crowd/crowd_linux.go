@@ -4,30 +4,26 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"util/internal/ascii"
+	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
+	"util/internal/test/early"
 
 	"golang.org/x/sys/unix"
 )
 
-// entry is called by _rt0_crowd. It does not return.
+// entry makes the crowd.
 //
-//lint:ignore U1000 the assembly of _rt0_crowd calls it
-func entry(stack unsafe.Pointer) {
-	argv := sys.Vector((**byte)(unsafe.Add(stack, unsafe.Sizeof(uintptr(0)))))
+//go:linkname entry util/internal/test/early.entry
+func entry(argv, _ []*byte) {
 	if len(argv) < 3 {
-		sys.Exit(2)
+		sys.Exit(proc.ExitUsage)
 	}
-	n := number(sys.String(argv[2]))
+	n := ascii.Number(sys.String(argv[2]))
 	switch sys.String(argv[1]) {
 	case "sleepers":
-		for range n {
-			if fork() == 0 {
-				pause()
-			}
-		}
-		ready()
-		pause()
+		sleepers(n)
 	case "zombies":
 		zombies(n, len(argv) > 3)
 	case "storm":
@@ -37,10 +33,21 @@ func entry(stack unsafe.Pointer) {
 	case "vforks":
 		vforks(n)
 	case "nap":
-		rest(unix.Timespec{Nsec: int64(n) * 1e6})
-		sys.Exit(0)
+		early.Sleep(int64(n) * 1e6)
+		sys.Exit(proc.ExitOK)
 	}
-	sys.Exit(2)
+	sys.Exit(proc.ExitUsage)
+}
+
+// sleepers has n children that wait.
+func sleepers(n int) {
+	for range n {
+		if fork() == 0 {
+			early.Pause()
+		}
+	}
+	ready()
+	early.Pause()
 }
 
 // zombies has n children that end. With reap it reaps one for each SIGCHLD that arrives later.
@@ -58,10 +65,10 @@ func zombies(n int, reap bool) {
 	}
 	if !reap {
 		ready()
-		pause()
+		early.Pause()
 	}
 	var info sys.Siginfo
-	sys.Sigtimedwait(sig.Of(sig.CHLD), &info, nil) // that of the children
+	sys.Sigtimedwait(sig.Of(sig.CHLD), &info, nil) // the one that the children caused
 	ready()
 	for {
 		sys.Sigtimedwait(sig.Of(sig.CHLD), &info, nil)
@@ -69,8 +76,8 @@ func zombies(n int, reap bool) {
 	}
 }
 
-// storm makes a tree of n processes that all go on forking: most of their children end at once, some
-// join in, until there are twice as many.
+// storm makes a tree of n processes that continue to fork. Most of their children end at once, the
+// others stay, until there are 2n processes.
 func storm(n int) {
 	const shared = unix.MAP_SHARED | unix.MAP_ANONYMOUS
 	page := sys.Call(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, shared, ^uintptr(0), 0)
@@ -99,63 +106,46 @@ func storm(n int) {
 			}
 		}
 		if joined.Load() >= int32(n) {
-			rest(unix.Timespec{Sec: 2})
+			early.Sleep(2e9)
 		}
 	}
 }
 
-// rhythm forks a child that waits for ever every n microseconds, 300 in all.
+// rhythm makes 300 children that wait, one every n microseconds.
 func rhythm(n int) {
 	ready()
 	for range 300 {
 		if fork() == 0 {
-			pause()
+			early.Pause()
 		}
-		rest(unix.Timespec{Nsec: int64(n) * 1e3})
+		early.Sleep(int64(n) * 1e3)
 	}
-	pause()
+	early.Pause()
 }
 
-// vforks makes one child after another that ends after n microseconds, and waits for it as vfork(2) does: in the kernel, where no
-// signal but KILL reaches it.
+// vforks makes one child after another that ends after n microseconds, and waits for it as vfork(2)
+// does: in the kernel, where only KILL reaches it.
 func vforks(n int) {
 	ready()
 	for {
-		if sys.Call(unix.SYS_CLONE, unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0) == 0 {
-			rest(unix.Timespec{Nsec: int64(n) * 1e3})
+		if sys.Call(unix.SYS_CLONE, unix.CLONE_VFORK|uintptr(sig.CHLD), 0, 0, 0, 0, 0) == 0 {
+			early.Sleep(int64(n) * 1e3)
 			sys.Exit(0)
 		}
 		sys.Wait4(-1, nil, 0, nil)
 	}
 }
 
-// fork is fork(2): it returns 0 in the child. Where no more processes can be made, the crowd ends.
+// fork is fork(2). It ends the process where no more processes can be made.
 func fork() int32 {
-	pid := int(sys.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0))
+	pid := early.Fork()
 	if pid < 0 {
-		sys.Exit(1)
+		sys.Exit(proc.ExitFailed)
 	}
-	return int32(pid)
-}
-
-func pause() {
-	for {
-		sys.Call(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
-	}
-}
-
-func rest(t unix.Timespec) {
-	sys.Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0, 0, 0, 0)
+	return pid
 }
 
 func ready() {
 	text := [6]byte{'r', 'e', 'a', 'd', 'y', '\n'}
 	sys.Write(1, text[:])
-}
-
-func number(text string) (n int) {
-	for i := 0; i < len(text); i++ {
-		n = n*10 + int(text[i]-'0')
-	}
-	return n
 }

@@ -1,48 +1,65 @@
-// Probe is the command that tests run under init. It runs before the Go runtime, like init itself, because the runtime
-// would alter what is to be seen: the mask, the dispositions, the signals that arrive. Arguments are words that are
-// carried out one after another; then the probe exits with status 0.
+// Probe is the command that tests run under init. It runs without the Go runtime, which would
+// change what a test has to see: the signal mask, the dispositions, the signals that arrive. Its
+// arguments are words, which it carries out one after another; then it exits with status 0.
 //
-//	state      print pid, parent, group, session, foreground group of the terminal (or -1), mask and ignored signals
-//	fds        print the open files below 64
-//	catch      block all signals, so that they can be waited for, and print "ready"
-//	handle     print the number of each signal, by a handler, and end after signal 64
-//	await      print the number of each signal, by sigwait(3) without blocking any, and end after signal 64
-//	echo N     print the number of each signal that arrives; go on after signal N
-//	fork       go on in a new child; the parent waits for the child to end, and exits with its status
-//	orphan     go on in a new child whose parent has exited
-//	beside N   carry out the next N words in a new child, which then exits, and go on behind them at once
-//	nextpid N  let N be the next pid of this namespace (/proc/sys/kernel/ns_last_pid)
-//	flood N    send signal N to PID 1 without a pause, for ever
-//	orphans N  have N children of a child end, each after the child: init has to reap them
-//	busy N     compute for N microseconds
+// What it prints:
+//
+//	say WORD      print WORD
+//	state         print the pid, the parent, the process group, the session, the foreground process
+//	              group of the terminal (or -1), the signal mask and the ignored signals
+//	fds           print the open files below 64
+//	env NAME      print the entries of a variable
+//	tty           open /dev/tty and print "tty" there
 //	write FILE TEXT  append a line to a file
-//	setsid     lead a new session
-//	setpgid    lead a new process group
-//	pause      wait for ever
-//	sleep N    wait for N milliseconds
-//	runaway    go on in a new child, whose parent exits, again and again
-//	signaltrap send itself TRAP with tgkill(2)
-//	chain N    go on in a descendant of the Nth generation; all in between wait for ever
-//	hidepid    mount /proc once more, where users see their own processes only
-//	traceme    make the parent the tracer (ptrace(2))
-//	filelimit N  files may have N bytes (RLIMIT_FSIZE)
-//	openlimit N  N files may be open (RLIMIT_NOFILE)
-//	stacklimit N  the stack may have N bytes (RLIMIT_STACK)
-//	tasklimit N  the user may have N processes and threads (RLIMIT_NPROC); root is exempt
-//	deny N E   have the system call N fail with errno E from now on (seccomp(2))
-//	bomb       fork for ever, and so do the children: only where the number of processes is limited
-//	mountproc  mount the /proc of this PID namespace (in a mount namespace of its own: see test.ProcNamespace)
-//	raise N    send signal N to itself
-//	exit N     exit with status N
-//	say WORD   print WORD
-//	env NAME   print the entries of a variable
-//	block N    block signal N
-//	ignore N   ignore signal N
-//	close N    close a file
-//	setuid N   become another user for good
+//
+// Signals:
+//
+//	catch         block all signals, so that echo can wait for them, and print "ready"
+//	echo N        print the number of each signal that arrives; continue after signal N
+//	handle        print the number of each signal in a handler, and exit after signal 64
+//	await         print the number of each signal that sigwait(3) returns, with none blocked, and
+//	              exit after signal 64
+//	block N       block signal N
+//	ignore N      ignore signal N
+//	raise N       send signal N to itself
+//	signaltrap    send TRAP to itself with tgkill(2)
 //	killparent N  send signal N to the parent
-//	exec …     execute the path that follows, with the arguments that follow
-//	tty        open /dev/tty and print "tty" to it
+//	flood N       send signal N to PID 1 without a pause until it is killed
+//
+// Processes:
+//
+//	fork          continue in a new child; the parent waits for it, and exits with its status
+//	orphan        continue in a new child after its parent has exited
+//	chain N       continue in a descendant of the Nth generation; its ancestors wait
+//	beside N      carry out the next N words in a new child, which then exits; continue after them at
+//	              once
+//	orphans N     make N children, each of which leaves an orphan that ends after it
+//	runaway       continue in a new child whose parent exits, again and again
+//	bomb          fork without end, and so do the children: only where processes are limited
+//	setsid        lead a new session
+//	setpgid       lead a new process group
+//	traceme       make the parent the tracer (ptrace(2))
+//	setuid N      become user N
+//	exec ARG…     execute the path that follows with the arguments that follow
+//	exit N        exit with status N
+//
+// Time:
+//
+//	sleep N       wait for N milliseconds
+//	busy N        compute for N microseconds
+//	pause         wait until killed
+//
+// What the kernel allows:
+//
+//	close N       close file N
+//	filelimit N   limit the size of files to N bytes (RLIMIT_FSIZE)
+//	openlimit N   limit the open files to N (RLIMIT_NOFILE)
+//	stacklimit N  limit the stack to N bytes (RLIMIT_STACK)
+//	tasklimit N   limit the processes and threads of the user to N (RLIMIT_NPROC); root is exempt
+//	deny N E      make system call N fail with errno E from now on (seccomp(2))
+//	nextpid N     make N the next pid of this PID namespace (/proc/sys/kernel/ns_last_pid)
+//	mountproc     mount the /proc of this PID namespace (in a mount namespace: test.ProcNamespace)
+//	hidepid       mount /proc again so that users see only their own processes
 package main
 
 func main() {

@@ -1,4 +1,5 @@
-// Runner runs go test and, at the end, lists the tests that could not run and why.
+// Runner runs go test with the given arguments. It prints the output of the tests that fail and, at
+// the end, a list of the skipped tests with the reasons.
 package main
 
 import (
@@ -16,6 +17,14 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
+// results is what is known of the tests so far.
+type results struct {
+	passed, failed int
+	skipped        []string            // each with its reason
+	output         map[string][]string // of each test that has not ended
+	explained      map[string]bool     // the packages in which a test has failed
+}
+
 func main() {
 	cmd := exec.Command("go", append([]string{"test", "-json"}, os.Args[1:]...)...)
 	cmd.Stderr = os.Stderr
@@ -27,10 +36,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "runner:", err)
 		os.Exit(1)
 	}
-	var passed, failed int
-	var skipped []string
-	output := map[string][]string{} // by test, as long as it is not known whether it fails
-	explained := map[string]bool{}  // packages in which a test failed
+	r := results{output: map[string][]string{}, explained: map[string]bool{}}
 	scanner := bufio.NewScanner(out)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
@@ -39,53 +45,69 @@ func main() {
 			fmt.Println(scanner.Text())
 			continue
 		}
-		key := e.Package + " " + e.Test
-		switch e.Action {
-		case "output", "build-output":
-			if e.Test == "" {
-				fmt.Print(e.Output)
-			} else {
-				output[key] = append(output[key], e.Output)
-			}
-		case "pass", "fail", "skip":
-			if e.Test == "" {
-				if e.Action == "fail" && !explained[e.Package] {
-					failed++ // it did not build, or its TestMain ended it
-				}
-				continue
-			}
-			switch e.Action {
-			case "pass":
-				passed++
-			case "fail":
-				failed++
-				explained[e.Package] = true
-				fmt.Print(strings.Join(output[key], ""))
-			case "skip":
-				skipped = append(skipped, e.Test+reason(output[key]))
-			}
-			delete(output, key)
+		if e.Test == "" {
+			r.addPackage(e)
+		} else {
+			r.addTest(e)
 		}
 	}
 	if err := scanner.Err(); err != nil {
-		failed++
+		r.failed++
 		fmt.Println("runner: output of go test:", err)
 	}
-	for key, lines := range output { // a test that neither passed nor failed: its program was ended
-		fmt.Printf("%s did not end:\n%s", key, strings.Join(lines, ""))
-	}
 	err = cmd.Wait()
-	if len(skipped) > 0 {
-		sort.Strings(skipped)
-		fmt.Printf("\nCould not run here:\n  %s\n", strings.Join(skipped, "\n  "))
-	}
-	fmt.Printf("\n%d passed, %d failed, %d skipped\n", passed, failed, len(skipped))
-	if err != nil || failed > 0 {
+	r.print()
+	if err != nil || r.failed > 0 {
 		os.Exit(1)
 	}
 }
 
-// reason finds why a test was skipped: the line with the position in the file.
+// addPackage takes an event of a package.
+func (r *results) addPackage(e event) {
+	switch e.Action {
+	case "output", "build-output":
+		fmt.Print(e.Output)
+	case "fail":
+		if !r.explained[e.Package] { // it did not build, or TestMain failed
+			r.failed++
+		}
+	}
+}
+
+// addTest takes an event of a test.
+func (r *results) addTest(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "output":
+		r.output[key] = append(r.output[key], e.Output)
+		return
+	case "pass":
+		r.passed++
+	case "fail":
+		r.failed++
+		r.explained[e.Package] = true
+		fmt.Print(strings.Join(r.output[key], ""))
+	case "skip":
+		r.skipped = append(r.skipped, e.Test+reason(r.output[key]))
+	default:
+		return
+	}
+	delete(r.output, key)
+}
+
+// print prints what is known at the end.
+func (r *results) print() {
+	for key, lines := range r.output { // it neither passed nor failed: its program was killed
+		fmt.Printf("%s did not end:\n%s", key, strings.Join(lines, ""))
+	}
+	if len(r.skipped) > 0 {
+		sort.Strings(r.skipped)
+		fmt.Printf("\nCould not run here:\n  %s\n", strings.Join(r.skipped, "\n  "))
+	}
+	fmt.Printf("\n%d passed, %d failed, %d skipped\n", r.passed, r.failed, len(r.skipped))
+}
+
+// reason returns why a test was skipped: the line of its output that names a position in a file.
 func reason(lines []string) string {
 	for _, line := range lines {
 		if _, why, ok := strings.Cut(line, ".go:"); ok {

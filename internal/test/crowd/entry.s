@@ -1,0 +1,5 @@
+#include "textflag.h"
+
+// _rt0_crowd is the entry point (linker flag -E).
+TEXT _rt0_crowd(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	JMP	_rt0_early(SB)

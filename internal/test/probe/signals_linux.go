@@ -1,0 +1,69 @@
+package main
+
+import (
+	"unsafe"
+
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+	"util/internal/test/early"
+
+	"golang.org/x/sys/unix"
+)
+
+// echo prints each signal that arrives, up to and including last. They must be blocked.
+func echo(last sig.Signal) {
+	var info sys.Siginfo
+	for {
+		n, e := sys.Sigtimedwait(sig.All, &info, nil)
+		if e != 0 {
+			continue
+		}
+		printNumber(n)
+		if sig.Signal(n) == last {
+			return
+		}
+	}
+}
+
+// await prints each signal that it waits for, without having blocked it.
+func await() {
+	var info sys.Siginfo
+	for {
+		n, e := sys.Sigtimedwait(sig.All, &info, nil)
+		if e == 0 {
+			handled(n)
+		}
+	}
+}
+
+// handle prints each signal in a handler.
+func handle() {
+	const restorer = 0x04000000 // SA_RESTORER: the kernel returns from the handler to Restorer
+	for n := sig.HUP; n <= sig.Max; n++ {
+		sys.RtSigaction(n, &sys.Sigaction{
+			Handler:  handlerPC(),
+			Flags:    restorer,
+			Restorer: restorerPC(),
+			Mask:     ^uint64(0),
+		}, nil)
+	}
+	early.Pause()
+}
+
+// handled prints the number of a signal, and exits after the last one. The assembly of handler
+// calls it too.
+func handled(n int) {
+	printNumber(n)
+	if n == int(sig.Max) {
+		sys.Exit(proc.ExitOK)
+	}
+}
+
+func handlerPC() uintptr
+func restorerPC() uintptr
+
+func mask() (set sig.Set) {
+	sys.Call(unix.SYS_RT_SIGPROCMASK, 0, 0, uintptr(unsafe.Pointer(&set)), 8, 0, 0)
+	return set
+}
