@@ -56,9 +56,9 @@ func TestReadAnswer(t *testing.T) {
 		return append(all, aRecord(name, "10.0.0.1"))
 	}
 	for name, c := range map[string]struct {
-		change func(m *dnsmessage.Message)
-		said   said
-		ips    string
+		change  func(m *dnsmessage.Message)
+		meaning meaning
+		ips     string
 	}{
 		"one": {func(m *dnsmessage.Message) { m.Answers = []dnsmessage.Resource{aRecord(askedName, "10.0.0.1")} }, addresses, "[10.0.0.1]"},
 		"in capitals": {func(m *dnsmessage.Message) {
@@ -89,14 +89,14 @@ func TestReadAnswer(t *testing.T) {
 		"of an authority":                {func(m *dnsmessage.Message) { m.RecursionAvailable, m.Authoritative = false, true }, noAddress, "[]"},
 		"a failure":                      {func(m *dnsmessage.Message) { m.RCode = dnsmessage.RCodeServerFailure }, failure, "[]"},
 		"a failure without its question": {func(m *dnsmessage.Message) { m.RCode, m.Questions = dnsmessage.RCodeServerFailure, nil }, failure, "[]"},
-		"no without its question":        {func(m *dnsmessage.Message) { m.RCode, m.Questions = dnsmessage.RCodeNameError, nil }, nothing, "[]"},
-		"another type":                   {func(m *dnsmessage.Message) { m.Questions[0].Type = dnsmessage.TypeAAAA }, nothing, "[]"},
-		"another class of question":      {func(m *dnsmessage.Message) { m.Questions[0].Class = dnsmessage.ClassCHAOS }, nothing, "[]"},
+		"no without its question":        {func(m *dnsmessage.Message) { m.RCode, m.Questions = dnsmessage.RCodeNameError, nil }, noAnswer, "[]"},
+		"another type":                   {func(m *dnsmessage.Message) { m.Questions[0].Type = dnsmessage.TypeAAAA }, noAnswer, "[]"},
+		"another class of question":      {func(m *dnsmessage.Message) { m.Questions[0].Class = dnsmessage.ClassCHAOS }, noAnswer, "[]"},
 		"too long":                       {func(m *dnsmessage.Message) { m.Truncated = true }, truncated, "[]"},
 	} {
 		got := readAnswer(respond(t, c.change), askedID, askedName, dnsmessage.TypeA)
-		if got.said != c.said || fmt.Sprint(got.ips) != c.ips {
-			t.Errorf("%s: %+v, want %v %s", name, got, c.said, c.ips)
+		if got.meaning != c.meaning || fmt.Sprint(got.ips) != c.ips {
+			t.Errorf("%s: %+v, want %v %s", name, got, c.meaning, c.ips)
 		}
 	}
 	many := readAnswer(respond(t, func(m *dnsmessage.Message) {
@@ -104,7 +104,7 @@ func TestReadAnswer(t *testing.T) {
 			m.Answers = append(m.Answers, aRecord(askedName, "10.0.0.1"))
 		}
 	}), askedID, askedName, dnsmessage.TypeA)
-	if many.said != addresses || len(many.ips) != maxAddresses {
+	if many.meaning != addresses || len(many.ips) != maxAddresses {
 		t.Errorf("of 4000 addresses %d are used", len(many.ips))
 	}
 }
@@ -119,10 +119,10 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte) {
 		for _, kind := range []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA} {
 			a := readAnswer(message, askedID, askedName, kind)
-			if (a.said == addresses) != (len(a.ips) > 0) || len(a.ips) > maxAddresses || (a.said == failure) != (a.why != "") {
+			if (a.meaning == addresses) != (len(a.ips) > 0) || len(a.ips) > maxAddresses || (a.meaning == failure) != (a.why != "") {
 				t.Errorf("%+v", a)
 			}
-			if a.said != nothing && (len(message) < 12 || message[0] != 0x12 || message[1] != 0x34 || message[2]&0x80 == 0) {
+			if a.meaning != noAnswer && (len(message) < 12 || message[0] != 0x12 || message[1] != 0x34 || message[2]&0x80 == 0) {
 				t.Errorf("%+v for what is no answer", a)
 			}
 		}
@@ -182,8 +182,8 @@ func TestParseResolvConf(t *testing.T) {
 		{"domain a.b\nsearch c. d c\n;search e\n#search f\n", resolvConf{servers("127.0.0.1:53"), []string{"c", "d"}, 1, defaultLimit}},
 		{"search .\n", resolvConf{servers("127.0.0.1:53"), []string{""}, 1, defaultLimit}},
 		{"options ndots:5 timeout:7 attempts:3 rotate edns0\n", resolvConf{servers("127.0.0.1:53"), []string{"local"}, 5, 7 * time.Second}},
-		{"options ndots:0 timeout:0\n", resolvConf{servers("127.0.0.1:53"), []string{"local"}, 0, leastLimit}},
-		{"options ndots:99 timeout:99 timeout:x ndots:-1 ndots: ndots\n", resolvConf{servers("127.0.0.1:53"), []string{"local"}, maxNdots, mostLimit}},
+		{"options ndots:0 timeout:0\n", resolvConf{servers("127.0.0.1:53"), []string{"local"}, 0, minLimit}},
+		{"options ndots:99 timeout:99 timeout:x ndots:-1 ndots: ndots\n", resolvConf{servers("127.0.0.1:53"), []string{"local"}, maxNdots, maxLimit}},
 		{"options ndots:99999999999999999999\n", resolvConf{servers("127.0.0.1:53"), []string{"local"}, 1, defaultLimit}},
 	} {
 		if got := parseResolvConf(c.text, "local"); !reflect.DeepEqual(got, c.want) {
@@ -225,7 +225,7 @@ func FuzzParseResolvConf(f *testing.F) {
 	f.Add("nameserver fe80::1%eth0\ndomain .\n;\n#\noptions ndots:-1\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c := parseResolvConf(text, "")
-		if len(c.servers) < 1 || len(c.servers) > maxServers || len(c.search) > maxSearch || c.ndots < 0 || c.ndots > maxNdots || c.limit < leastLimit || c.limit > mostLimit {
+		if len(c.servers) < 1 || len(c.servers) > maxServers || len(c.search) > maxSearch || c.ndots < 0 || c.ndots > maxNdots || c.limit < minLimit || c.limit > maxLimit {
 			t.Errorf("%+v", c)
 		}
 		names := c.names("db.example")

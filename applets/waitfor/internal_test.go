@@ -328,11 +328,15 @@ func TestSourcePorts(t *testing.T) {
 	}
 }
 
-func TestJSONQuoting(t *testing.T) {
-	var o object
-	o.quote("a\"b\\c\n\x01ä\xff")
-	if got, want := o.String(), `"a\"b\\c\u000a\u0001ä�"`; got != want {
-		t.Errorf("%s, want %s", got, want)
+func TestNameList(t *testing.T) {
+	for want, list := range map[string]nameList{
+		`[]`:                  nil,
+		`["db:80"]`:           {{Name: "db:80"}},
+		`["a:1","unix:/\"b"]`: {{Name: "a:1"}, {Name: `unix:/"b`}},
+	} {
+		if got := list.String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
