@@ -28,8 +28,8 @@ func expectLog(t testing.TB, container, text string) {
 	})
 }
 
-// TestTwoContainers: an application starts before its database. First the name does not resolve, then
-// the port is closed, then the application runs.
+// TestTwoContainers: an application starts before its database. First the name does not resolve,
+// then the port is closed, then the application runs.
 func TestTwoContainers(t *testing.T) {
 	test.Engine(t)
 	name := fmt.Sprintf("util-test-waitfor-%d", os.Getpid())
@@ -49,7 +49,8 @@ func TestTwoContainers(t *testing.T) {
 	expectLog(t, app,
 		`target "db:5432": its name does not resolve: no such host (asked 127.0.0.11:53)`)
 
-	db := container("db", "--network-alias", "db", image, "/util", "init", "--", "/busybox", "sh", "-c",
+	db := container("db", "--network-alias", "db", image,
+		"/util", "init", "--", "/busybox", "sh", "-c",
 		"until /busybox test -e /start; do /busybox sleep 0.1; done; "+
 			"exec /busybox nc -ll -p 5432 -e /busybox cat")
 	// While the network comes up, the reason before may also be "no answer".
@@ -87,7 +88,8 @@ func TestPID1InDocker(t *testing.T) {
 	if status := test.MustDocker(t, "wait", name); status != "143" {
 		t.Errorf("status %s, want 143", status)
 	}
-	if log := logs(t, name); !strings.Contains(log, "ended by TERM") || strings.Contains(log, "ran") {
+	log := logs(t, name)
+	if !strings.Contains(log, "ended by TERM") || strings.Contains(log, "ran") {
 		t.Errorf("printed %q", log)
 	}
 }

@@ -58,8 +58,9 @@ func run(t testing.TB, name string, args ...string) {
 	}
 }
 
-// isolate moves the rest of the test, and every program that it starts, into a network namespace that
-// has only a loopback interface, and into a mount namespace. The thread of the test ends with it.
+// isolate moves the rest of the test, and every program that it starts, into a network namespace
+// that has only a loopback interface, and into a mount namespace. The thread of the test ends with
+// it.
 func isolate(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -88,7 +89,8 @@ func nft(t testing.TB, line string) {
 	}
 }
 
-// veth makes the interface v0 with the address 10.9.0.1/24. Its peer is up, but nothing answers there.
+// veth makes the interface v0 with the address 10.9.0.1/24. Its peer is up, but nothing answers
+// there.
 func veth(t testing.TB) {
 	t.Helper()
 	ip(t, "link add v0 address 02:00:00:00:00:01 "+
@@ -110,8 +112,8 @@ func sysctl(t testing.TB, name, value string) {
 	test.Must(t, os.WriteFile("/proc/sys/net/"+name, []byte(value), 0))
 }
 
-// strict is a listener without SO_REUSEADDR, which package net always sets: it cannot bind a port that
-// has a connection in TIME_WAIT.
+// strict is a listener without SO_REUSEADDR, which package net always sets: it cannot bind a port
+// that has a connection in TIME_WAIT.
 type strict struct {
 	fd   int
 	port int
@@ -123,7 +125,8 @@ func bindStrict(port int) (*strict, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	err = unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+	if err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -186,7 +189,8 @@ func serve(l net.Listener) {
 	})
 }
 
-// accept accepts connections until the listener is closed, and calls handle for each in a goroutine.
+// accept accepts connections until the listener is closed, and calls handle for each in a
+// goroutine.
 func accept(l net.Listener, handle func(c net.Conn)) {
 	for {
 		c, err := l.Accept()
@@ -197,8 +201,8 @@ func accept(l net.Listener, handle func(c net.Conn)) {
 	}
 }
 
-// freePort returns a port of 127.0.0.1 that has no listener. It is below the ephemeral ports, so that
-// no client can take it.
+// freePort returns a port of 127.0.0.1 that has no listener. It is below the ephemeral ports, so
+// that no client can take it.
 func freePort(t testing.TB) string {
 	t.Helper()
 	for port := 20000 + os.Getpid()%5000; port < 32000; port++ {

@@ -32,8 +32,8 @@ func port(t testing.TB, address string) string {
 	return portOf(listen(t, "tcp", address))
 }
 
-// TestSilentFirstServer: a health check of one second succeeds although the first name server cannot be
-// used, for whatever reason.
+// TestSilentFirstServer: a health check of one second succeeds although the first name server
+// cannot be used, for whatever reason.
 func TestSilentFirstServer(t *testing.T) {
 	for _, c := range []struct{ name, server string }{
 		{"silent host", "10.9.0.2"},
@@ -61,7 +61,8 @@ func TestSilentFirstServer(t *testing.T) {
 	}
 }
 
-// TestTwoSilentServers: the health check also succeeds with the third server. A fourth one is ignored.
+// TestTwoSilentServers: the health check also succeeds with the third server. A fourth one is
+// ignored.
 func TestTwoSilentServers(t *testing.T) {
 	isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n"+
@@ -117,8 +118,8 @@ func TestSilentFamily(t *testing.T) {
 	}
 }
 
-// TestSilentFamilyOnSearchList: after "no such name" for one family, the next name is tried although
-// the query for the other family is not answered.
+// TestSilentFamilyOnSearchList: after "no such name" for one family, the next name is tried
+// although the query for the other family is not answered.
 func TestSilentFamilyOnSearchList(t *testing.T) {
 	isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nsearch a.b c.d\noptions ndots:5\n")
@@ -194,8 +195,8 @@ func TestSlowServer(t *testing.T) {
 	within(t, 6*time.Second, func() { expect(t, 0, nil, "-t", "20s", "db:"+up) })
 }
 
-// TestSlowFamily: the answer about one family takes longer than an attempt with the addresses of the
-// other family. It is used nevertheless.
+// TestSlowFamily: the answer about one family takes longer than an attempt with the addresses of
+// the other family. It is used nevertheless.
 func TestSlowFamily(t *testing.T) {
 	isolate(t)
 	veth(t)
@@ -211,8 +212,8 @@ func TestSlowFamily(t *testing.T) {
 	})
 }
 
-// TestFailingServer: after an error the next server is asked at once. If there is none, the error is
-// reported.
+// TestFailingServer: after an error the next server is asked at once. If there is none, the error
+// is reported.
 func TestFailingServer(t *testing.T) {
 	for _, c := range []struct {
 		why    string
@@ -466,8 +467,8 @@ func TestLinkLocalFromServer(t *testing.T) {
 	expect(t, 0, nil, "-t", "5s", "both:"+port(t, "127.0.0.1:0"))
 }
 
-// TestLocalhost: localhost and names below it mean 127.0.0.1, ::1 and the addresses in /etc/hosts. No
-// server is asked.
+// TestLocalhost: localhost and names below it mean 127.0.0.1, ::1 and the addresses in /etc/hosts.
+// No server is asked.
 func TestLocalhost(t *testing.T) {
 	isolate(t)
 	etc(t, "127.0.0.2 localhost\n127.0.0.3 app.localhost\n", "nameserver 127.0.0.2\n")
@@ -491,7 +492,8 @@ func TestLocalhost(t *testing.T) {
 	expect(t, 1, []string{"empty part"}, "a..localhost:80")
 }
 
-// TestBlockedName: a server that answers 0.0.0.0 blocks the name. The address does not mean this host.
+// TestBlockedName: a server that answers 0.0.0.0 blocks the name. The address does not mean this
+// host.
 func TestBlockedName(t *testing.T) {
 	isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
@@ -515,9 +517,11 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 	otherID := wrong(func(m *dnsmessage.Message) { m.ID++ })
 	for name, do := range map[string]handler{
-		"empty":   func(_ query, send func([]byte)) { send(nil) },
-		"garbage": func(_ query, send func([]byte)) { send([]byte(strings.Repeat("\xc0\x0c", 300))) },
-		"zeros":   func(_ query, send func([]byte)) { send(make([]byte, 65000)) },
+		"empty": func(_ query, send func([]byte)) { send(nil) },
+		"garbage": func(_ query, send func([]byte)) {
+			send([]byte(strings.Repeat("\xc0\x0c", 300)))
+		},
+		"zeros": func(_ query, send func([]byte)) { send(make([]byte, 65000)) },
 		"cut off": func(q query, send func([]byte)) {
 			b := pack(q.reply("127.0.0.1", "::1"))
 			send(b[:len(b)-1])
@@ -560,8 +564,8 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 }
 
-// TestInvalidAnswersOverTCP: a server that does not answer over TCP, or sends something invalid, does
-// not delay the query to the next server.
+// TestInvalidAnswersOverTCP: a server that does not answer over TCP, or sends something invalid,
+// does not delay the query to the next server.
 func TestInvalidAnswersOverTCP(t *testing.T) {
 	for name, do := range map[string]handler{
 		"silent":    func(query, func([]byte)) { time.Sleep(2 * time.Second) },
@@ -640,8 +644,8 @@ func TestUnusualFiles(t *testing.T) {
 	}
 }
 
-// TestTooManyOpenFiles: if /etc/hosts cannot be opened for lack of file descriptors, that is reported,
-// and the name is not taken for a missing one.
+// TestTooManyOpenFiles: if /etc/hosts cannot be opened for lack of file descriptors, that is
+// reported, and the name is not taken for a missing one.
 func TestTooManyOpenFiles(t *testing.T) {
 	isolate(t)
 	etc(t, "127.0.0.1 db\n", "nameserver 127.0.0.2\n")
@@ -679,15 +683,16 @@ func TestRaisedFileLimit(t *testing.T) {
 	few := unix.Rlimit{Cur: 3, Max: 1024}
 	test.Must(t, unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &few, &before))
 	const why = "its name does not resolve: /etc/hosts: too many open files"
-	lines.expect(`util wait-for-port: target "db:` + down + `": ` + why + " (was: connection refused)")
+	lines.expect(`util wait-for-port: target "db:` + down + `": ` + why +
+		" (was: connection refused)")
 	enough := unix.Rlimit{Cur: 1024, Max: 1024}
 	test.Must(t, unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &enough, nil))
 	listen(t, "tcp", "127.0.0.1:"+down)
 	expectStatus(t, p, 0)
 }
 
-// TestManySilentQuestions: with many names and silent servers, no file is left open and the wait ends in
-// time.
+// TestManySilentQuestions: with many names and silent servers, no file is left open and the wait
+// ends in time.
 func TestManySilentQuestions(t *testing.T) {
 	isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.4\n")

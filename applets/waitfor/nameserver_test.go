@@ -214,8 +214,8 @@ func (n *names) handle(q query, send func([]byte)) {
 	send(pack(q.reply(ips...)))
 }
 
-// etc bind-mounts files over /etc/hosts and /etc/resolv.conf. It returns the paths of these files, so
-// that a test can change them.
+// etc bind-mounts files over /etc/hosts and /etc/resolv.conf. It returns the paths of these files,
+// so that a test can change them.
 func etc(t testing.TB, hosts, config string) (hostsPath, configPath string) {
 	t.Helper()
 	dir := t.TempDir()

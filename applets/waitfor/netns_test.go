@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNeverConnectsToItself: with only four ephemeral ports, the kernel soon chooses the destination
-// port as the local port of a connection, which then connects to itself. Such a connection must not
-// count as a listener. It must not even occupy the port: a server without SO_REUSEADDR can bind it at
-// any time.
+// TestNeverConnectsToItself: with only four ephemeral ports, the kernel soon chooses the
+// destination port as the local port of a connection, which then connects to itself. Such a
+// connection must not count as a listener. It must not even occupy the port: a server without
+// SO_REUSEADDR can bind it at any time.
 func TestNeverConnectsToItself(t *testing.T) {
 	isolate(t)
 	sysctl(t, "ipv4/ip_local_port_range", "40000 40003")
@@ -61,8 +61,8 @@ func hasLocalPortRange() bool {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, 0) == nil
 }
 
-// TestSelfConnectionIsDetected: without IP_LOCAL_PORT_RANGE, or if all ephemeral ports are targets, a
-// port can be connected to itself. That does not count as a listener and leaves no TIME_WAIT.
+// TestSelfConnectionIsDetected: without IP_LOCAL_PORT_RANGE, or if all ephemeral ports are targets,
+// a port can be connected to itself. That does not count as a listener and leaves no TIME_WAIT.
 func TestSelfConnectionIsDetected(t *testing.T) {
 	isolate(t)
 	sysctl(t, "ipv4/ip_local_port_range", "40001 40001")
@@ -181,8 +181,8 @@ func TestSlowListenerReadsEndOfFile(t *testing.T) {
 	readEnd(t, fd)
 }
 
-// TestGreetingListenerReadsEndOfFile: also if the server sends first, whether wait-for-port has read
-// that or not.
+// TestGreetingListenerReadsEndOfFile: also if the server sends first, whether wait-for-port has
+// read that or not.
 func TestGreetingListenerReadsEndOfFile(t *testing.T) {
 	s := listenStrict(t, 0, 5)
 	defer s.close()
@@ -263,7 +263,8 @@ func TestFullBacklog(t *testing.T) {
 	s := listenStrict(t, 0, 0)
 	defer s.close()
 	for range 3 { // fill the backlog
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+		fd, err := unix.Socket(unix.AF_INET, kind, 0)
 		test.Must(t, err)
 		defer unix.Close(fd)
 		_ = unix.Connect(fd, &unix.SockaddrInet4{Port: s.port, Addr: [4]byte{127, 0, 0, 1}})
@@ -341,8 +342,8 @@ func TestChangeOfReason(t *testing.T) {
 	expectStatus(t, p, 143)
 }
 
-// TestFirstAddressSilent: the addresses of a name are tried in parallel, so an address that does not
-// answer causes no delay.
+// TestFirstAddressSilent: the addresses of a name are tried in parallel, so an address that does
+// not answer causes no delay.
 func TestFirstAddressSilent(t *testing.T) {
 	isolate(t)
 	veth(t)
@@ -371,7 +372,8 @@ func TestNameLater(t *testing.T) {
 	p, lines := startLines(t, util(t, "-t", "0", db))
 	lines.expect(`util wait-for-port: target "` + db + `": ` + missing)
 	dns.set("db", "127.0.0.2") // a wrong address first: the next attempt must not use it again
-	lines.expect(`util wait-for-port: target "` + db + `": connection refused (was: ` + missing + `)`)
+	lines.expect(`util wait-for-port: target "` + db + `": connection refused (was: ` +
+		missing + `)`)
 	dns.set("db", "127.0.0.1")
 	expectStatus(t, p, 0)
 	// Targets with the same name share its lookups.
@@ -442,7 +444,8 @@ func TestNoFileIsLeftOpen(t *testing.T) {
 
 const localResolver = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
 
-// newResolver starts the name server of this mount namespace. It knows the names that the test sets.
+// newResolver starts the name server of this mount namespace. It knows the names that the test
+// sets.
 func newResolver(t testing.TB) (*names, *nameServer) {
 	t.Helper()
 	etc(t, "", localResolver)

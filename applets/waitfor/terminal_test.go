@@ -47,8 +47,8 @@ func TestTerminal(t *testing.T) {
 	term.Expect("\x1b[3F\x1b[Jutil wait-for-port: the wait is over after ")
 }
 
-// TestLiveStatusFits: the live status never has more lines than the terminal has rows and no line is
-// too wide, so redrawing it never scrolls copies of it out of the screen.
+// TestLiveStatusFits: the live status never has more lines than the terminal has rows and no line
+// is too wide, so redrawing it never scrolls copies of it out of the screen.
 func TestLiveStatusFits(t *testing.T) {
 	cjk := "unix:/" + strings.Repeat("\u6570\u636e", 14)
 	long := "unix:/" + strings.Repeat("long/", 19)
@@ -61,7 +61,7 @@ func TestLiveStatusFits(t *testing.T) {
 	}{
 		{"too many targets", 6, 80, eight, []string{"1 ", "2 ", "3 ", "4 ", "and 4 more  ("}},
 		{"just enough rows", 6, 80, eight[:5], []string{"1 ", "2 ", "3 ", "4 ", "5 "}},
-		{"one target too many", 6, 80, eight[:6], []string{"1 ", "2 ", "3 ", "4 ", "and 2 more  ("}},
+		{"one row too few", 6, 80, eight[:6], []string{"1 ", "2 ", "3 ", "4 ", "and 2 more  ("}},
 		{"two rows", 2, 80, eight[:3], []string{"3 targets, 0 of them up  ("}},
 		{"one row", 1, 80, eight[:3], nil},
 		{
@@ -160,8 +160,8 @@ func TestLiveStatusAfterAResize(t *testing.T) {
 	p.Status()
 }
 
-// TestTerminalWithoutLiveStatus: a terminal of unknown size, and one that cannot move its cursor, get
-// lines instead of a live status.
+// TestTerminalWithoutLiveStatus: a terminal of unknown size, and one that cannot move its cursor,
+// get lines instead of a live status.
 func TestTerminalWithoutLiveStatus(t *testing.T) {
 	for _, c := range []struct {
 		name, term string

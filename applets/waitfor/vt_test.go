@@ -39,8 +39,8 @@ func newVT(t testing.TB, rows, cols int) (v *vt, line *os.File) {
 	return v, line
 }
 
-// resize changes the size as xterm does: surplus rows scroll out at the top, surplus columns are cut
-// off.
+// resize changes the size as xterm does: surplus rows scroll out at the top, surplus columns are
+// cut off.
 func (v *vt) resize(t testing.TB, rows, cols int) {
 	t.Helper()
 	v.mutex.Lock()

@@ -9,8 +9,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// PTY opens a pseudoterminal. The test holds the master side; a program under test gets the line. Both
-// are closed at the end of the test.
+// PTY opens a pseudoterminal. The test holds the master side; a program under test gets the line.
+// Both are closed at the end of the test.
 func PTY(t testing.TB) (master, line *os.File) {
 	t.Helper()
 	master, line, err := pty.Open()
@@ -70,8 +70,8 @@ func (term *Terminal) Text() string {
 	return term.text
 }
 
-// Expect waits until text is written after what was expected before. It returns the text in between.
-// At the deadline the test fails.
+// Expect waits until text is written after what was expected before. It returns the text in
+// between. At the deadline the test fails.
 func (term *Terminal) Expect(text string) (before string) {
 	term.t.Helper()
 	Eventually(term.t, "the terminal shows "+text, func() (found bool) {
