@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// address is where one connection goes to: an IP address and port, or the path of a unix socket.
+// address is where one connection goes: an IP address and port, or the path of a unix socket.
 type address struct {
 	netip.AddrPort
-	path string // of a unix socket; "" is TCP
+	path string // of a unix socket; "" for TCP
 }
 
-// String returns the address for a line of text.
+// String returns the address for messages.
 func (a address) String() string {
 	if a.path != "" {
 		return strconv.Quote(a.path)
@@ -25,7 +25,8 @@ func (a address) String() string {
 	return a.AddrPort.String()
 }
 
-// near reports whether the address is a unix socket or on the loopback, where an attempt is cheap.
+// near reports whether the address is a unix socket or a loopback address. A connection attempt
+// to such an address is cheap.
 func (a address) near() bool { return a.path != "" || a.Addr().IsLoopback() }
 
 // family returns AF_INET, AF_INET6 or AF_UNIX.
@@ -39,13 +40,17 @@ func (a address) family() int {
 	return unix.AF_INET6
 }
 
-// sockaddr returns the address in the form of connect(2). The error is about the zone of an IPv6 address.
+// sockaddr returns the address in the form of connect(2). The error is about the zone of an IPv6
+// address: a link-local address out of the DNS has none.
 func (a address) sockaddr() (unix.Sockaddr, error) {
 	switch a.family() {
 	case unix.AF_UNIX:
 		return &unix.SockaddrUnix{Name: a.path}, nil
 	case unix.AF_INET:
 		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}, nil
+	}
+	if needsZone(a.Addr()) {
+		return nil, errors.New("is a link-local address without an interface")
 	}
 	sa := &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 	if zone := a.Addr().Zone(); zone != "" {
@@ -58,9 +63,11 @@ func (a address) sockaddr() (unix.Sockaddr, error) {
 	return sa, nil
 }
 
-// interfaceIndex returns the number of a network interface, or 0 if there is none of that name (netdevice(7)).
+// interfaceIndex returns the index of a network interface, or 0 if no interface has that name
+// (netdevice(7)).
 func interfaceIndex(name string) uint32 {
-	if index, err := strconv.ParseUint(name, 10, 31); err == nil { // a number is as good (getaddrinfo(3))
+	// A zone may also be given as a number (getaddrinfo(3)).
+	if index, err := strconv.ParseUint(name, 10, 31); err == nil {
 		return uint32(index)
 	}
 	request, err := unix.NewIfreq(name)
@@ -84,20 +91,14 @@ var (
 	broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 )
 
-// fixed returns the addresses of a target that needs no resolver, or none if its name must be looked up. An error means
-// that the address cannot exist.
+// fixed returns the addresses of a target that needs no resolver, or none if its name must be
+// looked up. An error means that the address cannot exist.
 func (t Target) fixed(family int) ([]address, error) {
 	if t.Path != "" {
-		what := "the path"
-		if isAbstract(t.Path) {
-			what = "the name, with its @," // 108 would fit, but package unix takes no more
-		}
-		if len(t.Path) > maxPath {
-			return nil, fmt.Errorf("%s of a unix socket has at most %d bytes, this one has %d", what, maxPath, len(t.Path))
-		}
-		return []address{{path: t.Path}}, nil
+		return fixedPath(t.Path)
 	}
-	if isLocal(t.Host) { // beside those of /etc/hosts, which are read at each attempt
+	// For a local name, the addresses in /etc/hosts are added at each attempt.
+	if isLocal(t.Host) {
 		if err := t.checkName(); err != nil {
 			return nil, err
 		}
@@ -108,28 +109,50 @@ func (t Target) fixed(family int) ([]address, error) {
 		return nil, t.checkName()
 	}
 	switch ip = ip.Unmap(); {
-	case ip == netip.IPv4Unspecified(): // the kernel connects to the loopback instead (ip(7))
+	// The kernel connects to the loopback address instead of the unspecified one (ip(7)).
+	case ip == netip.IPv4Unspecified():
 		ip = loopback4
 	case ip == netip.IPv6Unspecified():
 		ip = loopback6
 	case ip.IsMulticast():
-		return nil, errors.New("is a multicast address, which takes no connections")
+		return nil, errors.New("is a multicast address, which cannot accept connections")
 	case ip == broadcast:
-		return nil, errors.New("is the broadcast address, which takes no connections")
-	case ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "":
-		return nil, errors.New("is a link-local address and needs an interface, as in [fe80::1%eth0]:80")
+		return nil, errors.New("is the broadcast address, which cannot accept connections")
+	case needsZone(ip):
+		return nil, errors.New("is a link-local address and needs an interface, " +
+			"as in [fe80::1%eth0]:80")
 	}
 	return t.at(family, []netip.Addr{ip}), nil
 }
 
-// isAbstract reports whether the path of a unix socket is a name in the abstract namespace (unix(7)), which no file has.
+// fixedPath returns the address of a unix socket, or an error if the path is too long.
+func fixedPath(path string) ([]address, error) {
+	what := "the path of the unix socket"
+	if isAbstract(path) {
+		// sun_path has room for 108 bytes here, but package unix accepts no more than 107.
+		what = "the name of the unix socket, with its @,"
+	}
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("%s has %d bytes, but at most %d are possible",
+			what, len(path), maxPath)
+	}
+	return []address{{path: path}}, nil
+}
+
+// needsZone reports whether an address is meaningless without an interface (RFC 4007).
+func needsZone(ip netip.Addr) bool {
+	return ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == ""
+}
+
+// isAbstract reports whether the path of a unix socket is a name in the abstract namespace
+// (unix(7)), which does not appear in the file system.
 func isAbstract(path string) bool { return strings.HasPrefix(path, "@") }
 
 // maxPath is the size of sun_path without the final NUL (unix(7)).
 const maxPath = 107
 
-// at gives the addresses of the family the target's port. They are sorted, so that a resolver that rotates them makes
-// no difference to what is said.
+// at combines the IP addresses of a family with the port of the target. The result is sorted, so
+// that messages do not change when a name server rotates its answers.
 func (t Target) at(family int, ips []netip.Addr) []address {
 	slices.SortFunc(ips, netip.Addr.Compare)
 	var all []address
@@ -142,29 +165,34 @@ func (t Target) at(family int, ips []netip.Addr) []address {
 	return all
 }
 
-// checkName finds out whether a host's name can be in the DNS at all (RFC 1035, section 2.3.4; RFC 3696, section 2).
+// checkName returns an error if the host name cannot exist in the DNS (RFC 1035, section 2.3.4;
+// RFC 3696, section 2).
 func (t Target) checkName() error {
 	name := strings.TrimSuffix(t.Host, ".")
 	if len(name) > 253 {
-		return fmt.Errorf("a host name has at most 253 letters, this one has %d", len(name))
+		return fmt.Errorf("the host name has %d bytes, but at most 253 are possible", len(name))
 	}
 	labels := strings.Split(name, ".")
 	for _, label := range labels {
 		switch bad := strings.IndexFunc(label, notInName); {
 		case label == "":
-			return fmt.Errorf("host %q: has an empty part, so it can be neither a name nor an address", t.Host)
+			return fmt.Errorf("host %q: has an empty part, so it is neither a name nor an address",
+				t.Host)
 		case len(label) > 63:
-			return fmt.Errorf("host %q: has a part with more than 63 letters, so it cannot be a name", t.Host)
+			return fmt.Errorf("host %q: has a part of more than 63 bytes, so it is not a name",
+				t.Host)
 		case bad >= 0:
-			return fmt.Errorf("host %q: has %q in it, so it can be neither a name nor an address", t.Host, []rune(label[bad:])[0])
+			return fmt.Errorf("host %q: contains %q, so it is neither a name nor an address",
+				t.Host, []rune(label[bad:])[0])
 		}
 	}
 	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
-		return fmt.Errorf("host %q: ends in a number but is no IPv4 address", t.Host)
+		return fmt.Errorf("host %q: ends in a number but is not an IPv4 address", t.Host)
 	}
 	return nil
 }
 
 func notInName(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') &&
+		r != '-' && r != '_'
 }

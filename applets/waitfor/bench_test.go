@@ -19,12 +19,12 @@ import (
 
 // The limits that the applet is built for.
 const (
-	limitLatency = 15 * time.Millisecond // at the 99th percentile, from listen(2) to the end of the wait
+	limitLatency = 15 * time.Millisecond // from listen(2) to the end of the wait, 99th percentile
 	limitCPU     = 0.01                  // of a core, for 200 targets
 	limitMemory  = 20 << 20              // bytes, for 200 targets
 )
 
-// pollers are what other tools do, as plain loops: connect, and if that fails, sleep.
+// pollers are plain loops, as in other tools: connect, and if that fails, sleep.
 var pollers = []struct {
 	name  string
 	pause time.Duration
@@ -48,16 +48,18 @@ func poll(address string, pause time.Duration, stop <-chan struct{}) {
 	}
 }
 
-// latencies measures n times how long after the opening of a port on the loopback the wait ends. together waits run at
-// a time, and each port opens after a time between least and twice that.
-func latencies(t testing.TB, n, together int, least time.Duration, wait func(address string) time.Time) []time.Duration {
+// latencies measures n times the time from the opening of a loopback port to the end of the wait.
+// It runs parallel waits at the same time. Each port opens after a delay between least and 2*least.
+func latencies(t testing.TB, n, parallel int, least time.Duration,
+	wait func(address string) time.Time,
+) []time.Duration {
 	t.Helper()
 	port := 10000 + os.Getpid()%50*200 // below the ephemeral ports
 	var all []time.Duration
 	for len(all) < n {
 		var mutex sync.Mutex
 		var group sync.WaitGroup
-		for i := range together {
+		for i := range parallel {
 			address := "127.0.0.1:" + strconv.Itoa(port+len(all)+i)
 			ended := make(chan time.Time, 1)
 			go func() { ended <- wait(address) }()
@@ -87,18 +89,21 @@ func latencies(t testing.TB, n, together int, least time.Duration, wait func(add
 	return all
 }
 
-// waitWith returns a function that waits with the real binary.
+// waitWith returns a function that runs wait-for-port and returns when it ended.
 func waitWith(t testing.TB) func(address string) time.Time {
 	return func(address string) time.Time {
-		// Not through package test: reading pipes would come on top.
-		if err := exec.Command(test.Util(t), "wait-for-port", "-t", "60", "-q", address).Run(); err != nil {
+		// test.Run would add the time to read from pipes.
+		err := exec.Command(test.Util(t), "wait-for-port", "-t", "60", "-q", address).Run()
+		if err != nil {
 			t.Error(err)
 		}
 		return time.Now()
 	}
 }
 
-func percentile(sorted []time.Duration, p int) time.Duration { return sorted[(len(sorted)-1)*p/100] }
+func percentile(sorted []time.Duration, p int) time.Duration {
+	return sorted[(len(sorted)-1)*p/100]
+}
 
 func report(b *testing.B, all []time.Duration) {
 	b.ReportMetric(0, "ns/op")
@@ -107,21 +112,22 @@ func report(b *testing.B, all []time.Duration) {
 	}
 }
 
-// BenchmarkLatency is the time from listen(2) on a loopback port to the end of the wait: soon after its start, and when
-// it has waited so long that attempts are rare.
+// BenchmarkLatency measures the time from listen(2) on a loopback port to the end of the wait: for
+// a port that opens soon, and for one that opens when attempts have become rare.
 func BenchmarkLatency(b *testing.B) {
 	test.Util(b)
 	for _, c := range []struct {
 		name     string
-		together int
+		parallel int
 		least    time.Duration
 	}{{"soon", 1, 50 * time.Millisecond}, {"late", 10, 3 * time.Second}} {
 		b.Run("wait=util/opens="+c.name, func(b *testing.B) {
 			for range b.N {
-				all := latencies(b, 200, c.together, c.least, waitWith(b))
+				all := latencies(b, 200, c.parallel, c.least, waitWith(b))
 				report(b, all)
 				if p99 := percentile(all, 99); p99 > limitLatency {
-					b.Errorf("%v at the 99th percentile, the limit is %v: %v", p99, limitLatency, all[len(all)-10:])
+					b.Errorf("%v at the 99th percentile, the limit is %v: %v",
+						p99, limitLatency, all[len(all)-10:])
 				}
 			}
 		})
@@ -138,7 +144,7 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// twoHundred returns as many addresses on which nobody listens.
+// twoHundred returns 200 addresses without a listener.
 func twoHundred() []string {
 	var all []string
 	for port := 10000; port < 10200; port++ {
@@ -147,12 +153,12 @@ func twoHundred() []string {
 	return all
 }
 
-// waitForTwoHundred waits that long for 200 closed ports and returns the share of a core and the memory that it took,
-// the start of the program included.
-func waitForTwoHundred(t testing.TB, how time.Duration) (share float64, memory int64) {
+// waitForTwoHundred waits for 200 closed ports until a timeout. It returns the processor time, as a
+// share of one core, and the memory that this takes, including the start of the program.
+func waitForTwoHundred(t testing.TB, timeout time.Duration) (share float64, memory int64) {
 	t.Helper()
-	p := test.Start(t, util(t, append([]string{"-q", "-t", how.String()}, twoHundred()...)...))
-	// Not ru_maxrss, which begins with the memory of the process that forked.
+	p := test.Start(t, util(t, append([]string{"-q", "-t", timeout.String()}, twoHundred()...)...))
+	// ru_maxrss cannot be used: it starts with the memory of the process that forked.
 	for peak := peakMemory(p.Process.Pid); peak > 0; peak = peakMemory(p.Process.Pid) {
 		memory = peak
 		time.Sleep(20 * time.Millisecond)
@@ -161,10 +167,10 @@ func waitForTwoHundred(t testing.TB, how time.Duration) (share float64, memory i
 		t.Fatalf("status %d", status)
 	}
 	usage := p.ProcessState.SysUsage().(*syscall.Rusage)
-	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / float64(how), memory
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / float64(timeout), memory
 }
 
-// peakMemory returns VmHWM of /proc/PID/status in bytes, 0 for a process that has ended.
+// peakMemory returns VmHWM of /proc/PID/status in bytes, or 0 for a process that has ended.
 func peakMemory(pid int) int64 {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	_, after, _ := strings.Cut(string(status), "VmHWM:")
@@ -173,23 +179,25 @@ func peakMemory(pid int) int64 {
 	return kilobytes << 10
 }
 
-// BenchmarkTwoHundredTargets is what it costs to wait for 200 closed ports of the loopback for 10 s.
+// BenchmarkTwoHundredTargets measures the cost of a wait of 10 s for 200 closed loopback ports.
 func BenchmarkTwoHundredTargets(b *testing.B) {
-	const how = 10 * time.Second
+	const timeout = 10 * time.Second
 	test.Util(b)
 	b.Run("wait=util", func(b *testing.B) {
 		isolate(b)
 		for range b.N {
-			share, memory := waitForTwoHundred(b, how)
-			for tries := 1; share > limitCPU && tries < 3; tries++ { // the processor time grows with what else the machine does
-				again, _ := waitForTwoHundred(b, how)
+			share, memory := waitForTwoHundred(b, timeout)
+			// Other work on the machine increases the processor time.
+			for tries := 1; share > limitCPU && tries < 3; tries++ {
+				again, _ := waitForTwoHundred(b, timeout)
 				share = min(share, again)
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(100*share, "%core")
 			b.ReportMetric(float64(memory)/1e6, "MB")
 			if share > limitCPU || memory > limitMemory {
-				b.Errorf("%.2f%% of a core and %d bytes, the limits are %.0f%% and %d", 100*share, memory, 100*limitCPU, limitMemory)
+				b.Errorf("%.2f%% of a core and %d bytes, the limits are %.0f%% and %d",
+					100*share, memory, 100*limitCPU, limitMemory)
 			}
 		}
 	})
@@ -202,24 +210,24 @@ func BenchmarkTwoHundredTargets(b *testing.B) {
 				for _, address := range twoHundred() {
 					group.Go(func() { poll(address, loop.pause, stop) })
 				}
-				time.Sleep(how)
+				time.Sleep(timeout)
 				close(stop)
 				group.Wait()
 				b.ReportMetric(0, "ns/op")
-				b.ReportMetric(100*float64(ownCPU()-before)/float64(how), "%core")
+				b.ReportMetric(100*float64(ownCPU()-before)/float64(timeout), "%core")
 			}
 		})
 	}
 }
 
-// ownCPU returns the processor time that this process has taken.
+// ownCPU returns the processor time of this process.
 func ownCPU() time.Duration {
 	var usage syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkAlreadyUp is a whole run against a port that is open.
+// BenchmarkAlreadyUp measures a complete run for a port that is open.
 func BenchmarkAlreadyUp(b *testing.B) {
 	l := listen(b, "tcp", "127.0.0.1:0")
 	wait := waitWith(b)
@@ -228,28 +236,30 @@ func BenchmarkAlreadyUp(b *testing.B) {
 	}
 }
 
-// TestWaitEndsSoonAfterThePortOpens holds the median to the limit that the benchmark holds the 99th percentile to: other
-// work on the machine does not reach it.
-func TestWaitEndsSoonAfterThePortOpens(t *testing.T) {
+// TestLatency applies the limit of the benchmark to the median, which other work on the machine
+// hardly changes.
+func TestLatency(t *testing.T) {
 	test.Util(t)
 	for _, c := range []struct {
-		n, together int
+		n, parallel int
 		least       time.Duration
 	}{{20, 1, 50 * time.Millisecond}, {8, 8, 2 * time.Second}} {
 		var median time.Duration
 		for range 3 {
-			all := latencies(t, c.n, c.together, c.least, waitWith(t))
+			all := latencies(t, c.n, c.parallel, c.least, waitWith(t))
 			if median = percentile(all, 50); median <= limitLatency {
 				break
 			}
 		}
 		if median > limitLatency {
-			t.Errorf("port opens after %v: the wait ends %v later, the limit is %v", c.least, median, limitLatency)
+			t.Errorf("a port that opens after %v: the wait ends %v later, the limit is %v",
+				c.least, median, limitLatency)
 		}
 	}
 }
 
-// TestTwoHundredTargets allows three times the processor time of the benchmark's limit, for the same reason.
+// TestTwoHundredTargets allows three times the processor time of the benchmark, because other work
+// on the machine increases it.
 func TestTwoHundredTargets(t *testing.T) {
 	isolate(t)
 	share, memory := waitForTwoHundred(t, 5*time.Second)

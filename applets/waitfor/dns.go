@@ -7,129 +7,174 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// said is what an answer of a name server says.
-type said uint8
+// meaning is what an answer of a name server means for a question.
+type meaning uint8
 
 const (
-	nothing   said = iota // it is no answer to the question
-	addresses             // the name has these
-	noAddress             // the name exists, but has none of that family
-	noName                // there is no such name
-	failure               // the server cannot tell
-	truncated             // the answer is too long for UDP
+	noAnswer  meaning = iota // the message does not answer the question
+	addresses                // the name has addresses
+	noAddress                // the name exists, but has no address of that family
+	noName                   // the name does not exist
+	failure                  // the server cannot answer
+	truncated                // the answer is too long for UDP
 )
 
 // answer is an answer of a name server.
 type answer struct {
-	said
+	meaning
 	ips []netip.Addr
 	why string // of a failure
 }
 
-// maxAliases is how many CNAMEs are followed in an answer.
+// maxAliases is the maximum number of CNAME records that are followed in an answer.
 const maxAliases = 16
 
-// newQuery makes the query for an absolute name, which must fit ([canBeName]).
+// newQuery returns the message that asks for an absolute name, for which [canBeName] must hold.
 func newQuery(id uint16, name string, kind dnsmessage.Type) ([]byte, error) {
 	n, err := dnsmessage.NewName(name)
 	if err != nil {
 		return nil, err
 	}
-	b := dnsmessage.NewBuilder(make([]byte, 0, 512), dnsmessage.Header{ID: id, RecursionDesired: true})
+	header := dnsmessage.Header{ID: id, RecursionDesired: true}
+	b := dnsmessage.NewBuilder(make([]byte, 0, 512), header)
 	if err := b.StartQuestions(); err != nil {
 		return nil, err
 	}
-	if err := b.Question(dnsmessage.Question{Name: n, Type: kind, Class: dnsmessage.ClassINET}); err != nil {
+	question := dnsmessage.Question{Name: n, Type: kind, Class: dnsmessage.ClassINET}
+	if err := b.Question(question); err != nil {
 		return nil, err
 	}
 	return b.Finish()
 }
 
-// readAnswer says what a message means as the answer to a query (RFC 1035, section 4; RFC 2308 for "no").
+// readAnswer returns what a message means as the answer to a query (RFC 1035, section 4; RFC 2308
+// for negative answers).
 func readAnswer(message []byte, id uint16, name string, kind dnsmessage.Type) answer {
 	var p dnsmessage.Parser
 	h, err := p.Start(message)
-	if err != nil || !h.Response || h.ID != id || h.OpCode != 0 {
+	if err != nil || !h.Response || h.ID != id || h.OpCode != 0 || !repeats(&p, h, name, kind) {
 		return answer{}
 	}
-	switch q, err := p.Question(); {
-	case err == dnsmessage.ErrSectionDone: // as servers do that did not read the question
-		if h.RCode == dnsmessage.RCodeSuccess || h.RCode == dnsmessage.RCodeNameError {
-			return answer{}
-		}
-	case err != nil, q.Type != kind, q.Class != dnsmessage.ClassINET, !sameName(q.Name.String(), name):
-		return answer{}
-	default:
-		if _, err := p.Question(); err != dnsmessage.ErrSectionDone {
-			return answer{}
-		}
-	}
-	switch h.RCode {
-	case dnsmessage.RCodeSuccess:
-	case dnsmessage.RCodeNameError:
-		return answer{said: noName}
-	case dnsmessage.RCodeServerFailure:
-		return answer{said: failure, why: "the name server failed (SERVFAIL)"}
-	case dnsmessage.RCodeRefused:
-		return answer{said: failure, why: "the name server refused (REFUSED)"}
-	default:
-		return answer{said: failure, why: "the name server gave an error (" + strings.TrimPrefix(h.RCode.String(), "RCode") + ")"}
+	if h.RCode != dnsmessage.RCodeSuccess {
+		return negative(h.RCode)
 	}
 	if h.Truncated {
-		return answer{said: truncated}
+		return answer{meaning: truncated}
 	}
-	aliases := map[string]string{}
-	byName := map[string][]netip.Addr{}
-	records := 0
-	for ; ; records++ {
-		r, err := p.AnswerHeader()
+	r, err := readRecords(&p, kind)
+	switch {
+	case err != nil:
+		return answer{}
+	case r.count == 0 && !h.Authoritative && !h.RecursionAvailable: // a referral
+		why := "the name server has no data for that name and offers no recursion"
+		return answer{meaning: failure, why: why}
+	}
+	return r.follow(name)
+}
+
+// repeats reports whether a response repeats the question that was asked. A server that could not
+// read the question may leave it out of an error response.
+func repeats(p *dnsmessage.Parser, h dnsmessage.Header, name string, kind dnsmessage.Type) bool {
+	q, err := p.Question()
+	if err == dnsmessage.ErrSectionDone {
+		return h.RCode != dnsmessage.RCodeSuccess && h.RCode != dnsmessage.RCodeNameError
+	}
+	if err != nil || q.Type != kind || q.Class != dnsmessage.ClassINET ||
+		!sameName(q.Name.String(), name) {
+		return false
+	}
+	_, err = p.Question()
+	return err == dnsmessage.ErrSectionDone // only one question
+}
+
+// negative returns the answer for a response code other than success.
+func negative(code dnsmessage.RCode) answer {
+	switch code {
+	case dnsmessage.RCodeNameError:
+		return answer{meaning: noName}
+	case dnsmessage.RCodeServerFailure:
+		return answer{meaning: failure, why: "the name server failed (SERVFAIL)"}
+	case dnsmessage.RCodeRefused:
+		return answer{meaning: failure, why: "the name server refused (REFUSED)"}
+	}
+	text := strings.TrimPrefix(code.String(), "RCode")
+	return answer{meaning: failure, why: "the name server returned an error (" + text + ")"}
+}
+
+// records are the records in an answer, by the lower-case name of their owner.
+type records struct {
+	aliases map[string]string // CNAME
+	ips     map[string][]netip.Addr
+	count   int // of all records
+}
+
+// readRecords reads the answer section. Only CNAME records and addresses of one kind are kept.
+func readRecords(p *dnsmessage.Parser, kind dnsmessage.Type) (records, error) {
+	rs := records{aliases: map[string]string{}, ips: map[string][]netip.Addr{}}
+	for ; ; rs.count++ {
+		h, err := p.AnswerHeader()
 		if err == dnsmessage.ErrSectionDone {
-			break
+			return rs, nil
+		}
+		if err == nil {
+			err = rs.read(p, h, kind)
 		}
 		if err != nil {
-			return answer{}
-		}
-		owner := strings.Map(toLower, r.Name.String())
-		switch {
-		case r.Class != dnsmessage.ClassINET:
-			err = p.SkipAnswer()
-		case r.Type == dnsmessage.TypeCNAME:
-			var alias dnsmessage.CNAMEResource
-			if alias, err = p.CNAMEResource(); err == nil {
-				aliases[owner] = strings.Map(toLower, alias.CNAME.String())
-			}
-		case r.Type == kind && kind == dnsmessage.TypeA:
-			var a dnsmessage.AResource
-			if a, err = p.AResource(); err == nil && len(byName[owner]) < maxAddresses {
-				byName[owner] = append(byName[owner], netip.AddrFrom4(a.A))
-			}
-		case r.Type == kind:
-			var a dnsmessage.AAAAResource
-			if a, err = p.AAAAResource(); err == nil && len(byName[owner]) < maxAddresses {
-				byName[owner] = append(byName[owner], netip.AddrFrom16(a.AAAA).Unmap())
-			}
-		default:
-			err = p.SkipAnswer()
-		}
-		if err != nil {
-			return answer{}
+			return rs, err
 		}
 	}
-	if records == 0 && !h.Authoritative && !h.RecursionAvailable {
-		return answer{said: failure, why: "the name server does not answer for that name"} // it refers to others
+}
+
+// read reads the body of the record that begins with h.
+func (rs *records) read(p *dnsmessage.Parser, h dnsmessage.ResourceHeader, kind dnsmessage.Type,
+) error {
+	owner := strings.Map(toLower, h.Name.String())
+	switch {
+	case h.Class != dnsmessage.ClassINET:
+		return p.SkipAnswer()
+	case h.Type == dnsmessage.TypeCNAME:
+		alias, err := p.CNAMEResource()
+		if err == nil {
+			rs.aliases[owner] = strings.Map(toLower, alias.CNAME.String())
+		}
+		return err
+	case h.Type == kind && kind == dnsmessage.TypeA:
+		a, err := p.AResource()
+		if err == nil {
+			rs.add(owner, netip.AddrFrom4(a.A))
+		}
+		return err
+	case h.Type == kind:
+		a, err := p.AAAAResource()
+		if err == nil {
+			rs.add(owner, netip.AddrFrom16(a.AAAA).Unmap())
+		}
+		return err
 	}
-	at := strings.Map(toLower, name)
+	return p.SkipAnswer()
+}
+
+func (rs *records) add(owner string, ip netip.Addr) {
+	if len(rs.ips[owner]) < maxAddresses {
+		rs.ips[owner] = append(rs.ips[owner], ip)
+	}
+}
+
+// follow returns the addresses of a name, through its aliases.
+func (rs *records) follow(name string) answer {
+	name = strings.Map(toLower, name)
 	for range maxAliases {
-		if ips := byName[at]; len(ips) > 0 {
-			return answer{said: addresses, ips: ips}
+		if ips := rs.ips[name]; len(ips) > 0 {
+			return answer{meaning: addresses, ips: ips}
 		}
-		next, ok := aliases[at]
+		next, ok := rs.aliases[name]
 		if !ok {
-			return answer{said: noAddress}
+			return answer{meaning: noAddress}
 		}
-		at = next
+		name = next
 	}
-	return answer{said: failure, why: "the name server's answer is an endless alias"}
+	why := "the name server's answer has a CNAME loop or too many CNAME records in a chain"
+	return answer{meaning: failure, why: why}
 }
 
 func toLower(r rune) rune {

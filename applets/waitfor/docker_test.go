@@ -3,7 +3,6 @@ package waitfor_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,100 +10,99 @@ import (
 	"util/internal/test"
 )
 
-// docker runs the docker command and returns what it says. If it fails, so does the test.
-func docker(t testing.TB, args ...string) string {
+// logs returns the output of a container.
+func logs(t testing.TB, container string) string {
 	t.Helper()
-	out, err := exec.Command("docker", args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("docker %q: %v: %s", args, err, out)
+	status, stdout, stderr := test.Docker(t, "logs", container)
+	if status != 0 {
+		t.Fatalf("docker logs %s: status %d: %s", container, status, stderr)
 	}
-	return strings.TrimSpace(string(out))
+	return stdout + "\n" + stderr
 }
 
-// TestTwoContainers is an application that starts before its database: the name does not resolve, then the port is
-// closed, then the application runs.
+// expectLog waits until the output of a container contains a text.
+func expectLog(t testing.TB, container, text string) {
+	t.Helper()
+	test.Eventually(t, container+" prints "+text, func() bool {
+		return strings.Contains(logs(t, container), text)
+	})
+}
+
+// TestTwoContainers: an application starts before its database. First the name does not resolve,
+// then the port is closed, then the application runs.
 func TestTwoContainers(t *testing.T) {
-	test.Tool(t, "docker")
-	if out, err := exec.Command("docker", "version", "--format", "{{.Server.Version}}").CombinedOutput(); err != nil {
-		test.Missing(t, "Docker Engine", strings.TrimSpace(string(out)))
-	}
+	test.Engine(t)
 	name := fmt.Sprintf("util-test-waitfor-%d", os.Getpid())
 	image := dockerImage(t, name)
-	docker(t, "network", "create", name)
-	t.Cleanup(func() { docker(t, "network", "rm", name) })
+	test.MustDocker(t, "network", "create", name)
+	t.Cleanup(func() { test.MustDocker(t, "network", "rm", name) })
 	container := func(role string, args ...string) string {
 		full := name + "-" + role
-		t.Cleanup(func() { docker(t, "rm", "--force", full) })
-		docker(t, append([]string{"run", "--detach", "--name", full, "--network", name}, args...)...)
+		t.Cleanup(func() { test.MustDocker(t, "rm", "--force", full) })
+		run := []string{"run", "--detach", "--name", full, "--network", name}
+		test.MustDocker(t, append(run, args...)...)
 		return full
 	}
-	says := func(container, text string) {
-		t.Helper()
-		test.Eventually(t, container+" says "+text, func() bool { return strings.Contains(docker(t, "logs", container), text) })
-	}
 
-	app := container("app", image, "/util", "init", "--", "/util", "wait-for-port", "--timeout", "5m", "db:5432", "--", "/busybox", "echo", "the application runs")
-	says(app, `target "db:5432": its name does not resolve: no such host (asked 127.0.0.11:53)`)
+	app := container("app", image, "/util", "init", "--", "/util", "wait-for-port",
+		"--timeout", "5m", "db:5432", "--", "/busybox", "echo", "the application runs")
+	expectLog(t, app,
+		`target "db:5432": its name does not resolve: no such host (asked 127.0.0.11:53)`)
 
-	db := container("db", "--network-alias", "db", image, "/util", "init", "--",
-		"/busybox", "sh", "-c", "until /busybox test -e /start; do /busybox sleep 0.1; done; exec /busybox nc -ll -p 5432 -e /busybox cat")
-	says(app, `target "db:5432": connection refused (was: `) // perhaps after "no answer", while the network comes up
-	if log := docker(t, "logs", app); strings.Contains(log, "the application runs") {
+	db := container("db", "--network-alias", "db", image,
+		"/util", "init", "--", "/busybox", "sh", "-c",
+		"until /busybox test -e /start; do /busybox sleep 0.1; done; "+
+			"exec /busybox nc -ll -p 5432 -e /busybox cat")
+	// While the network comes up, the reason before may also be "no answer".
+	expectLog(t, app, `target "db:5432": connection refused (was: `)
+	if log := logs(t, app); strings.Contains(log, "the application runs") {
 		t.Fatalf("the application runs without its database: %s", log)
 	}
 
-	docker(t, "exec", db, "/busybox", "touch", "/start")
-	says(app, `target "db:5432": is up after `)
-	says(app, "the application runs")
-	if status := docker(t, "wait", app); status != "0" {
+	test.MustDocker(t, "exec", db, "/busybox", "touch", "/start")
+	expectLog(t, app, `target "db:5432": is up after `)
+	expectLog(t, app, "the application runs")
+	if status := test.MustDocker(t, "wait", app); status != "0" {
 		t.Errorf("status %s", status)
 	}
 
-	// What a Dockerfile's HEALTHCHECK runs, in the database's container.
-	docker(t, "exec", db, "/util", "wait-for-port", "--timeout", "1s", "--exit-code", "1", "5432")
-	if err := exec.Command("docker", "exec", db, "/util", "wait-for-port", "--timeout", "300ms", "--exit-code", "1", "5433").Run(); err == nil || err.Error() != "exit status 1" {
-		t.Errorf("health check of a closed port: %v, want status 1", err)
+	// The HEALTHCHECK of a Dockerfile runs such a command in the container of the database.
+	check := []string{"exec", db, "/util", "wait-for-port", "--exit-code", "1", "--timeout"}
+	test.MustDocker(t, append(check, "1s", "5432")...)
+	if status, _, _ := test.Docker(t, append(check, "300ms", "5433")...); status != 1 {
+		t.Errorf("health check of a closed port: status %d, want 1", status)
 	}
 }
 
-// TestPID1InDocker: TERM ends the wait at once where wait-for-port is the container's only process.
+// TestPID1InDocker: TERM ends the wait at once where wait-for-port is the only process of the
+// container.
 func TestPID1InDocker(t *testing.T) {
-	test.Tool(t, "docker")
-	if out, err := exec.Command("docker", "version", "--format", "{{.Server.Version}}").CombinedOutput(); err != nil {
-		test.Missing(t, "Docker Engine", strings.TrimSpace(string(out)))
-	}
+	test.Engine(t)
 	name := fmt.Sprintf("util-test-waitfor-pid1-%d", os.Getpid())
 	image := dockerImage(t, name)
-	t.Cleanup(func() { docker(t, "rm", "--force", name) })
-	docker(t, "run", "--detach", "--name", name, "--network", "none", image, "/util", "wait-for-port", "-t", "0", "80", "--", "/busybox", "echo", "ran")
-	test.Eventually(t, "the wait has begun", func() bool { return strings.Contains(docker(t, "logs", name), "waiting for") })
-	docker(t, "stop", "--time", "60", name)
-	if status := docker(t, "wait", name); status != "143" {
+	t.Cleanup(func() { test.MustDocker(t, "rm", "--force", name) })
+	test.MustDocker(t, "run", "--detach", "--name", name, "--network", "none", image,
+		"/util", "wait-for-port", "-t", "0", "80", "--", "/busybox", "echo", "ran")
+	expectLog(t, name, "waiting for")
+	test.MustDocker(t, "stop", "--time", "60", name)
+	if status := test.MustDocker(t, "wait", name); status != "143" {
 		t.Errorf("status %s, want 143", status)
 	}
-	if log := docker(t, "logs", name); !strings.Contains(log, "ended by TERM") || strings.Contains(log, "ran") {
-		t.Errorf("said %q", log)
+	log := logs(t, name)
+	if !strings.Contains(log, "ended by TERM") || strings.Contains(log, "ran") {
+		t.Errorf("printed %q", log)
 	}
 }
 
-// dockerImage makes an image of nothing but util and busybox.
+// dockerImage makes an image that contains only util and busybox.
 func dockerImage(t testing.TB, name string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for to, from := range map[string]string{"util": test.Util(t), "busybox": test.Tool(t, "busybox")} {
-		content, err := os.ReadFile(from)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, to), content, 0o755)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	test.CopyFile(t, test.Util(t), filepath.Join(dir, "util"))
+	test.CopyFile(t, test.Tool(t, "busybox"), filepath.Join(dir, "busybox"))
 	tar := filepath.Join(t.TempDir(), "image.tar")
-	if out, err := exec.Command(test.Tool(t, "tar"), "-C", dir, "-cf", tar, "util", "busybox").CombinedOutput(); err != nil {
-		t.Fatalf("tar: %v: %s", err, out)
-	}
-	t.Cleanup(func() { docker(t, "rmi", "--force", name) })
-	docker(t, "import", tar, name)
+	run(t, "tar", "-C", dir, "-cf", tar, "util", "busybox")
+	t.Cleanup(func() { test.MustDocker(t, "rmi", "--force", name) })
+	test.MustDocker(t, "import", tar, name)
 	return name
 }

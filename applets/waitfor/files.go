@@ -2,6 +2,7 @@ package waitfor
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -10,26 +11,35 @@ import (
 const (
 	hostsPath  = "/etc/hosts"
 	configPath = "/etc/resolv.conf"
-	maxFile    = 256 << 10 // of each file, in bytes; what is behind that is not read
+	maxFile    = 256 << 10 // in bytes; the rest of a larger file is ignored
 )
 
-// files is what /etc/hosts and /etc/resolv.conf say. They are read at each attempt.
+// files holds the content of /etc/hosts and /etc/resolv.conf. They are read at each attempt.
 type files struct {
 	hosts  []byte
 	config []byte
 	resolvConf
-	read time.Time // when they were read; zero is never
+	err  error     // why the last update failed; the content is then that of an earlier update
+	read time.Time // the time of the last update; zero for never
 }
 
-// update reads the files anew, at most once in a turn of the loop, and reports whether they have changed.
+// update reads the files again, at most once in each iteration of the loop, and reports whether
+// they have changed.
 func (f *files) update(now time.Time) bool {
 	if f.read.Equal(now) {
 		return false
 	}
-	first := f.read.IsZero()
 	f.read = now
-	hosts, config := readFile(hostsPath), readFile(configPath)
-	if !first && bytes.Equal(hosts, f.hosts) && bytes.Equal(config, f.config) {
+	hosts, err := readFile(hostsPath)
+	config, configErr := readFile(configPath)
+	if err == nil {
+		err = configErr
+	}
+	if f.err = err; err != nil {
+		return false
+	}
+	known := len(f.servers) > 0 // the files were read before: there is always a server
+	if known && bytes.Equal(hosts, f.hosts) && bytes.Equal(config, f.config) {
 		return false
 	}
 	f.hosts, f.config = hosts, config
@@ -37,12 +47,18 @@ func (f *files) update(now time.Time) bool {
 	return true
 }
 
-// readFile returns a file, up to its last whole line if it is too large. One that cannot be read is empty: resolv.conf(5)
-// says what holds then. It never waits, whatever the file is.
-func readFile(path string) []byte {
+// readFile returns the content of a file; of a file that is too large, the lines that fit. A file
+// that cannot be read counts as empty, for which resolv.conf(5) defines the defaults. The error is
+// about a lack of resources, which says nothing about the file. readFile never waits, whatever kind
+// of file it is.
+func readFile(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil
+	switch err {
+	case nil:
+	case unix.EMFILE, unix.ENFILE, unix.ENOMEM:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	default:
+		return nil, nil
 	}
 	defer unix.Close(fd)
 	buf := make([]byte, 4096)
@@ -52,18 +68,18 @@ func readFile(path string) []byte {
 			continue
 		}
 		if n <= 0 || err != nil {
-			return buf[:size]
+			return buf[:size], nil
 		}
 		switch size += n; {
 		case size == maxFile:
-			return buf[:bytes.LastIndexByte(buf, '\n')+1]
+			return buf[:bytes.LastIndexByte(buf, '\n')+1], nil
 		case size == len(buf):
 			buf = append(buf, make([]byte, min(len(buf), maxFile-len(buf)))...)
 		}
 	}
 }
 
-// localDomain returns what of the host name stands behind its first dot, or "".
+// localDomain returns the part of the host name after its first dot, or "".
 func localDomain() string {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {

@@ -1,16 +1,12 @@
 package waitfor
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	"util/internal/cli"
-	"util/internal/proc"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,60 +51,8 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
-func TestParseTargetErrors(t *testing.T) {
-	for _, c := range []struct{ text, host, why string }{
-		{"", "", `port ""`},
-		{":", "", "has no port"},
-		{"0", "", `port "0"`},
-		{"65536", "", `port "65536"`},
-		{"-1", "", `port "-1"`},
-		{"+80", "", `port "+80"`},
-		{"80x", "", "no port"},
-		{"db", "", "no port"},
-		{"db:", "", "has no port"},
-		{"db:http", "", `port "http"`},
-		{"db:99999999999999999999", "", `port "99999999999999999999"`},
-		{"::1", "", "brackets"},
-		{"1.2.3.4", "", "without a port"},
-		{"::1:80", "", "brackets"},
-		{"2001:db8::1:80", "", "brackets"},
-		{"[::1]", "", "port"},
-		{"[::1:80", "", "brackets"},
-		{"::1]:80", "", "brackets"},
-		{"[db]:80", "", "brackets"},
-		{"http://db:80/", "", "scheme"},
-		{"udp://db:53", "", "UDP"},
-		{"53/udp", "", "UDP"},
-		{"db/udp:53", "", "behind the port"},
-		{"udp:53", "", "UDP"},
-		{"UDP:db:53", "", "UDP"},
-		{"db:53/UDP", "", "UDP"},
-		{"80/tcp", "", "leave out what begins there, as in host:80"},
-		{"db:80/health", "", "leave out what begins there, as in host:80"},
-		{"tcp://db:80/", "", "leave out what begins there, as in tcp:host:80"},
-		{"tcp:", "", "has no port, as in tcp:host:80"},
-		{"tcp:db", "", "has no port, as in tcp:host:80"},
-		{"tcp://db", "", "has no port, as in tcp:host:80"},
-		{"tcp:db:", "", "has no port, as in tcp:host:80"},
-		{"tcp:db:x", "", `port "x": is not a number`},
-		{"tcp:::1", "", "brackets"},
-		{"unix:@", "", "no name behind the @"},
-		{"unix://@", "", "no name behind the @"},
-		{"unix:", "", "no path"},
-		{"unix://a.sock", "", "absolute"},
-		{"unix:/a", "db", "--host"},
-		{"web:80", "db", "--host"},
-	} {
-		got, err := parseTarget(c.text, c.host)
-		var exit *cli.Exit
-		if !errors.As(err, &exit) || exit.Status != proc.ExitUsage || !strings.Contains(err.Error(), c.why) || !strings.Contains(err.Error(), fmt.Sprintf("%q", c.text)) {
-			t.Errorf("parseTarget(%q, %q) = %+v, %v; want a usage error that names it and says %q", c.text, c.host, got, err, c.why)
-		}
-	}
-}
-
 func TestParseTargets(t *testing.T) {
-	for _, c := range []struct{ word, host, want string }{
+	for _, c := range []struct{ arg, host, want string }{
 		{"80", "", "80"},
 		{"a:1,b:2", "", "a:1 b:2"},
 		{"80,[::1]:81,tcp:82,:83", "", "80 [::1]:81 tcp:82 :83"},
@@ -117,31 +61,13 @@ func TestParseTargets(t *testing.T) {
 		{"unix:/run/a,80", "", "unix:/run/a,80"},
 		{"unix:@a,b", "", "unix:@a,b"},
 	} {
-		got, err := parseTargets(c.word, c.host)
+		got, err := parseTargets(c.arg, c.host)
 		var names []string
 		for _, t := range got {
 			names = append(names, t.Name)
 		}
 		if err != nil || strings.Join(names, " ") != c.want {
-			t.Errorf("parseTargets(%q, %q) = %q, %v; want %s", c.word, c.host, names, err, c.want)
-		}
-	}
-	for _, c := range []struct{ word, says string }{
-		{"a:1,", `target "a:1,": has nothing on one side of a comma`},
-		{",a:1", `target ",a:1": has nothing on one side of a comma`},
-		{"a:1,,b:2", `target "a:1,,b:2": has nothing on one side of a comma`},
-		{",", `target ",": has nothing on one side of a comma`},
-		{"", `target "": port ""`},
-		{"a:1,b", `target "b": has no port`},
-		{"a:1,b:0", `target "b:0": port "0"`},
-		{"a:1;b:2", `target "a:1;b:2": `},
-		{"unix:/a,unix:/b", `write "unix:/b" as a word of its own`},
-		{"unix:/a,b:80,c:81", `write "b:80" as a word of its own`},
-	} {
-		_, err := parseTargets(c.word, "")
-		var exit *cli.Exit
-		if !errors.As(err, &exit) || exit.Status != proc.ExitUsage || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("parseTargets(%q) = %v; want a usage error with %q", c.word, err, c.says)
+			t.Errorf("parseTargets(%q, %q) = %q, %v; want %s", c.arg, c.host, names, err, c.want)
 		}
 	}
 }
@@ -172,17 +98,17 @@ func TestFixedAddresses(t *testing.T) {
 		}
 	}
 	for _, host := range []string{
-		"999.1.1.1", "10.0.0", "a..b", ".", "a b", "db/x", "ä", "224.0.0.1", "ff02::1", "255.255.255.255", "fe80::1",
-		strings.Repeat("a", 64), strings.Repeat("a.", 130),
+		"999.1.1.1", "10.0.0", "a..b", ".", "a b", "db/x", "ä", "224.0.0.1", "ff02::1",
+		"255.255.255.255", "fe80::1", strings.Repeat("a", 64), strings.Repeat("a.", 130),
 	} {
 		if got, err := (Target{Host: host, Port: 80}).fixed(0); err == nil {
-			t.Errorf("%q: %v; want an error, because it cannot exist", host, got)
+			t.Errorf("%q: %v; want an error", host, got)
 		}
 	}
 	for path, good := range map[string]bool{
 		strings.Repeat("a", maxPath):         true,
 		strings.Repeat("a", maxPath+1):       false,
-		"@" + strings.Repeat("a", maxPath-1): true, // package unix takes no more
+		"@" + strings.Repeat("a", maxPath-1): true,
 		"@" + strings.Repeat("a", maxPath):   false,
 	} {
 		if _, err := (Target{Path: path}).fixed(0); (err == nil) != good {
@@ -191,7 +117,7 @@ func TestFixedAddresses(t *testing.T) {
 	}
 }
 
-func TestAddressesAreSortedAndSingle(t *testing.T) {
+func TestAddressesAreSortedAndUnique(t *testing.T) {
 	var ips []netip.Addr
 	for _, text := range []string{"::1", "10.0.0.2", "10.0.0.1", "10.0.0.2"} {
 		ips = append(ips, netip.MustParseAddr(text))
@@ -203,7 +129,11 @@ func TestAddressesAreSortedAndSingle(t *testing.T) {
 
 func TestDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"0": 0, "500ms": 500 * time.Millisecond, "30": 30 * time.Second, "1.5": 1500 * time.Millisecond, "2m": 2 * time.Minute,
+		"0":      0,
+		"500ms":  500 * time.Millisecond,
+		"30":     30 * time.Second,
+		"1.5":    1500 * time.Millisecond,
+		"2m":     2 * time.Minute,
 		"1h2m3s": time.Hour + 2*time.Minute + 3*time.Second,
 	} {
 		var got time.Duration
@@ -211,7 +141,9 @@ func TestDuration(t *testing.T) {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "x", "5 s", "-1", "-1s", "1e9", "0x10", "inf", ".", "99999999999", "s", "30sec"} {
+	for _, text := range []string{
+		"", "x", "5 s", "-1", "-1s", "1e9", "0x10", "inf", ".", "99999999999", "s", "30sec",
+	} {
 		got := time.Duration(7)
 		if err := (duration{&got, 0}).Set(text); err == nil || got != 7 {
 			t.Errorf("%q: %v, %v; want an error and nothing changed", text, got, err)
@@ -219,16 +151,16 @@ func TestDuration(t *testing.T) {
 	}
 	var got time.Duration
 	if err := (duration{&got, time.Millisecond}).Set("0"); err == nil {
-		t.Error("less than the least has no error")
+		t.Error("no error for a value below the minimum")
 	}
 }
 
 func TestConclude(t *testing.T) {
 	up := result{"a", accepted, ""}
-	no := result{"b", refused, "connection refused"}
-	no2 := result{"c", refused, "connection refused"}
-	dead := result{"d", unclear, "no answer"}
-	none := result{"e", absent, "network is unreachable"}
+	refused1 := result{"b", refused, "connection refused"}
+	refused2 := result{"c", refused, "connection refused"}
+	silent := result{"d", unclear, "no answer"}
+	unusable := result{"e", absent, "network is unreachable"}
 	for _, c := range []struct {
 		results []result
 		down    bool
@@ -236,23 +168,24 @@ func TestConclude(t *testing.T) {
 		why     string
 	}{
 		{[]result{up}, false, true, ""},
-		{[]result{no, up}, false, true, ""},
-		{[]result{no, no2}, false, false, "connection refused"},
-		{[]result{dead, no}, false, false, "b connection refused, d no answer"},
-		{[]result{no, none}, false, false, "connection refused"},
-		{[]result{none}, false, false, "network is unreachable"},
+		{[]result{refused1, up}, false, true, ""},
+		{[]result{refused1, refused2}, false, false, "connection refused"},
+		{[]result{silent, refused1}, false, false, "b connection refused, d no answer"},
+		{[]result{refused1, unusable}, false, false, "connection refused"},
+		{[]result{unusable}, false, false, "network is unreachable"},
 
-		{[]result{no}, true, true, ""},
-		{[]result{no, no2}, true, true, ""},
-		{[]result{no, none}, true, true, ""},
-		{[]result{none}, true, false, "network is unreachable"},
-		{[]result{no, up}, true, false, "still accepts connections"},
-		{[]result{no, dead}, true, false, "b connection refused, d no answer"},
-		{[]result{dead}, true, false, "no answer"},
+		{[]result{refused1}, true, true, ""},
+		{[]result{refused1, refused2}, true, true, ""},
+		{[]result{refused1, unusable}, true, true, ""},
+		{[]result{unusable}, true, false, "network is unreachable"},
+		{[]result{refused1, up}, true, false, "still accepts connections"},
+		{[]result{refused1, silent}, true, false, "b connection refused, d no answer"},
+		{[]result{silent}, true, false, "no answer"},
 	} {
 		ok, why := conclude(c.results, c.down)
 		if ok != c.ok || why != c.why {
-			t.Errorf("conclude(%v, %v) = %v, %q; want %v, %q", c.results, c.down, ok, why, c.ok, c.why)
+			t.Errorf("conclude(%v, %v) = %v, %q; want %v, %q",
+				c.results, c.down, ok, why, c.ok, c.why)
 		}
 	}
 }
@@ -271,7 +204,7 @@ func TestPausesGrowToASecond(t *testing.T) {
 	}
 	p.failed(now, "why", first, 1)
 	if got := p.next.Sub(now); got != 750*time.Millisecond {
-		t.Errorf("with the most jitter %v, want 750ms", got)
+		t.Errorf("with the maximum jitter %v, want 750ms", got)
 	}
 	p.hint(now)
 	if p.next != now {
@@ -285,7 +218,7 @@ func TestPausesGrowToASecond(t *testing.T) {
 	for range 3 {
 		long.failed(now, "why", 5*time.Second, 0)
 		if got := long.next.Sub(now); got != 5*time.Second {
-			t.Errorf("a long --interval became %v", got)
+			t.Errorf("an interval of 5s became %v", got)
 		}
 	}
 }
@@ -297,11 +230,11 @@ func TestSuccessesInARow(t *testing.T) {
 	p.failed(now, "why", time.Second, 0)
 	p.succeeded(now, time.Second, 2)
 	if p.done {
-		t.Error("a failure in between did not count")
+		t.Error("done in spite of a failure in between")
 	}
 	p.succeeded(now, time.Second, 2)
 	if !p.done {
-		t.Error("two in a row are not enough")
+		t.Error("not done after two successes in a row")
 	}
 }
 
@@ -323,20 +256,26 @@ func TestSourcePorts(t *testing.T) {
 			t.Errorf("%v: %v, want %v", c.targets, got, c.want)
 		}
 	}
-	if got, want := sourcePorts(portRange{1024, 65535}, []uint16{65535}), (portRange{1024, 65534}); got != want {
+	got, want := sourcePorts(portRange{1024, 65535}, []uint16{65535}), portRange{1024, 65534}
+	if got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
 
-func TestJSONQuoting(t *testing.T) {
-	var o object
-	o.quote("a\"b\\c\n\x01ä\xff")
-	if got, want := o.String(), `"a\"b\\c\u000a\u0001ä�"`; got != want {
-		t.Errorf("%s, want %s", got, want)
+func TestNameList(t *testing.T) {
+	for want, list := range map[string]nameList{
+		`[]`:                    nil,
+		`["db:80"]`:             {{Name: "db:80"}},
+		`["a:1","unix:/\"b"]`:   {{Name: "a:1"}, {Name: `unix:/"b`}},
+		`["\\c\u000a\u0001ä�"]`: {{Name: "\\c\n\x01ä\xff"}},
+	} {
+		if got := list.String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
-func TestLinesAreCutForTheTerminal(t *testing.T) {
+func TestCut(t *testing.T) {
 	if got := cut("ab\x1bcäe", 5); got != "ab?cä" {
 		t.Errorf("%q", got)
 	}

@@ -2,21 +2,29 @@ package waitfor_test
 
 import (
 	"bufio"
-	"io"
+	"os"
+	"os/exec"
 	"testing"
 	"time"
 
 	"util/internal/test"
 )
 
-// lines reads what a program says, line by line.
+// lines are the lines that a process writes to stderr.
 type lines struct {
 	t    testing.TB
 	c    chan string
 	seen []string
 }
 
-func readLines(t testing.TB, r io.ReadCloser) *lines {
+// startLines starts a command. Its stderr is read line by line.
+func startLines(t testing.TB, cmd *exec.Cmd) (*test.Process, *lines) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	test.Must(t, err)
+	cmd.Stderr = w
+	p := test.Start(t, cmd)
+	w.Close()
 	l := &lines{t: t, c: make(chan string, 1024)}
 	go func() {
 		defer r.Close()
@@ -25,7 +33,7 @@ func readLines(t testing.TB, r io.ReadCloser) *lines {
 			l.c <- s.Text()
 		}
 	}()
-	return l
+	return p, l
 }
 
 // next returns the next line, or false at the end.
@@ -33,7 +41,9 @@ func (l *lines) next() (string, bool) {
 	l.t.Helper()
 	select {
 	case line, ok := <-l.c:
-		l.seen = append(l.seen, line)
+		if ok {
+			l.seen = append(l.seen, line)
+		}
 		return line, ok
 	case <-time.After(test.Deadline):
 		l.t.Fatalf("no line after %q", l.seen)
@@ -41,7 +51,7 @@ func (l *lines) next() (string, bool) {
 	return "", false
 }
 
-// expect reads lines until one is want.
+// expect reads lines until one equals want.
 func (l *lines) expect(want string) {
 	l.t.Helper()
 	for {
@@ -53,4 +63,13 @@ func (l *lines) expect(want string) {
 			return
 		}
 	}
+}
+
+// rest returns the lines up to the end.
+func (l *lines) rest() (all []string) {
+	l.t.Helper()
+	for line, ok := l.next(); ok; line, ok = l.next() {
+		all = append(all, line)
+	}
+	return all
 }

@@ -12,62 +12,75 @@ import (
 )
 
 const (
-	// grace is how old the question about a family must be for an attempt to go on without it, if the other family has been
-	// answered. It is time for one repetition and its answer.
+	// grace is how long an attempt waits for the answer about one address family after the question
+	// was sent, when the other family has been answered. It is enough for one repetition.
 	grace = 500 * time.Millisecond
-	// siblingLimit is the same where the addresses of both families are needed.
-	siblingLimit = leastLimit
+	// siblingLimit is used instead of grace where the addresses of both families are needed.
+	siblingLimit = minLimit
 )
 
 // lookup finds the addresses of one target for one attempt.
 type lookup struct {
-	names []string    // what is still to be asked for
-	name  string      // what is asked for
-	open  []*question // about that name, and not yet answered
-	found bool        // a family has addresses
-	no    answer      // what a server said about that name if the other family has none: noAddress or noName
+	names []string    // to be asked for after name
+	name  string      // the name that is asked for now
+	open  []*question // about name, not yet answered
+	found bool        // one family has addresses
+	no    answer      // the negative answer about name for one family: noAddress or noName
 
 	// for the message if nothing is found
 	exists  bool           // one of the names exists
-	blocked netip.Addr     // one of them has this address, which is no host's
-	server  netip.AddrPort // who said no last
-	silent  bool           // nobody has answered about one of them in time
-	blame   blame
+	blocked netip.Addr     // one of the names has this address, which no host can have
+	server  netip.AddrPort // the server that sent the last negative answer
+	silent  bool           // a question about one of the names has timed out
+	faults  faults
 }
 
-// resolve begins to find the addresses of a target that has a name.
+// resolve starts to find the addresses of a target that has a name.
 func (w *waiter) resolve(t *target, now time.Time) {
 	w.refresh(now)
 	t.addresses, t.lookup = nil, nil
 	ips := inHosts(w.files.hosts, t.Host)
-	if isLocal(t.Host) {
-		w.found(t, t.at(w.Family, append(ips, loopback4, loopback6)), now)
-		return
+	switch {
+	case isLocal(t.Host):
+		w.connectTo(t, t.at(w.Family, append(ips, loopback4, loopback6)), now)
+	case w.files.err != nil:
+		w.unresolved(t, w.files.err.Error(), now)
+	case len(ips) > 0:
+		w.resolveFromHosts(t, ips, now)
+	default:
+		t.lookup = &lookup{names: w.files.names(t.Host)}
+		w.advance(t, now)
 	}
-	if len(ips) > 0 {
-		if all := t.at(w.Family, slices.DeleteFunc(slices.Clone(ips), func(ip netip.Addr) bool { return !usable(ip) })); len(all) > 0 {
-			w.found(t, all, now)
-			return
-		}
-		why := fmt.Sprintf("%s has only the address %v for it, which is no host's", hostsPath, ips[0])
-		if usable(ips[0]) {
-			why = fmt.Sprintf("%s has no %s address for it", hostsPath, familyText(w.Family))
-		}
-		w.unresolved(t, why, now)
-		return
-	}
-	t.lookup = &lookup{names: w.files.names(t.Host)}
-	w.advance(t, now)
 }
 
-// found connects to addresses that a name was found to have.
-func (w *waiter) found(t *target, all []address, now time.Time) {
+// resolveFromHosts uses the addresses in /etc/hosts.
+func (w *waiter) resolveFromHosts(t *target, ips []netip.Addr, now time.Time) {
+	first := ips[0]
+	if all := t.at(w.Family, onlyUsable(ips)); len(all) > 0 {
+		w.connectTo(t, all, now)
+		return
+	}
+	why := fmt.Sprintf("%s has only the address %v for it, which no host can have",
+		hostsPath, first)
+	if usable(first) {
+		why = fmt.Sprintf("%s has no %s address for it", hostsPath, familyText(w.Family))
+	}
+	w.unresolved(t, why, now)
+}
+
+// onlyUsable returns a copy of a list of addresses without those that are not [usable].
+func onlyUsable(ips []netip.Addr) []netip.Addr {
+	return slices.DeleteFunc(slices.Clone(ips), func(ip netip.Addr) bool { return !usable(ip) })
+}
+
+// connectTo connects to the addresses of a name.
+func (w *waiter) connectTo(t *target, all []address, now time.Time) {
 	t.addresses = append(t.addresses, all...)
 	w.setFirst(t)
 	w.connect(t, all, now)
 }
 
-// unresolved ends an attempt whose name has no address.
+// unresolved ends an attempt for which no address was found.
 func (w *waiter) unresolved(t *target, why string, now time.Time) {
 	t.addresses = nil
 	t.results = append(t.results, result{why: noResolution + why})
@@ -76,8 +89,8 @@ func (w *waiter) unresolved(t *target, why string, now time.Time) {
 
 const noResolution = "its name does not resolve: "
 
-// refresh reads the files if that has not been done in this turn. If they have changed, look-ups that are under way begin
-// anew.
+// refresh reads the files, unless that has been done in this iteration of the loop. If they have
+// changed, lookups in progress start again.
 func (w *waiter) refresh(now time.Time) {
 	if !w.files.update(now) {
 		return
@@ -99,7 +112,7 @@ func (w *waiter) refresh(now time.Time) {
 	}
 }
 
-// kinds returns the types of records that are asked for.
+// kinds returns the types of records to ask for.
 func (w *waiter) kinds() []dnsmessage.Type {
 	switch w.Family {
 	case unix.AF_INET:
@@ -110,11 +123,11 @@ func (w *waiter) kinds() []dnsmessage.Type {
 	return []dnsmessage.Type{dnsmessage.TypeA, dnsmessage.TypeAAAA}
 }
 
-// advance goes on with the look-up of a target as far as that is possible now.
+// advance continues the lookup of a target as far as the answers permit.
 func (w *waiter) advance(t *target, now time.Time) {
 	l := t.lookup
 	for {
-		if w.read(t, now); t.lookup != l { // an address has decided the attempt
+		if w.readAnswers(t, now); t.lookup != l { // a connection has decided the attempt
 			return
 		}
 		if l.name != "" {
@@ -122,7 +135,7 @@ func (w *waiter) advance(t *target, now time.Time) {
 				return
 			}
 			for _, q := range l.open {
-				q.blame(&l.blame, now, false)
+				q.addFaults(&l.faults, now, false)
 			}
 			l.open = nil
 		}
@@ -134,7 +147,9 @@ func (w *waiter) advance(t *target, now time.Time) {
 			}
 			return
 		case len(l.names) == 0:
-			w.preferred = netip.AddrPort{} // the servers before it may know better, if only they are given the time
+			// The next attempt asks the servers in the order of resolv.conf again, because another
+			// server than the preferred one may know the name.
+			w.preferred = netip.AddrPort{}
 			why := l.why(w.Family)
 			t.lookup = nil
 			w.unresolved(t, why, now)
@@ -147,8 +162,8 @@ func (w *waiter) advance(t *target, now time.Time) {
 	}
 }
 
-// read takes the answers that have come.
-func (w *waiter) read(t *target, now time.Time) {
+// readAnswers takes the answers that have arrived for a lookup.
+func (w *waiter) readAnswers(t *target, now time.Time) {
 	l := t.lookup
 	for _, q := range slices.Clone(l.open) {
 		if !q.ended {
@@ -156,94 +171,112 @@ func (w *waiter) read(t *target, now time.Time) {
 		}
 		q.taken = true
 		l.open = slices.DeleteFunc(l.open, func(o *question) bool { return o == q })
-		q.blame(&l.blame, now, false)
-		switch q.answer.said {
-		case nothing:
-			l.silent = true
-		case noName:
-			if l.no.said == nothing {
-				l.no = q.answer
-			}
-			l.server = q.from.server
-		case noAddress:
-			l.no, l.exists, l.server = q.answer, true, q.from.server
-		case addresses:
-			ips := slices.DeleteFunc(slices.Clone(q.answer.ips), func(ip netip.Addr) bool { return !usable(ip) })
-			all := slices.DeleteFunc(t.at(w.Family, ips), func(a address) bool { return slices.Contains(t.addresses, a) })
-			if len(all) == 0 && !l.found { // ::ffff:10.0.0.1 may be one of those of the other family
-				l.no, l.exists, l.server, l.blocked = answer{said: noAddress}, true, q.from.server, q.answer.ips[0]
-				continue
-			}
-			l.found = true
-			if w.found(t, all, now); t.lookup != l {
-				return
-			}
+		q.addFaults(&l.faults, now, false)
+		if q.answer.meaning != addresses {
+			l.negative(q)
+			continue
+		}
+		if w.useAnswer(t, q, now); t.lookup != l {
+			return
 		}
 	}
 }
 
-// over reports whether enough is known about the name that is asked for. open is the number of connections that are
-// being made to addresses of the name.
-func (l *lookup) over(now time.Time, down bool, open int) bool {
+// negative records a question that brought no addresses.
+func (l *lookup) negative(q *question) {
+	switch q.answer.meaning {
+	case noAnswer:
+		l.silent = true
+	case noName:
+		if l.no.meaning == noAnswer {
+			l.no = q.answer
+		}
+		l.server = q.from.server
+	case noAddress:
+		l.no, l.exists, l.server = q.answer, true, q.from.server
+	}
+}
+
+// useAnswer connects to the addresses in the answer to a question.
+func (w *waiter) useAnswer(t *target, q *question, now time.Time) {
+	l := t.lookup
+	// The answers of both families can hold the same address: ::ffff:10.0.0.1 is 10.0.0.1.
+	all := slices.DeleteFunc(t.at(w.Family, onlyUsable(q.answer.ips)),
+		func(a address) bool { return slices.Contains(t.addresses, a) })
+	if len(all) == 0 && !l.found {
+		l.no, l.exists = answer{meaning: noAddress}, true
+		l.server, l.blocked = q.from.server, q.answer.ips[0]
+		return
+	}
+	l.found = true
+	w.connectTo(t, all, now)
+}
+
+// over reports whether enough is known about the current name. connecting is the number of
+// connections in progress to addresses of the name.
+func (l *lookup) over(now time.Time, down bool, connecting int) bool {
 	if len(l.open) == 0 {
 		return true
 	}
-	wait, ok := l.patience(down)
-	return ok && (!l.found || down || open == 0) && !now.Before(l.open[0].began.Add(wait))
+	due := l.due(down, connecting)
+	return !due.IsZero() && !now.Before(due)
 }
 
-// patience returns how old the last open question may become, or false if only its own limit counts.
-func (l *lookup) patience(down bool) (time.Duration, bool) {
+// due returns when the lookup continues even without another answer, or the zero time if only the
+// limits of its questions count.
+func (l *lookup) due(down bool, connecting int) time.Time {
+	wait, ok := l.wait(down)
+	if !ok || len(l.open) == 0 || l.found && !down && connecting > 0 {
+		return time.Time{}
+	}
+	return l.open[0].began.Add(wait)
+}
+
+// wait returns how long the last open question is waited for, or false if only its own limit
+// counts.
+func (l *lookup) wait(down bool) (time.Duration, bool) {
 	switch {
-	case l.found && !down, !l.found && l.no.said == noName:
+	case l.found && !down, !l.found && l.no.meaning == noName:
 		return grace, true
-	case !l.found && l.silent: // the servers may be dead, or only what is behind them for the domain of that name
+	case !l.found && l.silent: // the servers may be down, or may not reach those of one domain
 		return grace, true
-	case l.found, l.no.said == noAddress:
+	case l.found, l.no.meaning == noAddress:
 		return siblingLimit, true
 	}
 	return 0, false
 }
 
-// due returns when time alone moves the look-up on, or the zero time.
-func (l *lookup) due(down bool, open int) time.Time {
-	if wait, ok := l.patience(down); ok && len(l.open) > 0 && (!l.found || down || open == 0) {
-		return l.open[0].began.Add(wait)
-	}
-	return time.Time{}
-}
-
-// why says why nothing was found.
+// why returns the reason why nothing was found.
 func (l *lookup) why(family int) string {
-	var b blame
+	var all faults
 	switch {
 	case !l.server.IsValid():
 	case l.blocked.IsValid() && !usable(l.blocked):
-		b.add(fmt.Sprintf("only to %v, which is no host's address", l.blocked), l.server)
+		all.add(fmt.Sprintf("its only address is %v, which no host can have", l.blocked), l.server)
 	case l.exists:
-		b.add(strings.TrimSpace("no "+familyText(family))+" address", l.server)
+		all.add(strings.TrimSpace("no "+familyText(family))+" address", l.server)
 	default:
-		b.add("no such host", l.server)
+		all.add("no such host", l.server)
 	}
-	return b.with(l.blame).String()
+	return all.with(l.faults).String()
 }
 
-// pending says what is waited for.
+// pending returns what the lookup is waiting for.
 func (l *lookup) pending(now time.Time) string {
-	b := slices.Clone(l.blame)
+	all := slices.Clone(l.faults)
 	for _, q := range l.open {
-		q.blame(&b, now, true)
+		q.addFaults(&all, now, true)
 	}
 	if l.found && len(l.open) > 0 {
-		return fmt.Sprintf("its %s addresses: %v", familyOf(l.open[0].kind), b)
+		return fmt.Sprintf("its %s addresses: %v", kindText(l.open[0].kind), all)
 	}
-	if len(b) == 0 {
+	if len(all) == 0 {
 		return "its name has not been resolved yet"
 	}
-	return noResolution + b.String()
+	return noResolution + all.String()
 }
 
-func familyOf(kind dnsmessage.Type) string {
+func kindText(kind dnsmessage.Type) string {
 	if kind == dnsmessage.TypeA {
 		return "IPv4"
 	}
@@ -260,37 +293,37 @@ func familyText(family int) string {
 	return ""
 }
 
-// blame is what name servers did wrong.
-type blame []fault
+// faults are the failures of name servers, each with the servers concerned.
+type faults []fault
 
 type fault struct {
 	what    string
 	servers []netip.AddrPort
 }
 
-// add takes down a fault of a server, once.
-func (b *blame) add(what string, server netip.AddrPort) {
-	i := slices.IndexFunc(*b, func(f fault) bool { return f.what == what })
+// add records a failure of a server, once.
+func (all *faults) add(what string, server netip.AddrPort) {
+	i := slices.IndexFunc(*all, func(f fault) bool { return f.what == what })
 	if i < 0 {
-		i = len(*b)
-		*b = append(*b, fault{what: what})
+		i = len(*all)
+		*all = append(*all, fault{what: what})
 	}
-	if f := &(*b)[i]; !slices.Contains(f.servers, server) {
+	if f := &(*all)[i]; !slices.Contains(f.servers, server) {
 		f.servers = append(slices.Clip(f.servers), server)
 	}
 }
 
-// with returns b, then the faults of other in an order that does not depend on when they came.
-func (b blame) with(other blame) blame {
+// with appends other, sorted, because the order in which failures arrive must not matter.
+func (all faults) with(other faults) faults {
 	other = slices.Clone(other)
 	slices.SortFunc(other, func(x, y fault) int { return strings.Compare(x.what, y.what) })
-	return append(b, other...)
+	return append(all, other...)
 }
 
-// String returns the faults as in "no answer (asked 10.0.0.2:53, 10.0.0.3:53)".
-func (b blame) String() string {
+// String returns the failures as in "no answer (asked 10.0.0.2:53, 10.0.0.3:53)".
+func (all faults) String() string {
 	var parts []string
-	for _, f := range b {
+	for _, f := range all {
 		servers := slices.Clone(f.servers)
 		slices.SortFunc(servers, netip.AddrPort.Compare)
 		var names []string

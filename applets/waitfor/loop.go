@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"util/internal/cli"
@@ -14,62 +15,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// target is a target while it is waited for.
+// target is a target and the state of its attempts.
 type target struct {
 	Target
 	progress
-	addresses []address     // fixed ones, or those of the last look-up
-	named     bool          // it has a name, whose addresses are found out at each attempt
-	lookup    *lookup       // what the attempt under way still wants to know of the name servers; nil is nothing
+	addresses []address     // fixed, or found by the last lookup
+	named     bool          // it has a name, which is looked up at each attempt
+	lookup    *lookup       // the lookup of the current attempt; nil when it has ended
 	first     time.Duration // pause after the first attempt
-	mark      uint64        // what the watch saw last
-	busy      bool          // an attempt is under way
-	open      int           // how many of its probes have not told their result
-	results   []result      // of those that have
+	mark      uint64        // see [watch.mark]
+	busy      bool          // an attempt is in progress
+	open      int           // probes of the attempt without a result
+	results   []result      // of the other probes of the attempt
 }
 
-// near reports whether the watch can see changes of the target.
-func (t *target) near() bool {
-	for _, a := range t.addresses {
-		if a.near() {
-			return true
-		}
-	}
-	return false
-}
+// near reports whether the watch can detect changes of the target.
+func (t *target) near() bool { return slices.ContainsFunc(t.addresses, address.near) }
+
+// waiting reports whether the target is still waited for.
+func (t *target) waiting() bool { return !t.done && !t.hopeless }
 
 // waiter is one wait.
 type waiter struct {
 	Options
 	targets  []*target
 	began    time.Time
-	deadline time.Time     // zero is none
-	beat     time.Duration // what is due is done in step with this, so that many targets do not cause many wake-ups
-	epoll    int
-	wake     int // eventfd for the goroutine that waits for signals
-	probes   map[int32]*probe
-	lastID   int32
-	source   portRange
-	jitter   float64 // see [progress.failed]; one for all targets, so that they stay in step
-	watch    *watch
-	report   *report
+	deadline time.Time // zero for none
+	// Attempts start only at multiples of beat, so that many targets do not cause many wake-ups.
+	beat   time.Duration
+	epoll  int
+	wake   int // eventfd for the goroutine that waits for signals
+	probes map[int32]*probe
+	lastID int32
+	source portRange
+	jitter float64 // see [progress.failed]; one value for all targets keeps them on the same beat
+	watch  *watch
+	report *report
 
 	files     files
 	questions map[topic]*question // to the name servers
 	exchanges map[int32]*exchange
-	preferred netip.AddrPort // the name server that answered last; the zero value is none
-	message   [1 << 16]byte  // room for one message of a name server
+	preferred netip.AddrPort // the name server that answered last; the zero value for none
+	message   [1 << 16]byte  // buffer for one message of a name server
 }
 
-// The beat is short, because a port of the loopback that opens is seen at the next one. It is longer for many targets
-// and for a large table of sockets, so that they cost no more than a few.
+// The beat is short, because the opening of a loopback port is detected at the next beat. With many
+// targets or a large table of sockets it is longer, which limits the processor time.
 const (
-	leastBeat = 10 * time.Millisecond
+	minBeat   = 10 * time.Millisecond
 	perTarget = time.Millisecond
 	perSocket = 50 * time.Microsecond // for each socket in the table that the watch reads
 )
 
-// wait waits for the targets. The error is a *cli.Exit that says what is still missing.
+// wait waits for the targets. The error is a *cli.Exit with the targets that are not ready.
 func wait(ctx context.Context, o Options) error {
 	w, err := newWaiter(o)
 	if err != nil {
@@ -80,7 +78,7 @@ func wait(ctx context.Context, o Options) error {
 	defer stop()
 	err = w.loop(ctx)
 	w.report.end(err, time.Now())
-	if o.JSON && err != nil { // it has been said
+	if o.JSON && err != nil { // the error has been printed as an event
 		var exit *cli.Exit
 		errors.As(err, &exit)
 		return &cli.Exit{Status: exit.Status}
@@ -92,7 +90,7 @@ func newWaiter(o Options) (*waiter, error) {
 	w := &waiter{
 		Options: o,
 		began:   time.Now(),
-		beat:    leastBeat,
+		beat:    minBeat,
 		probes:  map[int32]*probe{},
 		jitter:  rand.Float64(),
 
@@ -106,27 +104,12 @@ func newWaiter(o Options) (*waiter, error) {
 		w.beat = min(w.beat, o.Interval)
 	}
 	w.beat = max(w.beat, time.Duration(len(o.Targets))*perTarget)
-	var err error
-	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("epoll: %w", err)
-	}
-	if w.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return nil, fmt.Errorf("eventfd: %w", err)
-	}
-	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, w.wake, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
-		return nil, fmt.Errorf("epoll: %w", err)
+	if err := w.openEpoll(); err != nil {
+		return nil, err
 	}
 	var ports []uint16
 	for _, spec := range o.Targets {
-		t := &target{Target: spec}
-		t.next = w.began
-		t.addresses, err = spec.fixed(o.Family)
-		t.named = len(t.addresses) == 0 || isLocal(spec.Host)
-		if err != nil {
-			t.hopeless, t.why = true, err.Error()
-		}
-		w.setFirst(t)
-		w.targets = append(w.targets, t)
+		w.addTarget(spec)
 		if spec.Path == "" {
 			ports = append(ports, spec.Port)
 		}
@@ -137,8 +120,35 @@ func newWaiter(o Options) (*waiter, error) {
 	return w, nil
 }
 
-// leave closes the sockets that are left. The other files stay open until the program ends or executes the command,
-// because the goroutine that waits for signals may still write to one of them.
+func (w *waiter) openEpoll() (err error) {
+	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	if w.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, w.wake, &event); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	return nil
+}
+
+func (w *waiter) addTarget(spec Target) {
+	t := &target{Target: spec}
+	t.next = w.began
+	var err error
+	t.addresses, err = spec.fixed(w.Family)
+	t.named = len(t.addresses) == 0 || isLocal(spec.Host)
+	if err != nil {
+		t.hopeless, t.why = true, err.Error()
+	}
+	w.setFirst(t)
+	w.targets = append(w.targets, t)
+}
+
+// leave closes the remaining sockets. The other files stay open until the program ends or executes
+// the command, because the goroutine that waits for signals may still write to one of them.
 func (w *waiter) leave() {
 	for _, p := range w.probes {
 		w.finish(p)
@@ -148,7 +158,7 @@ func (w *waiter) leave() {
 	}
 }
 
-// setFirst chooses the first pause by where the target is.
+// setFirst sets the pause after the first attempt, which depends on the kind of target.
 func (w *waiter) setFirst(t *target) {
 	switch {
 	case w.Interval > 0:
@@ -160,9 +170,9 @@ func (w *waiter) setFirst(t *target) {
 	}
 }
 
-// wakeUp makes the loop look around. It is the only thing that other goroutines may call.
+// wakeUp wakes the loop. It is the only method that other goroutines may call.
 func (w *waiter) wakeUp() {
-	_, _ = unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // EAGAIN: it is awake already
+	_, _ = unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // EAGAIN: a wake-up is pending
 }
 
 // loop runs until the wait is over.
@@ -170,9 +180,9 @@ func (w *waiter) loop(ctx context.Context) error {
 	for {
 		now := time.Now()
 		w.expire(now)
-		w.lookAround(now)
-		w.begin(now)
-		w.resolveOn(now)
+		w.checkWatch(now)
+		w.startAttempts(now)
+		w.continueLookups(now)
 		over, err := w.over()
 		switch {
 		case over:
@@ -180,7 +190,8 @@ func (w *waiter) loop(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return w.failure(context.Cause(ctx))
 		case !w.deadline.IsZero() && !now.Before(w.deadline):
-			return w.failure(&cli.Exit{Status: proc.ExitTimeout, Err: fmt.Errorf("timed out after %v", w.Timeout)})
+			why := fmt.Errorf("timed out after %v", w.Timeout)
+			return w.failure(&cli.Exit{Status: proc.ExitTimeout, Err: why})
 		}
 		w.report.tick(now)
 		if err := w.poll(w.sleepUntil()); err != nil {
@@ -189,7 +200,7 @@ func (w *waiter) loop(ctx context.Context) error {
 	}
 }
 
-// over reports whether the wait has ended by itself.
+// over reports whether all targets are ready, or cannot become ready.
 func (w *waiter) over() (bool, error) {
 	done, hopeless := 0, 0
 	for _, t := range w.targets {
@@ -204,27 +215,29 @@ func (w *waiter) over() (bool, error) {
 	case done == len(w.targets), done > 0 && w.Any:
 		return true, nil
 	case hopeless == len(w.targets), hopeless > 0 && !w.Any:
-		return true, w.failure(&cli.Exit{Status: proc.ExitFailed, Err: errors.New("failed for good")})
+		why := errors.New("failed for good")
+		return true, w.failure(&cli.Exit{Status: proc.ExitFailed, Err: why})
 	}
 	return false, nil
 }
 
-// failure adds to err what is still missing.
+// failure adds to err the targets that are not ready.
 func (w *waiter) failure(err error) error {
 	var exit *cli.Exit
 	errors.As(err, &exit)
-	return &cli.Exit{Status: exit.Status, Err: fmt.Errorf("%w: %s", exit.Err, w.missing(exit.Status))}
+	why := fmt.Errorf("%w: %s", exit.Err, w.missing(exit.Status))
+	return &cli.Exit{Status: exit.Status, Err: why}
 }
 
-// resolveOn goes on with the look-ups.
-func (w *waiter) resolveOn(now time.Time) {
+// continueLookups continues the lookups in progress.
+func (w *waiter) continueLookups(now time.Time) {
 	for _, q := range w.questions {
 		if !q.ended && !now.Before(q.next) {
 			w.refresh(now)
 			break
 		}
 	}
-	w.attend(now)
+	w.serviceQuestions(now)
 	for _, t := range w.targets {
 		if t.lookup != nil {
 			w.advance(t, now)
@@ -232,15 +245,15 @@ func (w *waiter) resolveOn(now time.Time) {
 	}
 }
 
-// lookAround asks the watch for changes.
-func (w *waiter) lookAround(now time.Time) {
+// checkWatch makes attempts due for the targets that have changed.
+func (w *waiter) checkWatch(now time.Time) {
 	if now.Before(w.watch.due) || !w.watched() {
 		return
 	}
-	w.watch.look()
+	w.watch.update()
 	w.watch.due = w.nextBeat(now.Add(1 + time.Duration(w.watch.sockets)*perSocket))
 	for _, t := range w.targets {
-		if t.done || t.hopeless || t.busy || !t.near() {
+		if !t.waiting() || t.busy || !t.near() {
 			continue
 		}
 		if mark := w.watch.mark(t); mark != t.mark {
@@ -250,20 +263,20 @@ func (w *waiter) lookAround(now time.Time) {
 	}
 }
 
-// watched reports whether the watch can tell about any target that is waited for.
+// watched reports whether the watch can detect changes of any target that is waited for.
 func (w *waiter) watched() bool {
 	for _, t := range w.targets {
-		if !t.done && !t.hopeless && t.near() && w.watch.sees(t) {
+		if t.waiting() && t.near() && w.watch.sees(t) {
 			return true
 		}
 	}
 	return false
 }
 
-// begin begins the attempts that are due.
-func (w *waiter) begin(now time.Time) {
+// startAttempts starts the attempts that are due.
+func (w *waiter) startAttempts(now time.Time) {
 	for _, t := range w.targets {
-		if t.done || t.hopeless || t.busy || now.Before(t.next) {
+		if !t.waiting() || t.busy || now.Before(t.next) {
 			continue
 		}
 		t.busy = true
@@ -276,7 +289,7 @@ func (w *waiter) begin(now time.Time) {
 	}
 }
 
-// connect begins a probe for each of these addresses of the target.
+// connect starts a probe for each of these addresses of the target.
 func (w *waiter) connect(t *target, addresses []address, now time.Time) {
 	t.open += len(addresses)
 	for _, a := range addresses {
@@ -284,14 +297,15 @@ func (w *waiter) connect(t *target, addresses []address, now time.Time) {
 			return
 		}
 		w.lastID++
-		p := &probe{id: w.lastID, fd: -1, target: t, to: a, began: time.Now(), until: now.Add(w.Connect)}
+		p := &probe{id: w.lastID, fd: -1, target: t, to: a}
+		p.began, p.until = time.Now(), now.Add(w.Connect)
 		var err error
 		if p.sa, err = a.sockaddr(); err == nil {
 			err = p.open(w.source)
 		}
 		if err != nil {
 			v, why := verdictOf(err, a)
-			w.tell(p, v, why, now)
+			w.record(p, v, why, now)
 			continue
 		}
 		w.probes[p.id] = p
@@ -299,7 +313,7 @@ func (w *waiter) connect(t *target, addresses []address, now time.Time) {
 	}
 }
 
-// proceed finds out how a connection went that is being made.
+// proceed handles the result of a connection in progress, if it is known.
 func (w *waiter) proceed(p *probe, now time.Time) {
 	err := p.connect()
 	switch {
@@ -307,17 +321,17 @@ func (w *waiter) proceed(p *probe, now time.Time) {
 		w.register(p, unix.EPOLLOUT, now)
 	case err == nil && p.selfConnected():
 		w.drop(p)
-		w.tell(p, refused, "connection refused", now)
+		w.record(p, refused, "connection refused", now)
 	case err == nil:
 		w.hold(p, now)
 	default:
 		w.drop(p)
 		v, why := verdictOf(err, p.to)
-		w.tell(p, v, why, now)
+		w.record(p, v, why, now)
 	}
 }
 
-// hold goes on with a connection that has been made.
+// hold handles a connection that has been established.
 func (w *waiter) hold(p *probe, now time.Time) {
 	if p.to.path == "" {
 		p.linger(false)
@@ -329,19 +343,19 @@ func (w *waiter) hold(p *probe, now time.Time) {
 		return
 	}
 	w.finish(p)
-	w.tell(p, accepted, "", now)
+	w.record(p, accepted, "", now)
 }
 
-// register asks for events of a probe.
+// register registers the socket of a probe with epoll.
 func (w *waiter) register(p *probe, events uint32, now time.Time) {
 	event := unix.EpollEvent{Events: events, Fd: p.id}
 	err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_MOD, p.fd, &event)
-	if err == unix.ENOENT { // epoll does not know it yet
+	if err == unix.ENOENT { // not registered yet
 		err = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, p.fd, &event)
 	}
-	if err != nil { // ENOMEM, ENOSPC (a limit on watches)
+	if err != nil { // ENOMEM, or ENOSPC for the limit of epoll watches
 		w.drop(p)
-		w.tell(p, unclear, "epoll: "+err.Error(), now)
+		w.record(p, unclear, "epoll: "+err.Error(), now)
 	}
 }
 
@@ -351,8 +365,9 @@ func (w *waiter) drop(p *probe) {
 	delete(w.probes, p.id)
 }
 
-// tell takes down the result of a probe, and ends the attempt if it is the last or decides it.
-func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
+// record records the result of a probe. If it is the last one or decides the attempt, the attempt
+// ends.
+func (w *waiter) record(p *probe, v verdict, why string, now time.Time) {
 	t := p.target
 	w.report.attempt(t, p, v, why, now)
 	t.open--
@@ -362,7 +377,7 @@ func (w *waiter) tell(p *probe, v verdict, why string, now time.Time) {
 	}
 }
 
-// conclude ends the attempt of a target.
+// conclude ends the current attempt of a target.
 func (w *waiter) conclude(t *target, now time.Time) {
 	for _, p := range w.probes {
 		if p.target == t { // no longer needed
@@ -382,7 +397,7 @@ func (w *waiter) conclude(t *target, now time.Time) {
 	}
 }
 
-// expire ends the phases whose time is up.
+// expire ends the phases of probes that are due.
 func (w *waiter) expire(now time.Time) {
 	for _, p := range w.probes {
 		if now.Before(p.until) {
@@ -392,65 +407,77 @@ func (w *waiter) expire(now time.Time) {
 		case connecting:
 			w.drop(p)
 			if w.Down && freeToBind(p.to, p.sa) {
-				w.tell(p, refused, "", now)
+				w.record(p, refused, "", now)
 			} else {
-				w.tell(p, unclear, fmt.Sprintf("no answer within %v", w.Connect), now)
+				why := fmt.Sprintf("no answer within %v", w.Connect)
+				w.record(p, unclear, why, now)
 			}
 		case connected:
 			w.finish(p)
-			w.tell(p, accepted, "", now)
+			w.record(p, accepted, "", now)
 		}
 	}
 }
 
-// finish closes a probe from which nothing more is needed.
+// finish closes a probe that is no longer needed.
 func (w *waiter) finish(p *probe) {
 	if p.phase == connected {
-		p.leave()
+		p.prepareClose()
 	}
 	w.drop(p)
 }
 
-// sleepUntil returns when the next thing is due, or the zero time if nothing ever is.
+// sleepUntil returns when the loop must run again, or the zero time if it only waits for events.
 func (w *waiter) sleepUntil() time.Time {
-	var until time.Time
-	earlier := func(t time.Time) {
-		if !t.IsZero() && (until.IsZero() || t.Before(until)) {
-			until = t
+	var until earliest
+	if next := w.nextAttempt(); !next.IsZero() {
+		until.add(w.nextBeat(next))
+	}
+	if w.watched() {
+		until.add(w.watch.due)
+	}
+	for _, p := range w.probes {
+		if p.phase != connecting {
+			until.add(p.until)
 		}
 	}
+	for _, q := range w.questions {
+		until.add(q.due())
+	}
 	for _, t := range w.targets {
-		if !t.done && !t.hopeless && !t.busy {
-			earlier(t.next)
+		if t.lookup != nil {
+			until.add(t.lookup.due(w.Down, t.open))
+		}
+	}
+	until.add(w.deadline)
+	until.add(w.report.due)
+	return until.Time
+}
+
+// nextAttempt returns when the next attempt starts or the next connection attempt times out, or the
+// zero time.
+func (w *waiter) nextAttempt() time.Time {
+	var next earliest
+	for _, t := range w.targets {
+		if t.waiting() && !t.busy {
+			next.add(t.next)
 		}
 	}
 	for _, p := range w.probes {
 		if p.phase == connecting {
-			earlier(p.until)
+			next.add(p.until)
 		}
 	}
-	if !until.IsZero() {
-		until = w.nextBeat(until)
+	return next.Time
+}
+
+// earliest is the earliest of several times. Zero times do not count.
+type earliest struct{ time.Time }
+
+func (e *earliest) add(t time.Time) {
+	if !t.IsZero() && (e.IsZero() || t.Before(e.Time)) {
+		e.Time = t
 	}
-	if w.watched() {
-		earlier(w.watch.due)
-	}
-	for _, p := range w.probes {
-		if p.phase != connecting {
-			earlier(p.until)
-		}
-	}
-	for _, q := range w.questions {
-		earlier(q.due())
-	}
-	for _, t := range w.targets {
-		if t.lookup != nil {
-			earlier(t.lookup.due(w.Down, t.open))
-		}
-	}
-	earlier(w.deadline)
-	earlier(w.report.due)
-	return until
 }
 
 // nextBeat returns the first beat that is not before t.
@@ -458,7 +485,7 @@ func (w *waiter) nextBeat(t time.Time) time.Time {
 	return w.began.Add((t.Sub(w.began) + w.beat - 1) / w.beat * w.beat)
 }
 
-// poll waits for events until the given time, or without limit for the zero time, and handles them.
+// poll waits for events and handles them. It returns at the given time; the zero time is no limit.
 func (w *waiter) poll(until time.Time) error {
 	timeout := -1
 	if !until.IsZero() {
@@ -474,29 +501,31 @@ func (w *waiter) poll(until time.Time) error {
 	}
 	now := time.Now()
 	for _, event := range events[:n] {
-		if event.Fd == 0 {
-			var count [8]byte
-			_, _ = unix.Read(w.wake, count[:])
-			continue
-		}
-		if e := w.exchanges[event.Fd]; e != nil {
-			w.receive(e, now)
-			continue
-		}
-		p := w.probes[event.Fd]
-		if p == nil { // dropped by an event before
-			continue
-		}
-		switch p.phase {
-		case connecting:
-			w.proceed(p, now)
-		case connected:
-			if !p.drain() {
-				p.linger(true)
-				w.drop(p)
-				w.tell(p, unclear, fmt.Sprintf("accepts, but closed the connection within %v", w.Hold), now)
-			}
-		}
+		w.handleEvent(event.Fd, now)
 	}
 	return nil
+}
+
+// handleEvent handles an event of the wake-up file (id 0), an exchange or a probe.
+func (w *waiter) handleEvent(id int32, now time.Time) {
+	if id == 0 {
+		var count [8]byte
+		_, _ = unix.Read(w.wake, count[:])
+		return
+	}
+	if e := w.exchanges[id]; e != nil {
+		w.receive(e, now)
+		return
+	}
+	p := w.probes[id]
+	switch {
+	case p == nil: // closed while an earlier event was handled
+	case p.phase == connecting:
+		w.proceed(p, now)
+	case !p.drain():
+		p.linger(true)
+		w.drop(p)
+		why := fmt.Sprintf("accepted, but closed the connection within %v", w.Hold)
+		w.record(p, unclear, why, now)
+	}
 }

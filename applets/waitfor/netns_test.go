@@ -2,14 +2,11 @@ package waitfor_test
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
+	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,13 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNeverConnectsToItself: in a range of four ephemeral ports, a connection to one of them that nobody listens on soon
-// comes from the port itself. It must not pass for a listener, and must never take the port: a server that binds it
-// without SO_REUSEADDR can do so at any moment.
+// TestNeverConnectsToItself: with only four ephemeral ports, the kernel soon chooses the
+// destination port as the local port of a connection, which then connects to itself. Such a
+// connection must not count as a listener. It must not even occupy the port: a server without
+// SO_REUSEADDR can bind it at any time.
 func TestNeverConnectsToItself(t *testing.T) {
 	isolate(t)
 	sysctl(t, "ipv4/ip_local_port_range", "40000 40003")
-	p := test.Start(t, util(t, "-4", "--interval", "1ms", "--state", "down", "--stable", "500", "40001", "40002"))
+	p := test.Start(t, util(t, "-4", "--interval", "1ms", "--state", "down", "--stable", "500",
+		"40001", "40002"))
 	taken := 0
 	binds := 0
 	ended := make(chan struct{})
@@ -43,14 +42,12 @@ func TestNeverConnectsToItself(t *testing.T) {
 		}
 		s.close()
 	}
-	if status := p.Status(); status != 0 {
-		t.Errorf("status %d, want 0 after 500 refused connections in a row: %s", status, p.Stderr())
-	}
+	expectStatus(t, p, 0)
 	if binds < 100 {
 		t.Errorf("tried to bind only %d times", binds)
 	}
 	if taken > 0 && hasLocalPortRange() {
-		t.Errorf("a probe had taken the port %d of %d times", taken, binds)
+		t.Errorf("the port was occupied %d of %d times", taken, binds)
 	}
 }
 
@@ -64,19 +61,35 @@ func hasLocalPortRange() bool {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, 0) == nil
 }
 
-// TestSelfConnectionIsSeen is about kernels without IP_LOCAL_PORT_RANGE, and about the case in which all ephemeral
-// ports are targets: the connection to itself happens, but is told from a listener and leaves no TIME_WAIT.
-func TestSelfConnectionIsSeen(t *testing.T) {
+// TestSelfConnectionIsDetected: without IP_LOCAL_PORT_RANGE, or if all ephemeral ports are targets,
+// a port can be connected to itself. That does not count as a listener and leaves no TIME_WAIT.
+func TestSelfConnectionIsDetected(t *testing.T) {
 	isolate(t)
 	sysctl(t, "ipv4/ip_local_port_range", "40001 40001")
-	_, stderr := expect(t, 124, []string{"connection refused"}, "-v", "-t", "500ms", "127.0.0.1:40001")
+	_, stderr := expect(t, 124, []string{"connection refused"},
+		"-v", "-t", "500ms", "127.0.0.1:40001")
 	if strings.Contains(stderr, "accepted") {
-		t.Errorf("took itself for a listener: %s", stderr)
+		t.Errorf("counts the connection as a listener: %s", stderr)
 	}
 	listenStrict(t, 40001, 1).close()
 }
 
-// TestLeavesNoTimeWait: after any probing, a server that binds without SO_REUSEADDR starts at once.
+// readEnd fails the test unless a read from a connection returns the end of file.
+func readEnd(t testing.TB, fd int) {
+	t.Helper()
+	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
+		t.Errorf("the listener reads %d, %v; want the end of file", n, err)
+	}
+}
+
+// write writes n bytes to a connection.
+func write(t testing.TB, fd, n int) {
+	t.Helper()
+	_, err := unix.Write(fd, make([]byte, n))
+	test.Must(t, err)
+}
+
+// TestLeavesNoTimeWait: after the wait, a server without SO_REUSEADDR can bind the port at once.
 func TestLeavesNoTimeWait(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -84,25 +97,27 @@ func TestLeavesNoTimeWait(t *testing.T) {
 		serve func(t *testing.T, fd int)
 		want  int
 	}{
-		{"the server closes when we do", nil, func(t *testing.T, fd int) {
-			if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
-				t.Errorf("the listener reads %d, %v; want a clean end", n, err)
-			}
+		{"the client closes first", nil, func(t *testing.T, fd int) {
+			readEnd(t, fd)
 		}, 0},
-		{"the server greets and closes when we do", []string{"--hold", "100ms"}, func(t *testing.T, fd int) {
-			if _, err := unix.Write(fd, make([]byte, 20000)); err != nil {
-				t.Error(err)
-			}
-			if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
-				t.Errorf("the listener reads %d, %v; want a clean end", n, err)
-			}
-		}, 0},
-		{"the server closes first", []string{"--hold", "19s", "-t", "20s"}, func(*testing.T, int) {}, 124},
-		{"the server greets and closes first", []string{"--hold", "19s", "-t", "20s"}, func(t *testing.T, fd int) {
-			if _, err := unix.Write(fd, []byte("no backend\n")); err != nil {
-				t.Error(err)
-			}
-		}, 124},
+		{
+			"the server sends, the client closes first",
+			[]string{"--hold", "100ms"},
+			func(t *testing.T, fd int) {
+				write(t, fd, 20000)
+				readEnd(t, fd)
+			}, 0,
+		},
+		{
+			"the server closes first",
+			[]string{"--hold", "19s", "-t", "20s"},
+			func(*testing.T, int) {}, 124,
+		},
+		{
+			"the server sends and closes first",
+			[]string{"--hold", "19s", "-t", "20s"},
+			func(t *testing.T, fd int) { write(t, fd, 10) }, 124,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			isolate(t)
@@ -112,16 +127,15 @@ func TestLeavesNoTimeWait(t *testing.T) {
 			c.serve(t, fd)
 			unix.Close(fd)
 			if c.want == 0 {
-				if status := p.Status(); status != c.want {
-					t.Errorf("status %d: %s", status, p.Stderr())
-				}
+				expectStatus(t, p, c.want)
 			} else {
-				s.close() // before the next attempt: the last one is what could have left a TIME_WAIT
+				s.close() // before the next attempt, so that only this one can leave a TIME_WAIT
 			}
 			s.close()
 			again, err := bindStrict(s.port)
-			for end := time.Now().Add(time.Second); err != nil && c.want != 0 && time.Now().Before(end); {
-				again, err = bindStrict(s.port) // our reset comes a moment after the server's close
+			end := time.Now().Add(time.Second)
+			for err != nil && c.want != 0 && time.Now().Before(end) {
+				again, err = bindStrict(s.port) // the reset arrives a moment after the close
 			}
 			if err != nil {
 				text, _ := os.ReadFile("/proc/thread-self/net/tcp")
@@ -135,68 +149,55 @@ func TestLeavesNoTimeWait(t *testing.T) {
 	}
 }
 
-// TestListenerSeesACleanClose: with no more than the defaults, a listener that waits for the client to speak reads an
-// end, not a reset.
-func TestListenerSeesACleanClose(t *testing.T) {
+// TestListenerReadsEndOfFile: a listener that waits for the client to send first reads the end of
+// file, not a reset.
+func TestListenerReadsEndOfFile(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer l.Close()
 	ends := make(chan error, 100)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, err = c.Read(make([]byte, 1))
-			ends <- err
-			c.Close()
-		}
-	}()
+	go accept(l, func(c net.Conn) {
+		_, err := c.Read(make([]byte, 1))
+		ends <- err
+		c.Close()
+	})
 	for range 20 {
 		expect(t, 0, nil, "--stable", "2", "--interval", "1ms", l.Addr().String())
 		for range 2 {
-			if err := <-ends; err == nil || err.Error() != "EOF" {
+			if err := <-ends; err != io.EOF {
 				t.Fatalf("the listener reads %v, want EOF", err)
 			}
 		}
 	}
 }
 
-// TestSlowListenerSeesACleanClose: one that accepts only after the wait has ended, too.
-func TestSlowListenerSeesACleanClose(t *testing.T) {
+// TestSlowListenerReadsEndOfFile: also if the connection is accepted after the wait has ended.
+func TestSlowListenerReadsEndOfFile(t *testing.T) {
 	s := listenStrict(t, 0, 5)
 	defer s.close()
 	expect(t, 0, nil, s.address())
 	fd := s.accept(t)
 	defer unix.Close(fd)
-	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
-		t.Errorf("the listener reads %d, %v; want a clean end", n, err)
-	}
+	readEnd(t, fd)
 }
 
-// TestCleanCloseOfAGreeter: one that speaks at once reads an end, not a reset, whether we have read what it said or not.
-func TestCleanCloseOfAGreeter(t *testing.T) {
+// TestGreetingListenerReadsEndOfFile: also if the server sends first, whether wait-for-port has
+// read that or not.
+func TestGreetingListenerReadsEndOfFile(t *testing.T) {
 	s := listenStrict(t, 0, 5)
 	defer s.close()
 	for range 10 {
 		p := test.Start(t, util(t, s.address()))
 		fd := s.accept(t)
 		_, _ = unix.Write(fd, make([]byte, 100))
-		if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
-			t.Errorf("the listener reads %d, %v; want a clean end", n, err)
-		}
+		readEnd(t, fd)
 		unix.Close(fd)
-		if status := p.Status(); status != 0 {
-			t.Fatalf("status %d", status)
-		}
+		expectStatus(t, p, 0)
 	}
 }
 
-// TestCleanCloseOfATalker: one that never stops talking reads an end too.
-func TestCleanCloseOfATalker(t *testing.T) {
+// TestSendingListenerReadsEndOfFile: also if the server never stops sending.
+func TestSendingListenerReadsEndOfFile(t *testing.T) {
 	s := listenStrict(t, 0, 5)
 	defer s.close()
 	p := test.Start(t, util(t, "--hold", "20ms", s.address()))
@@ -205,250 +206,207 @@ func TestCleanCloseOfATalker(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		for talk := make([]byte, 1<<16); ; {
-			if _, err := unix.Write(fd, talk); err != nil {
+		for data := make([]byte, 1<<16); ; {
+			if _, err := unix.Write(fd, data); err != nil {
 				return
 			}
 		}
 	}()
-	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
-		t.Errorf("the listener reads %d, %v; want a clean end", n, err)
-	}
+	readEnd(t, fd)
 	<-stopped
-	if status := p.Status(); status != 0 {
-		t.Errorf("status %d", status)
-	}
+	expectStatus(t, p, 0)
 }
 
-// TestCleanCloseOnTERM: also if the wait is ended while a connection is held.
-func TestCleanCloseOnTERM(t *testing.T) {
+// TestListenerReadsEndOfFileOnTERM: also if TERM ends the wait while a connection is held.
+func TestListenerReadsEndOfFileOnTERM(t *testing.T) {
 	s := listenStrict(t, 0, 5)
 	defer s.close()
 	p := test.Start(t, util(t, "-t", "0", "--hold", "1h", s.address()))
 	fd := s.accept(t)
 	defer unix.Close(fd)
 	p.Signal(syscall.SIGTERM)
-	if status := p.Status(); status != 143 {
-		t.Errorf("status %d", status)
-	}
-	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
-		t.Errorf("the listener reads %d, %v; want a clean end", n, err)
-	}
+	expectStatus(t, p, 143)
+	readEnd(t, fd)
 }
 
-// TestProxyThatAcceptsFirst: --hold tells one whose backend is missing from one whose backend is there.
-func TestProxyThatAcceptsFirst(t *testing.T) {
+// TestProxyWithoutBackend: --hold detects a proxy that accepts connections and closes them, because
+// its backend is not up.
+func TestProxyWithoutBackend(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer l.Close()
-	var backend sync.WaitGroup
-	backend.Add(1)
-	ready := make(chan struct{})
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			select {
-			case <-ready:
-				defer c.Close()
-			default:
-				c.Close()
-			}
+	ready, ended := make(chan struct{}), make(chan struct{})
+	defer close(ended)
+	go accept(l, func(c net.Conn) {
+		defer c.Close()
+		select {
+		case <-ready:
+			<-ended
+		default:
 		}
-	}()
-	expect(t, 0, nil, l.Addr().String())
-	expect(t, 124, []string{"accepts, but closed the connection within 50ms"}, "--hold", "50ms", "-t", "300ms", l.Addr().String())
+	})
+	proxy := l.Addr().String()
+	expect(t, 0, nil, proxy)
+	expect(t, 124, []string{"accepted, but closed the connection within 50ms"},
+		"--hold", "50ms", "-t", "300ms", proxy)
 	close(ready)
 	begin := time.Now()
-	expect(t, 0, nil, "--hold", "50ms", "-t", "10s", l.Addr().String())
+	expect(t, 0, nil, "--hold", "50ms", "-t", "10s", proxy)
 	if took := time.Since(begin); took < 50*time.Millisecond {
 		t.Errorf("the wait took %v, less than --hold", took)
 	}
 }
 
-// TestFullBacklog: a listener that takes no more connections is neither up nor down.
+// TestFullBacklog: a listener whose backlog is full is neither up nor down.
 func TestFullBacklog(t *testing.T) {
 	isolate(t)
 	s := listenStrict(t, 0, 0)
 	defer s.close()
 	for range 3 { // fill the backlog
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		const kind = unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC
+		fd, err := unix.Socket(unix.AF_INET, kind, 0)
+		test.Must(t, err)
 		defer unix.Close(fd)
 		_ = unix.Connect(fd, &unix.SockaddrInet4{Port: s.port, Addr: [4]byte{127, 0, 0, 1}})
 	}
 	for _, state := range []string{"up", "down"} {
-		expect(t, 124, []string{"no answer within 100ms"}, "-s", state, "-t", "300ms", "--connect-timeout", "100ms", s.address())
+		expect(t, 124, []string{"no answer within 100ms"},
+			"-s", state, "-t", "300ms", "--connect-timeout", "100ms", s.address())
 	}
 
 	path := filepath.Join(t.TempDir(), "a.sock")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer unix.Close(fd)
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+	test.Must(t, unix.Listen(fd, 0))
 	client, err := net.Dial("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	defer client.Close()
 	for _, state := range []string{"up", "down"} {
-		expect(t, 124, []string{"backlog is full"}, "-s", state, "-t", "300ms", "unix:"+path)
+		expect(t, 124, []string{"the listener's backlog is full"},
+			"-s", state, "-t", "300ms", "unix:"+path)
 	}
 }
 
-// TestBlackHole: where nothing comes back, an address is neither up nor down, and each attempt ends in time.
+// TestBlackHole: an address that never answers is neither up nor down, and each attempt times out.
 func TestBlackHole(t *testing.T) {
 	isolate(t)
 	veth(t)
 	blackHole(t, "2")
 	for _, state := range []string{"up", "down"} {
-		begin := time.Now()
-		expect(t, 124, []string{"no answer within 100ms"}, "-s", state, "-t", "400ms", "--connect-timeout", "100ms", "10.9.0.2:80")
-		if took := time.Since(begin); took > 5*time.Second {
-			t.Errorf("%s: took %v", state, took)
-		}
+		within(t, 5*time.Second, func() {
+			expect(t, 124, []string{"no answer within 100ms"},
+				"-s", state, "-t", "400ms", "--connect-timeout", "100ms", "10.9.0.2:80")
+		})
 		expect(t, 124, []string{"no answer yet"}, "-s", state, "-t", "100ms", "10.9.0.2:80")
 		expect(t, 124, []string{"unreachable"}, "-s", state, "-t", "100ms", "10.8.0.1:80")
 	}
-	// A signal ends the wait though nothing is due for an hour.
+	// A signal ends the wait although the next timeout is an hour away.
 	p := test.Start(t, util(t, "-v", "-t", "0", "--connect-timeout", "1h", "10.9.0.2:80"))
 	begun(t, p)
 	p.Signal(syscall.SIGTERM)
-	if status := p.Status(); status != 143 {
-		t.Errorf("status %d", status)
-	}
-	// Not even where this host could bind any address.
+	expectStatus(t, p, 143)
+	// The address is not down either if this host could bind any address.
 	sysctl(t, "ipv4/ip_nonlocal_bind", "1")
-	expect(t, 124, []string{"no answer within 50ms"}, "-s", "down", "-t", "200ms", "--connect-timeout", "50ms", "10.9.0.2:80")
-	// Refused it is, on an own address.
+	expect(t, 124, []string{"no answer within 50ms"},
+		"-s", "down", "-t", "200ms", "--connect-timeout", "50ms", "10.9.0.2:80")
+	// An address of this host refuses connections.
 	expect(t, 0, nil, "-s", "down", "-t", "5s", "10.9.0.1:80")
 }
 
-// TestFreeToBind: a port of this host that answers nothing is down if it can be bound, and only then.
+// TestFreeToBind: a port of this host that does not answer is down only if it can be bound.
 func TestFreeToBind(t *testing.T) {
 	isolate(t)
-	nft := test.Tool(t, "nft")
-	if out, err := exec.Command(nft, "add table inet t; add chain inet t in { type filter hook input priority 0; }; add rule inet t in tcp dport 8080 drop").CombinedOutput(); err != nil {
-		test.Missing(t, "nft", string(out))
-	}
-	expect(t, 124, []string{"no answer within 50ms"}, "-s", "up", "-t", "200ms", "--connect-timeout", "50ms", "8080")
-	expect(t, 0, nil, "-s", "down", "-t", "10s", "--connect-timeout", "50ms", "8080")
+	nft(t, "add table inet t; add chain inet t in { type filter hook input priority 0; }; "+
+		"add rule inet t in tcp dport 8080 drop")
+	options := []string{"--connect-timeout", "50ms", "8080"}
+	refused := []string{"no answer within 50ms"}
+	expect(t, 124, refused, append(options, "-s", "up", "-t", "200ms")...)
+	expect(t, 0, nil, append(options, "-s", "down", "-t", "10s")...)
 	s := listenStrict(t, 8080, 1)
 	defer s.close()
-	expect(t, 124, []string{"no answer within 50ms"}, "-s", "down", "-t", "300ms", "--connect-timeout", "50ms", "8080")
+	expect(t, 124, refused, append(options, "-s", "down", "-t", "300ms")...)
 }
 
-// TestChangeOfError: connection refused becomes no route.
-func TestChangeOfError(t *testing.T) {
+// TestChangeOfReason: the reason changes from a refused connection to an unreachable network.
+func TestChangeOfReason(t *testing.T) {
 	isolate(t)
 	veth(t)
-	cmd := util(t, "-t", "0", "10.9.0.1:80")
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = w
-	p := test.Start(t, cmd)
-	w.Close()
-	lines := readLines(t, r)
+	p, lines := startLines(t, util(t, "-t", "0", "10.9.0.1:80"))
 	lines.expect(`util wait-for-port: target "10.9.0.1:80": connection refused`)
 	ip(t, "address del 10.9.0.1/24 dev v0")
-	lines.expect(`util wait-for-port: target "10.9.0.1:80": network is unreachable (was: connection refused)`)
+	lines.expect(`util wait-for-port: target "10.9.0.1:80": ` +
+		`network is unreachable (was: connection refused)`)
 	p.Signal(syscall.SIGTERM)
-	if status := p.Status(); status != 143 {
-		t.Errorf("status %d", status)
-	}
+	expectStatus(t, p, 143)
 }
 
-// TestDeadFirstAddress: the addresses of a name are tried in parallel, so one that is dead costs nothing.
-func TestDeadFirstAddress(t *testing.T) {
+// TestFirstAddressSilent: the addresses of a name are tried in parallel, so an address that does
+// not answer causes no delay.
+func TestFirstAddressSilent(t *testing.T) {
 	isolate(t)
 	veth(t)
 	blackHole(t, "2")
-	dns := newResolver(t)
+	dns, _ := newResolver(t)
 	dns.set("db", "10.9.0.2", "10.9.0.1")
-	l := listen(t, "tcp", "10.9.0.1:0")
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	begin := time.Now()
-	expect(t, 0, nil, "--connect-timeout", "19s", "-t", "20s", "db:"+port)
-	if took := time.Since(begin); took > 5*time.Second {
-		t.Errorf("took %v", took)
-	}
-	expect(t, 124, []string{"still accepts"}, "-s", "down", "-t", "300ms", "db:"+port)
-	expect(t, 124, []string{"10.9.0.1:9 connection refused, 10.9.0.2:9 no answer within 100ms"}, "-s", "down", "-t", "400ms", "--connect-timeout", "100ms", "db:9")
+	db := "db:" + port(t, "10.9.0.1:0")
+	within(t, 5*time.Second, func() {
+		expect(t, 0, nil, "--connect-timeout", "19s", "-t", "20s", db)
+	})
+	expect(t, 124, []string{"still accepts"}, "-s", "down", "-t", "300ms", db)
+	expect(t, 124, []string{"10.9.0.1:9 connection refused, 10.9.0.2:9 no answer within 100ms"},
+		"-s", "down", "-t", "400ms", "--connect-timeout", "100ms", "db:9")
 }
 
-// TestNameLater: a name that does not resolve yet is neither up nor down, and is looked up anew at each attempt.
+// TestNameLater: a name that does not resolve yet is neither up nor down. It is looked up again at
+// each attempt.
 func TestNameLater(t *testing.T) {
 	isolate(t)
-	dns := newResolver(t)
-	l := listen(t, "tcp", "127.0.0.1:0")
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	dns, server := newResolver(t)
+	db := "db:" + port(t, "127.0.0.1:0")
+	const missing = "its name does not resolve: no such host (asked 127.0.0.1:53)"
 	for _, state := range []string{"up", "down"} {
-		expect(t, 124, []string{`"db:` + port + `": its name does not resolve: no such host (asked 127.0.0.1:53)`}, "-s", state, "-t", "300ms", "db:"+port)
+		expect(t, 124, []string{`"` + db + `": ` + missing}, "-s", state, "-t", "300ms", db)
 	}
-	cmd := util(t, "-t", "0", "db:"+port)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = w
-	p := test.Start(t, cmd)
-	w.Close()
-	lines := readLines(t, r)
-	lines.expect(`util wait-for-port: target "db:` + port + `": its name does not resolve: no such host (asked 127.0.0.1:53)`)
-	dns.set("db", "127.0.0.2") // the wrong one first: an attempt must not stay with it
-	lines.expect(`util wait-for-port: target "db:` + port + `": connection refused (was: its name does not resolve: no such host (asked 127.0.0.1:53))`)
+	p, lines := startLines(t, util(t, "-t", "0", db))
+	lines.expect(`util wait-for-port: target "` + db + `": ` + missing)
+	dns.set("db", "127.0.0.2") // a wrong address first: the next attempt must not use it again
+	lines.expect(`util wait-for-port: target "` + db + `": connection refused (was: ` +
+		missing + `)`)
 	dns.set("db", "127.0.0.1")
-	if status := p.Status(); status != 0 {
-		t.Errorf("status %d", status)
+	expectStatus(t, p, 0)
+	// Targets with the same name share its lookups.
+	count := func(args ...string) int {
+		before := len(server.asked())
+		expect(t, 124, nil, append(args, "-t", "600ms")...)
+		return len(server.asked()) - before
 	}
-	// Targets with the same name share its look-ups.
-	before := dns.asked()
-	expect(t, 124, nil, "-t", "600ms", "db:1")
-	one := dns.asked() - before
-	expect(t, 124, nil, "-t", "600ms", "db:1", "db:2", "db:3")
-	if three := dns.asked() - before - one; one < 4 || three > 2*one {
-		t.Errorf("asked %d times for one target and %d times for three of the same name", one, three)
+	one := count("db:1")
+	if three := count("db:1", "db:2", "db:3"); one < 4 || three > 2*one {
+		t.Errorf("%d queries for one target and %d for three of the same name", one, three)
 	}
 }
 
-// TestResolverDown: what is wrong with the resolver is said, in words that stay the same.
+// TestResolverDown: the reason names what is wrong with the resolver.
 func TestResolverDown(t *testing.T) {
 	isolate(t)
-	resolvConf(t)
-	expect(t, 124, []string{"its name does not resolve: connection refused (asked 127.0.0.1:53)"}, "-t", "500ms", "db:80")
+	etc(t, "", localResolver)
+	expect(t, 124, []string{"its name does not resolve: connection refused (asked 127.0.0.1:53)"},
+		"-t", "500ms", "db:80")
 }
 
-// TestLocalhostNeedsNoFiles: a scratch image has neither /etc/hosts nor /etc/resolv.conf.
-func TestLocalhostNeedsNoFiles(t *testing.T) {
+// TestLocalhostWithoutFiles: an image made from scratch has no /etc/hosts and no /etc/resolv.conf.
+func TestLocalhostWithoutFiles(t *testing.T) {
 	isolate(t)
-	empty := t.TempDir()
-	if err := unix.Mount(empty, "/etc", "", unix.MS_BIND, ""); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := unix.Unmount("/etc", unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	}()
-	l := listen(t, "tcp", "[::1]:0")
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	test.Must(t, unix.Mount(t.TempDir(), "/etc", "", unix.MS_BIND, ""))
+	defer func() { test.Must(t, unix.Unmount("/etc", unix.MNT_DETACH)) }()
+	port := port(t, "[::1]:0")
 	expect(t, 0, nil, port, "localhost:"+port)
 	expect(t, 0, nil, "-s", "down", "-4", "localhost:"+port)
 }
 
-// TestDownWithoutIPv6: where the loopback has no IPv6, localhost is down when IPv4 says so.
+// TestDownWithoutIPv6: without IPv6, localhost is down if its IPv4 address refuses connections.
 func TestDownWithoutIPv6(t *testing.T) {
 	isolate(t)
 	sysctl(t, "ipv6/conf/all/disable_ipv6", "1")
@@ -458,127 +416,44 @@ func TestDownWithoutIPv6(t *testing.T) {
 	expect(t, 124, nil, "-t", "100ms", "-s", "down", "[::1]:"+port)
 }
 
-// TestNoFileIsLeftOpen after any number of attempts, of all kinds.
+// TestNoFileIsLeftOpen: the number of open files does not grow with the number of attempts.
 func TestNoFileIsLeftOpen(t *testing.T) {
 	isolate(t)
 	veth(t)
 	blackHole(t, "2")
-	dns := newResolver(t)
+	dns, _ := newResolver(t)
 	dns.set("some", "127.0.0.1", "10.9.0.2")
-	proxy, err := net.Listen("tcp", "127.0.0.1:0") // closes at once
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
-	go func() {
-		for {
-			c, err := proxy.Accept()
-			if err != nil {
-				return
-			}
-			c.Close()
-		}
-	}()
-	p := test.Start(t, util(t, "-v", "-t", "0", "--interval", "1ms", "--connect-timeout", "50ms", "--hold", "10ms",
-		"127.0.0.1:1", "10.9.0.2:80", "some:80", "missing:80", "unix:/does/not/exist", proxy.Addr().String(), "10.8.0.1:1"))
+	closing, err := net.Listen("tcp", "127.0.0.1:0")
+	test.Must(t, err)
+	defer closing.Close()
+	go accept(closing, func(c net.Conn) { c.Close() })
+	p := test.Start(t, util(t, "-v", "-t", "0", "--interval", "1ms", "--connect-timeout", "50ms",
+		"--hold", "10ms", "127.0.0.1:1", "10.9.0.2:80", "some:80", "missing:80",
+		"unix:/does/not/exist", closing.Addr().String(), "10.8.0.1:1"))
 	most := 0
-	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); {
 		most = max(most, len(openFiles(t, p.Process.Pid)))
+		time.Sleep(10 * time.Millisecond)
 	}
-	// stdin, stdout, stderr; epoll and eventfd of the loop and of the runtime; the watch; a few sockets in use.
+	// stdin, stdout, stderr; epoll and eventfd of the loop and of the runtime; the watch; a few
+	// sockets in use.
 	if most > 20 {
 		t.Errorf("%d open files", most)
 	}
 }
 
-// resolvConf makes 127.0.0.1 the resolver of this mount namespace.
-func resolvConf(t testing.TB) {
+const localResolver = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"
+
+// newResolver starts the name server of this mount namespace. It knows the names that the test
+// sets.
+func newResolver(t testing.TB) (*names, *nameServer) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "resolv.conf")
-	if err := os.WriteFile(path, []byte("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for from, to := range map[string]string{path: "/etc/resolv.conf", "/dev/null": "/etc/hosts"} {
-		if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
+	etc(t, "", localResolver)
+	n := &names{}
+	return n, serveNames(t, "127.0.0.1:53", n.handle)
 }
 
-// resolver is a DNS server at 127.0.0.1:53. It knows A records; other names do not exist.
-type resolver struct {
-	mutex sync.Mutex
-	names map[string][]net.IP
-	count int
-}
-
-func newResolver(t testing.TB) *resolver {
-	t.Helper()
-	resolvConf(t)
-	c, err := net.ListenPacket("udp4", "127.0.0.1:53")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	r := &resolver{names: map[string][]net.IP{}}
-	go func() {
-		buf := make([]byte, 512)
-		for {
-			n, from, err := c.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			_, _ = c.WriteTo(r.answer(buf[:n]), from)
-		}
-	}()
-	return r
-}
-
-func (r *resolver) set(name string, ips ...string) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.names[name] = nil
-	for _, ip := range ips {
-		r.names[name] = append(r.names[name], net.ParseIP(ip).To4())
-	}
-}
-
-func (r *resolver) asked() int {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	return r.count
-}
-
-// answer makes the reply to a query with one question (RFC 1035, section 4).
-func (r *resolver) answer(query []byte) []byte {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	r.count++
-	var labels []string
-	at := 12
-	for query[at] != 0 {
-		n := int(query[at])
-		labels = append(labels, string(query[at+1:at+1+n]))
-		at += 1 + n
-	}
-	kind := query[at+2]
-	end := at + 5
-	ips, known := r.names[strings.Join(labels, ".")]
-	if kind != 1 {
-		ips = nil
-	}
-	reply := append([]byte{query[0], query[1], 0x84 | query[2]&1, 0x80, 0, 1, 0, byte(len(ips)), 0, 0, 0, 0}, query[12:end]...)
-	if !known {
-		reply[3] |= 3 // NXDOMAIN
-	}
-	for _, ip := range ips {
-		reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-		reply = append(reply, ip...)
-	}
-	return reply
-}
-
-// TestLinkLocal: the zone of an IPv6 address is an interface, which may come later.
+// TestLinkLocal: the interface of a link-local IPv6 address may appear later.
 func TestLinkLocal(t *testing.T) {
 	isolate(t)
 	expect(t, 124, []string{`no network interface "v0"`}, "-t", "100ms", "[fe80::1%v0]:80")
@@ -592,34 +467,24 @@ func TestLinkLocal(t *testing.T) {
 		return err == nil
 	})
 	defer l.Close()
-	if status := p.Status(); status != 0 {
-		t.Errorf("status %d: %s", status, p.Stderr())
-	}
+	expectStatus(t, p, 0)
 }
 
-// TestLoopbackThroughNetfilter: a port without a listener that leads somewhere is found all the same.
+// TestLoopbackThroughNetfilter: netfilter redirects a port without a listener to another port.
 func TestLoopbackThroughNetfilter(t *testing.T) {
 	isolate(t)
-	nft := test.Tool(t, "nft")
-	l := listen(t, "tcp", "127.0.0.1:0")
 	p := test.Start(t, util(t, "-t", "0", "127.0.0.1:8080"))
-	rule := fmt.Sprintf("add table ip t; add chain ip t out { type nat hook output priority -100; }; add rule ip t out tcp dport 8080 redirect to :%d", l.Addr().(*net.TCPAddr).Port)
-	if out, err := exec.Command(nft, rule).CombinedOutput(); err != nil {
-		test.Missing(t, "nft", string(out))
-	}
-	if status := p.Status(); status != 0 {
-		t.Errorf("status %d: %s", status, p.Stderr())
-	}
+	nft(t, "add table ip t; add chain ip t out { type nat hook output priority -100; }; "+
+		"add rule ip t out tcp dport 8080 redirect to :"+port(t, "127.0.0.1:0"))
+	expectStatus(t, p, 0)
 }
 
-// TestManifest: the command lines of the manifest under examples/ are right.
+// TestManifest runs the command lines of the manifest under examples/.
 func TestManifest(t *testing.T) {
 	isolate(t)
 	newResolver(t)
 	text, err := os.ReadFile("../../examples/kubernetes-init-container.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	test.Must(t, err)
 	found := 0
 	for line := range strings.Lines(string(text)) {
 		_, list, ok := strings.Cut(line, "command: ")

@@ -1,6 +1,7 @@
 package waitfor
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -8,23 +9,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// phase is how far a probe is.
+// phase is the state of a probe.
 type phase uint8
 
 const (
 	connecting phase = iota
-	connected        // it may have to stay so for a while
+	connected        // with --hold, until the connection has been open long enough
 )
 
-// probe is one connection. Its rules keep it from harming the port:
+// probe is one connection. These rules prevent it from disturbing the port and its listener:
 //
-//   - As long as nobody has answered, closing it sends nothing and leaves no TIME_WAIT: SO_LINGER is {1, 0}.
-//   - It is never a connection of a port with itself: see [sourcePorts], and selfConnected for kernels before 6.3.
-//   - Once connected we close first, so that TIME_WAIT is ours (RFC 9293, section 3.6.1): the listener's port stays free
-//     for a server that binds it without SO_REUSEADDR. If the peer was faster, a reset ends its TIME_WAIT.
-//   - What the peer says while the connection is held is read and dropped, because closing with unread data resets the
-//     connection (RFC 2525, section 2.17). What it says later is answered by a reset, but our FIN is there before it, so
-//     that it reads an end all the same.
+//   - Until the connection is established, closing the socket sends nothing and leaves no
+//     TIME_WAIT: SO_LINGER is {1, 0}.
+//   - A port is never connected to itself: see [sourcePorts], and selfConnected for kernels before
+//     6.3.
+//   - Once connected, the probe closes first, so that the TIME_WAIT state is on its side (RFC 9293,
+//     section 3.6.1). The port of the listener stays free for a server that binds it without
+//     SO_REUSEADDR. If the peer closes first, a reset removes its TIME_WAIT.
+//   - Data from the peer is read and discarded while the connection is held, because closing with
+//     unread data resets the connection (RFC 2525, section 2.17). Later data is answered by a
+//     reset, but by then the peer has received the FIN, so that it reads an end of file first.
 type probe struct {
 	id     int32
 	fd     int
@@ -33,10 +37,10 @@ type probe struct {
 	sa     unix.Sockaddr
 	phase  phase
 	began  time.Time
-	until  time.Time // when the time of the phase is up
+	until  time.Time // when the phase ends
 }
 
-// open makes the socket.
+// open creates the socket. source limits its local port.
 func (p *probe) open(source portRange) error {
 	fd, err := unix.Socket(p.to.family(), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -49,53 +53,48 @@ func (p *probe) open(source portRange) error {
 	p.linger(true)
 	if source != (portRange{}) {
 		// ENOPROTOOPT before Linux 6.3.
-		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, int(source.high)<<16|int(source.low))
+		limits := int(source.high)<<16 | int(source.low)
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, limits)
 	}
 	return nil
 }
 
-// linger says whether closing resets the connection.
+// linger sets whether closing the socket resets the connection.
 func (p *probe) linger(reset bool) {
 	var l unix.Linger
 	if reset {
 		l.Onoff = 1
 	}
-	_ = unix.SetsockoptLinger(p.fd, unix.SOL_SOCKET, unix.SO_LINGER, &l) // never fails on a TCP socket
+	_ = unix.SetsockoptLinger(p.fd, unix.SOL_SOCKET, unix.SO_LINGER, &l) // cannot fail for TCP
 }
 
-// connect begins the connection, or asks how it went if it began before (POSIX connect). EINPROGRESS or EALREADY: not
-// known yet.
+// connect starts the connection. Called again, it returns the result (connect in POSIX).
+// EINPROGRESS and EALREADY mean that the result is not known yet.
 func (p *probe) connect() error {
 	err := unix.Connect(p.fd, p.sa)
 	if err == unix.EINPROGRESS && p.to.near() {
-		err = unix.Connect(p.fd, p.sa) // on the loopback the answer is already there
+		err = unix.Connect(p.fd, p.sa) // on the loopback the result is known at once
 	}
 	return err
 }
 
-// selfConnected reports whether the socket is connected to itself: the kernel chose the port that it connects to as its
-// own, and TCP's simultaneous open did the rest.
+// selfConnected reports whether the socket is connected to itself. That happens when the kernel
+// chooses the destination port as the local port: TCP then performs a simultaneous open.
 func (p *probe) selfConnected() bool {
 	if p.to.path != "" {
 		return false
 	}
-	local, err := unix.Getsockname(p.fd)
-	if err != nil {
-		return false
-	}
-	switch local := local.(type) {
-	case *unix.SockaddrInet4:
-		return local.Port == int(p.to.Port()) && local.Addr == p.to.Addr().As4()
-	case *unix.SockaddrInet6:
-		return local.Port == int(p.to.Port()) && local.Addr == p.to.Addr().As16()
-	}
-	return false
+	local, err := localAddress(p.fd)
+	to := netip.AddrPortFrom(p.to.Addr().WithZone(""), p.to.Port())
+	return err == nil && local == to
 }
 
-// leave gets ready to close a connection in the way that leaves nothing behind.
-func (p *probe) leave() {
+// prepareClose prepares an established connection for close, so that no TIME_WAIT is left on the
+// port of the listener.
+func (p *probe) prepareClose() {
 	if p.to.path == "" {
-		if info, err := unix.GetsockoptTCPInfo(p.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil && info.State == closeWait {
+		info, err := unix.GetsockoptTCPInfo(p.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil && info.State == closeWait {
 			p.linger(true)
 			return
 		}
@@ -104,13 +103,13 @@ func (p *probe) leave() {
 	p.drain()
 }
 
-// closeWait is TCP_CLOSE_WAIT of the kernel: the peer has closed, we have not.
+// closeWait is the kernel's TCP_CLOSE_WAIT: only the peer has closed the connection.
 const closeWait = 8
 
-// drain drops what the peer has said. It reports whether the connection is still open.
+// drain discards the data from the peer. It reports whether the connection is still open.
 func (p *probe) drain() bool {
 	var buf [4096]byte
-	for range 64 { // one that never stops talking must not keep us from the others
+	for range 64 { // a peer that never stops sending must not block the loop
 		n, err := unix.Read(p.fd, buf[:])
 		switch {
 		case err == unix.EAGAIN:
@@ -122,34 +121,35 @@ func (p *probe) drain() bool {
 	return true
 }
 
-// verdictOf says what an error of connect(2) means.
+// verdictOf returns what an error of connect(2) means.
 func verdictOf(err error, to address) (verdict, string) {
 	switch err {
 	case nil:
 		return accepted, ""
 	case unix.ECONNREFUSED:
 		return refused, "connection refused"
-	case unix.ENOENT, unix.ENOTDIR: // no socket, so nobody there
+	case unix.ENOENT, unix.ENOTDIR: // there is no socket, so there is no listener
 		return refused, "no such file"
 	case unix.EAGAIN:
 		if to.path != "" {
-			return unclear, "somebody listens, but the backlog is full"
+			return unclear, "the listener's backlog is full"
 		}
 	case unix.EPROTOTYPE:
-		return unclear, "is a socket of another type, not a stream"
+		return unclear, "is not a stream socket"
 	case unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETUNREACH:
 		if to.family() == unix.AF_INET6 {
 			return absent, err.Error()
 		}
 		if err == unix.EADDRNOTAVAIL {
-			return unclear, "no local port is free to connect from (net.ipv4.ip_local_port_range)"
+			return unclear, "no local port is free to connect from " +
+				"(net.ipv4.ip_local_port_range)"
 		}
 	}
 	return unclear, err.Error()
 }
 
-// freeToBind reports whether the address is one of this host and its port can be bound. It is asked only where nobody
-// answered, because a port that is bound for a moment is taken for that moment.
+// freeToBind reports whether the address belongs to this host and its port can be bound. It is used
+// only if a connection attempt timed out, because it occupies the port for a moment.
 func freeToBind(a address, sa unix.Sockaddr) bool {
 	return isOwn(a, sa) && succeeds(a.family(), unix.SOCK_STREAM, func(fd int) error {
 		if a.family() == unix.AF_INET6 {
@@ -159,32 +159,38 @@ func freeToBind(a address, sa unix.Sockaddr) bool {
 	})
 }
 
-// isOwn reports whether the address is one of this host: the source address of a datagram to it is then itself. bind
-// alone does not tell, with net.ipv4.ip_nonlocal_bind. Nothing is sent.
+// isOwn reports whether the address belongs to this host: the source address of a datagram to it is
+// then the same address. With net.ipv4.ip_nonlocal_bind, bind(2) succeeds for other addresses too.
+// No datagram is sent.
 func isOwn(a address, sa unix.Sockaddr) bool {
 	return succeeds(a.family(), unix.SOCK_DGRAM, func(fd int) error {
 		if err := unix.Connect(fd, sa); err != nil {
 			return err
 		}
-		local, err := unix.Getsockname(fd)
-		if err != nil {
-			return err
+		local, err := localAddress(fd)
+		if err == nil && local.Addr() != a.Addr().WithZone("") {
+			err = unix.EADDRNOTAVAIL
 		}
-		switch local := local.(type) {
-		case *unix.SockaddrInet4:
-			if local.Addr == a.Addr().As4() {
-				return nil
-			}
-		case *unix.SockaddrInet6:
-			if local.Addr == a.Addr().As16() {
-				return nil
-			}
-		}
-		return unix.EADDRNOTAVAIL
+		return err
 	})
 }
 
-// succeeds makes a socket for the time of do.
+// localAddress returns the local address and port of a socket, without the zone of an IPv6 address.
+func localAddress(fd int) (netip.AddrPort, error) {
+	local, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	switch local := local.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(local.Addr), uint16(local.Port)), nil
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(local.Addr), uint16(local.Port)), nil
+	}
+	return netip.AddrPort{}, unix.EAFNOSUPPORT
+}
+
+// succeeds creates a socket, calls do with it, and closes it.
 func succeeds(family, kind int, do func(fd int) error) bool {
 	fd, err := unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -194,12 +200,13 @@ func succeeds(family, kind int, do func(fd int) error) bool {
 	return do(fd) == nil
 }
 
-// portRange is a range of ports, both ends included. The zero value is none.
+// portRange is a range of ports, both ends included. The zero value is the empty range.
 type portRange struct{ low, high uint16 }
 
-// sourcePorts returns the widest part of the kernel's range of ephemeral ports that holds no target's port, for
-// IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3), so that no probe takes a port that a server is about to bind. It is the zero
-// value if all of the range is good, or none.
+// sourcePorts returns the largest part of the kernel's range of ephemeral ports that contains no
+// port of a target, for IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3). A probe then cannot occupy a port
+// that a server is about to bind. The result is empty if the whole range can be used, or no part of
+// it.
 func sourcePorts(ephemeral portRange, targets []uint16) portRange {
 	var inside []uint16
 	for _, port := range targets {
@@ -227,10 +234,11 @@ func sourcePorts(ephemeral portRange, targets []uint16) portRange {
 	return best
 }
 
-// ephemeralPorts returns net.ipv4.ip_local_port_range, which serves IPv6 too, or the kernel's default without /proc.
+// ephemeralPorts returns net.ipv4.ip_local_port_range, which also applies to IPv6, or the kernel's
+// default if /proc is missing.
 func ephemeralPorts() portRange {
 	r := portRange{32768, 60999}
-	// Not by package os, which would set the runtime's own poller to work.
+	// Package os would start the runtime's poller.
 	fd, err := unix.Open("/proc/sys/net/ipv4/ip_local_port_range", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return r

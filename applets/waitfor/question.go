@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// patience is how long a name server may be silent before the next one is asked too. It is longer than a packet's way
-	// around the world, and short enough for three servers within a second.
+	// patience is how long a name server may take to answer before the next one is asked too. It is
+	// longer than a round trip around the world, and short enough for three servers in a second.
 	patience = 300 * time.Millisecond
-	// longestPause is what the pause between two repetitions grows to.
-	longestPause = time.Second
-	// doubt is how old a question must be for a "no" of a server to count while one that stands before it in resolv.conf
-	// is silent.
-	doubt = 2 * patience
+	// maxRepeatPause is the maximum to which the pause between two repetitions grows.
+	maxRepeatPause = time.Second
+	// negativeDelay is the minimum age of a question for which a negative answer counts, while a
+	// server that precedes the sender in resolv.conf has not answered.
+	negativeDelay = 2 * patience
 )
 
 // topic is what a question is about. The name is absolute.
@@ -28,49 +28,51 @@ type topic struct {
 	kind dnsmessage.Type // TypeA or TypeAAAA
 }
 
-// question is a topic that the name servers are asked about until one has answered. All look-ups that want to know
-// share it.
+// question is a topic that the name servers are asked about until one of them has answered. Lookups
+// of the same topic share it.
 type question struct {
 	topic
 	id    uint16
 	query []byte
 	asked []*exchange // one for each server, in the order in which they are asked
-	sent  int         // how often it has been sent
+	sent  int         // how often the query has been sent
 	began time.Time
-	next  time.Time // when it is sent again
-	until time.Time // when it is given up
+	next  time.Time // when the query is sent again
+	until time.Time // when the question times out
 
-	held   *exchange // the server whose "no" counts only if nobody contradicts
+	held   *exchange // its negative answer counts only if no other server disagrees
 	heldNo answer
 
-	ended  bool // nobody is asked any more
+	ended  bool // no server is asked any more
 	answer answer
-	from   *exchange // who gave the answer; nil if nobody did
-	taken  bool      // a look-up has read the answer
+	from   *exchange // the server that sent the answer; nil if there is none
+	taken  bool      // a lookup has read the answer
 }
 
-// exchange is the way of a question to one name server.
+// exchange is the communication with one name server about one question.
 type exchange struct {
 	id       int32 // in epoll
-	fd       int   // -1 is none
+	fd       int   // -1 for none
 	question *question
 	server   netip.AddrPort
-	rank     int       // place in resolv.conf
-	first    time.Time // when the server was first asked; zero is never
+	rank     int       // the position of the server in resolv.conf
+	first    time.Time // when the server was first asked; zero for never
 	tcp      bool
-	out, in  []byte // what is left to write over TCP, what has been read
-	garbage  bool   // it sent what is no answer
-	failed   string // why it is asked no more
+	out, in  []byte // over TCP: the bytes still to be written, the bytes read so far
+	garbage  bool   // the server sent something that is not an answer
+	failed   string // why the server is not asked any more
 }
 
-// ask returns the question about a topic that is on its way, or a new one. An answer that came when nobody wanted it any
-// more is used once.
+// ask returns the question about a topic, which may already be in progress. An answer that arrived
+// after its lookup had ended is used once.
 func (w *waiter) ask(about topic, now time.Time) *question {
-	if q := w.questions[about]; q != nil && !q.taken && (!q.ended || q.answer.said == addresses) {
+	q := w.questions[about]
+	if q != nil && !q.taken && (!q.ended || q.answer.meaning == addresses) {
 		return q
 	}
 	// The generator is seeded by the kernel and cannot be predicted (math/rand/v2, ChaCha8).
-	q := &question{topic: about, id: uint16(rand.Uint32()), began: now, until: now.Add(w.files.limit)}
+	id := uint16(rand.Uint32())
+	q = &question{topic: about, id: id, began: now, until: now.Add(w.files.limit)}
 	w.questions[about] = q
 	for rank, server := range w.files.servers {
 		e := &exchange{fd: -1, question: q, server: server, rank: rank}
@@ -90,7 +92,8 @@ func (w *waiter) ask(about topic, now time.Time) *question {
 	return q
 }
 
-// send sends a question to the next server that may still answer, or ends it if there is none.
+// send sends a question to the next server that may still answer. If there is none, it ends the
+// question.
 func (w *waiter) send(q *question, now time.Time) {
 	for range q.asked {
 		e := q.asked[q.sent%len(q.asked)]
@@ -99,7 +102,7 @@ func (w *waiter) send(q *question, now time.Time) {
 		if e.failed != "" {
 			continue
 		}
-		q.next = now.Add(min(patience<<min(round, 8), longestPause))
+		q.next = now.Add(min(patience<<min(round, 8), maxRepeatPause))
 		if e.first.IsZero() {
 			e.first = now
 		}
@@ -110,39 +113,47 @@ func (w *waiter) send(q *question, now time.Time) {
 		w.close(e)
 		e.failed = err.Error()
 	}
-	w.end(q, answer{said: failure}, nil)
+	w.end(q, answer{meaning: failure}, nil)
 }
 
-// transmit sends the question to one server.
+// transmit sends the question to one server over UDP.
 func (w *waiter) transmit(e *exchange) error {
-	if e.tcp { // on its way
+	if e.tcp { // in progress
 		return nil
 	}
 	if e.fd < 0 {
-		a := address{AddrPort: e.server}
-		sa, err := a.sockaddr()
-		if err != nil {
-			return err
-		}
-		if e.fd, err = unix.Socket(a.family(), unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0); err != nil {
-			return err
-		}
-		if err := unix.Connect(e.fd, sa); err != nil {
-			return err
-		}
-		if err := w.listen(e, unix.EPOLLIN); err != nil {
+		if err := w.openUDP(e); err != nil {
 			return err
 		}
 	}
 	switch _, err := unix.Write(e.fd, e.question.query); err {
-	case nil, unix.EAGAIN, unix.EINTR, unix.ENOBUFS: // as good as lost on the way
-		return nil
+	case nil:
+	case unix.EAGAIN, unix.EINTR, unix.ENOBUFS: // like a lost packet: the query is repeated
 	default:
 		return err
 	}
+	return nil
 }
 
-// listen asks for events of an exchange.
+// openUDP makes the socket of an exchange. The socket is connected, so that the kernel drops
+// packets from other senders.
+func (w *waiter) openUDP(e *exchange) error {
+	a := address{AddrPort: e.server}
+	sa, err := a.sockaddr()
+	if err != nil {
+		return err
+	}
+	e.fd, err = unix.Socket(a.family(), unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(e.fd, sa); err != nil {
+		return err
+	}
+	return w.listen(e, unix.EPOLLIN)
+}
+
+// listen registers the socket of an exchange with epoll.
 func (w *waiter) listen(e *exchange, events uint32) error {
 	op := unix.EPOLL_CTL_MOD
 	if w.exchanges[e.id] != e {
@@ -163,7 +174,7 @@ func (w *waiter) close(e *exchange) {
 	}
 }
 
-// end ends a question with the answer of a server, or without one.
+// end ends a question. from is the server that sent the answer, or nil.
 func (w *waiter) end(q *question, a answer, from *exchange) {
 	q.ended, q.answer, q.from = true, a, from
 	if from != nil {
@@ -176,38 +187,45 @@ func (w *waiter) end(q *question, a answer, from *exchange) {
 
 // receive handles an event of an exchange.
 func (w *waiter) receive(e *exchange, now time.Time) {
-	if e.tcp {
-		w.receiveTCP(e, now)
-		return
+	switch {
+	case !e.tcp:
+		w.receiveUDP(e, now)
+	case len(e.out) > 0:
+		w.writeTCP(e, now)
+	default:
+		w.readTCP(e, now)
 	}
-	for range 64 { // one that never stops must not keep us from the others
+}
+
+func (w *waiter) receiveUDP(e *exchange, now time.Time) {
+	for range 64 { // a flood from one server must not block the loop
 		n, err := unix.Read(e.fd, w.message[:])
 		switch {
 		case err == unix.EAGAIN || err == unix.EINTR:
 			return
-		case err != nil: // such as ECONNREFUSED, which an ICMP message told
+		case err != nil: // for example ECONNREFUSED, reported by an ICMP message
 			w.fail(e, err.Error(), now)
 			return
 		}
-		if w.hear(e, w.message[:n], now); e.fd < 0 || e.tcp {
+		if w.handle(e, w.message[:n], now); e.fd < 0 || e.tcp {
 			return
 		}
 	}
 }
 
-// hear handles a message of a server. It reports whether it was an answer.
-func (w *waiter) hear(e *exchange, message []byte, now time.Time) bool {
+// handle handles a message from a server. It reports whether the message was an answer.
+func (w *waiter) handle(e *exchange, message []byte, now time.Time) bool {
 	q := e.question
 	a := readAnswer(message, q.id, q.name, q.kind)
-	switch a.said {
-	case nothing:
+	switch a.meaning {
+	case noAnswer:
 		e.garbage = true
 	case truncated:
 		if e.tcp {
-			w.fail(e, "the name server's answer is truncated over TCP too", now)
+			w.fail(e, "the name server's answer is truncated even over TCP", now)
 			return true
 		}
-		w.overTCP(e, now)
+		w.switchToTCP(e, now)
 	case failure:
 		w.fail(e, a.why, now)
 	case addresses:
@@ -217,17 +235,17 @@ func (w *waiter) hear(e *exchange, message []byte, now time.Time) bool {
 			q.held, q.heldNo = e, a
 		}
 		w.close(e)
-		w.settleNo(q, now)
+		w.settleNegative(q, now)
 	}
-	return a.said != nothing
+	return a.meaning != noAnswer
 }
 
-// settleNo ends a question with a "no" if that counts by now.
-func (w *waiter) settleNo(q *question, now time.Time) {
+// settleNegative ends a question with its negative answer if that counts by now.
+func (w *waiter) settleNegative(q *question, now time.Time) {
 	if q.ended || q.held == nil {
 		return
 	}
-	if now.Before(q.began.Add(doubt)) {
+	if now.Before(q.began.Add(negativeDelay)) {
 		for _, e := range q.asked {
 			if e.rank < q.held.rank && !e.first.IsZero() && e.failed == "" {
 				return
@@ -237,93 +255,105 @@ func (w *waiter) settleNo(q *question, now time.Time) {
 	w.end(q, q.heldNo, q.held)
 }
 
-// fail takes down that a server cannot answer the question, and asks the next one if it has not been asked yet.
+// fail records that a server cannot answer the question. If the next server has not been asked yet,
+// it is asked now.
 func (w *waiter) fail(e *exchange, why string, now time.Time) {
 	w.close(e)
 	e.failed = why
 	q := e.question
-	switch w.settleNo(q, now); {
+	mayAnswer := func(e *exchange) bool { return e.failed == "" }
+	switch w.settleNegative(q, now); {
 	case q.ended:
-	case q.sent < len(q.asked) || !slices.ContainsFunc(q.asked, func(e *exchange) bool { return e.failed == "" }):
+	case q.sent < len(q.asked) || !slices.ContainsFunc(q.asked, mayAnswer):
 		w.send(q, now)
 	}
 }
 
-// overTCP asks the server for an answer that was too long for UDP (RFC 7766).
-func (w *waiter) overTCP(e *exchange, now time.Time) {
+// switchToTCP asks the server again, because its answer was too long for UDP (RFC 7766).
+func (w *waiter) switchToTCP(e *exchange, now time.Time) {
 	w.close(e)
 	e.tcp = true
-	e.out = append(binary.BigEndian.AppendUint16(nil, uint16(len(e.question.query))), e.question.query...)
-	p := &probe{to: address{AddrPort: e.server}} // the rules of one hold: it must not take the port of a target
-	sa, err := p.to.sockaddr()
-	if err == nil {
-		err = p.open(w.source)
-	}
-	if err == nil {
-		e.fd = p.fd
-		if err = unix.Connect(e.fd, sa); err == unix.EINPROGRESS {
-			err = nil
-		}
-	}
-	if err == nil {
-		err = w.listen(e, unix.EPOLLOUT)
-	}
-	if err != nil {
-		w.fail(e, tcpText(err), now)
+	size := uint16(len(e.question.query))
+	e.out = append(binary.BigEndian.AppendUint16(nil, size), e.question.query...)
+	if err := w.openTCP(e); err != nil {
+		w.fail(e, tcpError(err), now)
 	}
 }
 
-func tcpText(err error) string { return "the answer is too long for UDP, and over TCP " + err.Error() }
+// openTCP makes the socket of an exchange. As the socket of a probe, it must not take the port of a
+// target as its local port.
+func (w *waiter) openTCP(e *exchange) error {
+	p := &probe{to: address{AddrPort: e.server}}
+	sa, err := p.to.sockaddr()
+	if err != nil {
+		return err
+	}
+	if err := p.open(w.source); err != nil {
+		return err
+	}
+	e.fd = p.fd
+	if err := unix.Connect(e.fd, sa); err != nil && err != unix.EINPROGRESS {
+		return err
+	}
+	return w.listen(e, unix.EPOLLOUT)
+}
 
-// receiveTCP goes on with an exchange over TCP: writes the query, then reads the answer.
-func (w *waiter) receiveTCP(e *exchange, now time.Time) {
-	if len(e.out) > 0 {
-		n, err := unix.Write(e.fd, e.out) // the error of connect, if there was one
-		if err == unix.EAGAIN || err == unix.EINTR {
-			return
-		}
-		if err == nil {
-			if e.out = e.out[n:]; len(e.out) > 0 {
-				return
-			}
-			err = w.listen(e, unix.EPOLLIN)
-		}
-		if err != nil {
-			w.fail(e, tcpText(err), now)
-		}
+const tooLong = "the answer is too long for UDP, and over TCP"
+
+func tcpError(err error) string { return tooLong + ": " + err.Error() }
+
+// writeTCP writes the query, as far as the socket takes it.
+func (w *waiter) writeTCP(e *exchange, now time.Time) {
+	n, err := unix.Write(e.fd, e.out) // if connect failed, this is its error
+	if err == unix.EAGAIN || err == unix.EINTR {
 		return
 	}
-	size := 2 // of what is to be read, of which the first two bytes tell the length
-	if len(e.in) >= 2 {
-		size += int(binary.BigEndian.Uint16(e.in))
+	if err == nil {
+		if e.out = e.out[n:]; len(e.out) > 0 {
+			return
+		}
+		err = w.listen(e, unix.EPOLLIN)
 	}
-	n, err := unix.Read(e.fd, w.message[:size-len(e.in)])
+	if err != nil {
+		w.fail(e, tcpError(err), now)
+	}
+}
+
+// readTCP reads what has arrived of the answer: its length in two bytes, then the message.
+func (w *waiter) readTCP(e *exchange, now time.Time) {
+	n, err := unix.Read(e.fd, w.message[:wanted(e.in)-len(e.in)])
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
 		return
 	case err != nil:
-		w.fail(e, tcpText(err), now)
+		w.fail(e, tcpError(err), now)
 		return
 	case n == 0:
-		w.fail(e, "the answer is too long for UDP, and over TCP it is cut off", now)
+		w.fail(e, tooLong+" it is incomplete", now)
 		return
 	}
-	if e.in = append(e.in, w.message[:n]...); len(e.in) < 2 {
+	e.in = append(e.in, w.message[:n]...)
+	if len(e.in) < 2 || len(e.in) < wanted(e.in) {
 		return
 	}
-	if size = 2 + int(binary.BigEndian.Uint16(e.in)); len(e.in) < size {
-		return
-	}
-	if !w.hear(e, e.in[2:], now) {
-		w.fail(e, "the name server's answer over TCP is none", now)
+	if !w.handle(e, e.in[2:], now) {
+		w.fail(e, "the name server's answer over TCP is invalid", now)
 	}
 }
 
-// attend does what is due for the questions: repeats them, or gives them up.
-func (w *waiter) attend(now time.Time) {
+// wanted returns the size of a message over TCP as far as it is known from its beginning.
+func wanted(in []byte) int {
+	if len(in) < 2 {
+		return 2
+	}
+	return 2 + int(binary.BigEndian.Uint16(in))
+}
+
+// serviceQuestions repeats the questions that are due and ends those that have timed out.
+func (w *waiter) serviceQuestions(now time.Time) {
 	for about, q := range w.questions {
 		if !q.ended {
-			w.settleNo(q, now)
+			w.settleNegative(q, now)
 		}
 		switch {
 		case q.taken, q.ended && !now.Before(q.until):
@@ -337,7 +367,7 @@ func (w *waiter) attend(now time.Time) {
 	}
 }
 
-// due returns when attend has something to do for the question.
+// due returns when serviceQuestions has something to do for the question.
 func (q *question) due() time.Time {
 	due := q.until
 	if q.ended {
@@ -346,29 +376,29 @@ func (q *question) due() time.Time {
 	if q.next.Before(due) {
 		due = q.next
 	}
-	if no := q.began.Add(doubt); q.held != nil && no.Before(due) {
-		due = no
+	if counts := q.began.Add(negativeDelay); q.held != nil && counts.Before(due) {
+		due = counts
 	}
 	return due
 }
 
-// blame adds to b what the servers did that have not answered: failed, or been silent for longer than [patience]. With
-// so far those count that have been silent for less.
-func (q *question) blame(b *blame, now time.Time, sofar bool) {
+// addFaults adds the servers that have failed or that have not answered within [patience]. With
+// sofar, it also adds the servers that still have time to answer.
+func (q *question) addFaults(all *faults, now time.Time, sofar bool) {
 	for _, e := range q.asked {
 		switch {
 		case e == q.from || e == q.held || e.first.IsZero():
 		case e.failed != "":
-			b.add(e.failed, e.server)
+			all.add(e.failed, e.server)
 		case sofar && e.garbage:
-			b.add("no valid answer yet", e.server)
+			all.add("no valid answer yet", e.server)
 		case sofar:
-			b.add("no answer yet", e.server)
+			all.add("no answer yet", e.server)
 		case now.Sub(e.first) < patience:
 		case e.garbage:
-			b.add("no valid answer", e.server)
+			all.add("no valid answer", e.server)
 		default:
-			b.add("no answer", e.server)
+			all.add("no answer", e.server)
 		}
 	}
 }

@@ -13,23 +13,24 @@ const (
 	maxSearch    = 32
 	maxNdots     = 15 // RES_MAXNDOTS
 	defaultLimit = 5 * time.Second
-	leastLimit   = 3 * time.Second // slow resolvers answer after two seconds
-	mostLimit    = 30 * time.Second
+	minLimit     = 3 * time.Second // slow resolvers answer after two seconds
+	maxLimit     = 30 * time.Second
 )
 
-// resolvConf is what /etc/resolv.conf says (resolv.conf(5)).
+// resolvConf holds the settings in /etc/resolv.conf (resolv.conf(5)).
 type resolvConf struct {
 	servers []netip.AddrPort
-	search  []string // without dots at the end; "" is the root
+	search  []string // without dots at the end; "" for the root
 	ndots   int
-	limit   time.Duration // how long one question may take
+	limit   time.Duration // for one question
 }
 
-// parseResolvConf reads a resolv.conf. What cannot be understood is skipped, as the C library does. domain is the search
-// list of a file that has none.
+// parseResolvConf reads the text of a resolv.conf file. Invalid lines are ignored, as the C library
+// does. domain is used if the file has no search list.
 //
-// These options mean nothing here: attempts, because a question is repeated until its limit; rotate, because a server
-// that answered stays the first; edns0 and trust-ad, because nothing else than addresses is asked for.
+// Some options have no effect: attempts, because a question is repeated until its limit; rotate,
+// because a server that has answered is asked first; edns0 and trust-ad, because only addresses are
+// requested.
 func parseResolvConf(text, domain string) resolvConf {
 	c := resolvConf{ndots: 1, limit: defaultLimit}
 	if domain != "" {
@@ -42,10 +43,7 @@ func parseResolvConf(text, domain string) resolvConf {
 		}
 		switch fields[0] {
 		case "nameserver":
-			ip, err := netip.ParseAddr(fields[1])
-			if server := netip.AddrPortFrom(ip.Unmap(), 53); err == nil && len(c.servers) < maxServers && !slices.Contains(c.servers, server) {
-				c.servers = append(c.servers, server)
-			}
+			c.addServer(fields[1])
 		case "domain":
 			c.search = searchList(fields[1:2])
 		case "search":
@@ -62,7 +60,16 @@ func parseResolvConf(text, domain string) resolvConf {
 	return c
 }
 
-// option reads one option. A number that is too large means the largest.
+// addServer adds a name server, unless the text is invalid or the list is full.
+func (c *resolvConf) addServer(text string) {
+	ip, err := netip.ParseAddr(text)
+	server := netip.AddrPortFrom(ip.Unmap(), 53)
+	if err == nil && len(c.servers) < maxServers && !slices.Contains(c.servers, server) {
+		c.servers = append(c.servers, server)
+	}
+}
+
+// option reads one option. A value above the maximum counts as the maximum.
 func (c *resolvConf) option(text string) {
 	name, value, _ := strings.Cut(text, ":")
 	number, err := strconv.ParseUint(value, 10, 16)
@@ -73,11 +80,11 @@ func (c *resolvConf) option(text string) {
 	case "ndots":
 		c.ndots = min(int(number), maxNdots)
 	case "timeout":
-		c.limit = min(max(time.Duration(number)*time.Second, leastLimit), mostLimit)
+		c.limit = min(max(time.Duration(number)*time.Second, minLimit), maxLimit)
 	}
 }
 
-// searchList returns the domains of a search list, those that cannot be left out.
+// searchList returns the domains of a search list, without duplicates.
 func searchList(words []string) []string {
 	var list []string
 	for _, word := range words {
@@ -89,7 +96,8 @@ func searchList(words []string) []string {
 	return list
 }
 
-// names returns the absolute names to ask for one after another, with the dot at their ends (resolv.conf(5), ndots).
+// names returns the absolute names to look up in order, each with the dot at its end
+// (resolv.conf(5), ndots).
 func (c *resolvConf) names(host string) []string {
 	if strings.HasSuffix(host, ".") {
 		return []string{host}
@@ -111,7 +119,7 @@ func (c *resolvConf) names(host string) []string {
 	return all
 }
 
-// canBeName reports whether an absolute name fits into a message of the DNS (RFC 1035, section 2.3.4).
+// canBeName reports whether an absolute name fits into a DNS message (RFC 1035, section 2.3.4).
 func canBeName(name string) bool {
 	if len(name) > 254 {
 		return false

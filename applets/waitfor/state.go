@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// verdict is what one connection to one address told.
+// verdict is what the result of one connection means.
 type verdict uint8
 
 const (
 	unclear  verdict = iota // neither up nor down
 	accepted                // up
 	refused                 // down
-	absent                  // this host cannot use addresses of that family, so it does not count beside another
+	absent                  // this host cannot use that address family; other results prevail
 )
 
-// result is a verdict with its reason, for an error.
+// result is the verdict about one address. why is the reason, for messages.
 type result struct {
 	address string
 	verdict verdict
 	why     string
 }
 
-// conclude says what an attempt, the results of all its addresses, means: whether the target has the state that is
-// waited for, and if not, why.
+// conclude combines the results of all addresses of an attempt. It returns whether the target has
+// the expected state, and if not, why.
 func conclude(results []result, down bool) (ok bool, why string) {
 	var counted []result
 	for _, r := range results {
@@ -51,36 +51,38 @@ func conclude(results []result, down bool) (ok bool, why string) {
 	for _, r := range counted {
 		texts = append(texts, r.address+" "+r.why)
 	}
-	slices.Sort(texts) // results come in any order
+	slices.Sort(texts) // the order in which the results arrive must not matter
 	return false, strings.Join(texts, ", ")
 }
 
-// maxPause is what the pause between two attempts grows to.
+// maxPause is the maximum to which the pause between two attempts grows.
 const maxPause = time.Second
 
-// progress is what is known of a target.
+// progress is what is known about a target.
 type progress struct {
 	pause    time.Duration // before the attempt after the next
 	next     time.Time     // when the next attempt is due
 	attempts int
 	row      int    // successes in a row
-	why      string // why it is not ready; "" before the first attempt has ended
-	done     bool   // it is ready
-	hopeless bool   // it never will be
+	why      string // why the target is not ready; "" before the first attempt has ended
+	done     bool   // the target is ready
+	hopeless bool   // the target can never become ready
 }
 
-// succeeded takes down an attempt that found what is waited for, and that it takes stable of them in a row.
+// succeeded records an attempt that found the expected state. stable is the number of successes in
+// a row that are needed.
 func (p *progress) succeeded(now time.Time, first time.Duration, stable int) {
 	p.row++
 	p.pause = first
 	p.next = now.Add(first)
 	if p.done = p.row >= stable; !p.done {
-		p.why = fmt.Sprintf("not yet %d times in a row", stable)
+		p.why = fmt.Sprintf("not yet %d successes in a row", stable)
 	}
 }
 
-// failed takes down an attempt that did not. jitter, from 0 to 1, takes away up to a quarter of the pause, so that many
-// programs that wait for one server do not ask it in step.
+// failed records an attempt that did not find the expected state. jitter, from 0 to 1, shortens the
+// pause by up to a quarter, so that many programs that wait for one server do not connect to it at
+// the same times.
 func (p *progress) failed(now time.Time, why string, first time.Duration, jitter float64) {
 	p.row = 0
 	p.why = why
@@ -91,7 +93,7 @@ func (p *progress) failed(now time.Time, why string, first time.Duration, jitter
 	p.pause = max(first, min(2*p.pause, maxPause))
 }
 
-// hint makes the next attempt due at once and begins with short pauses again.
+// hint makes the next attempt due now and resets the pause to its first value.
 func (p *progress) hint(now time.Time) {
 	p.next = now
 	p.pause = 0

@@ -13,35 +13,46 @@ type Target struct {
 	Name string // as the user wrote it
 	Host string // a name or an IP address, without brackets
 	Port uint16
-	Path string // of the unix socket; "" is TCP
+	Path string // of the unix socket; "" for TCP
 }
 
-// parseTargets reads a word of the command line: a target, or several with commas between them. A unix socket takes all of
-// the word behind it, because a path can have commas.
-func parseTargets(word, host string) ([]Target, error) {
+// parseTargets reads one argument: a target, or several targets separated by commas. A unix socket
+// takes the rest of the argument, because a path may contain commas.
+func parseTargets(arg, host string) ([]Target, error) {
 	var all []Target
-	for rest, more := word, true; more; {
+	for rest, more := arg, true; more; {
 		text := rest
-		if !hasScheme(rest, "unix") {
-			text, rest, more = strings.Cut(rest, ",")
-		} else {
+		if hasScheme(rest, "unix") {
 			more = false
+		} else {
+			text, rest, more = strings.Cut(rest, ",")
 		}
-		if text == "" && text != word {
-			return nil, cli.Usagef("target %q: has nothing on one side of a comma", word)
+		if text == "" && text != arg {
+			return nil, targetError(arg, "has an empty entry before or after a comma")
 		}
 		t, err := parseTarget(text, host)
 		if err != nil {
 			return nil, err
 		}
-		for part := range strings.SplitSeq(t.Path, ",") {
-			if _, err := parseTarget(part, ""); err == nil && strings.Contains(part, ":") && part != t.Path {
-				return nil, cli.Usagef("target %q: a list ends with a unix socket, whose path can have commas: write %q as a word of its own", word, part)
-			}
+		if next := targetInPath(t.Path); next != "" {
+			return nil, targetError(arg, "a unix socket must be the last entry of a list, because "+
+				"its path may contain commas: write "+strconv.Quote(next)+" as a separate argument")
 		}
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+// targetInPath returns the first part of a path between commas that looks like a target of its own,
+// or "".
+func targetInPath(path string) string {
+	for part := range strings.SplitSeq(path, ",") {
+		_, err := parseTarget(part, "")
+		if err == nil && strings.Contains(part, ":") && part != path {
+			return part
+		}
+	}
+	return ""
 }
 
 // hasScheme reports whether a text begins with a scheme and a colon.
@@ -50,88 +61,124 @@ func hasScheme(text, scheme string) bool {
 	return ok && sameName(before, scheme)
 }
 
-// parseTarget reads a target. host is that of a target that is only a port; with "" it is localhost.
+func targetError(text, why string) error { return cli.Usagef("target %q: %s", text, why) }
+
+// parseTarget reads one target. host is the host of a target that is only a port; "" stands for
+// localhost.
 func parseTarget(text, host string) (Target, error) {
-	bad := func(why string) (Target, error) { return Target{}, cli.Usagef("target %q: %s", text, why) }
-	rest, like := text, "host:80" // what is left to read; how it could look
 	_, after, _ := strings.Cut(text, ":")
 	switch {
 	case hasScheme(text, "unix"):
-		if host != "" {
-			return bad("is a unix socket, which has no --host")
-		}
-		path := after
-		if strings.HasPrefix(after, "//") {
-			if path = after[2:]; !strings.HasPrefix(path, "/") && !isAbstract(path) {
-				return bad("needs an absolute path behind unix://, as in unix:///run/app.sock")
-			}
-		}
-		switch {
-		case path == "":
-			return bad("has no path, as in unix:/run/app.sock")
-		case path == "@":
-			return bad("has no name behind the @, as in unix:@app")
-		case strings.Contains(path, "\x00"):
-			return bad("has a NUL in its path")
-		}
-		return Target{Name: text, Path: path}, nil
+		return parseUnix(text, after, host)
 	case hasScheme(text, "tcp"):
-		rest, like = strings.TrimPrefix(after, "//"), "tcp:host:80"
+		return parseTCP(text, strings.TrimPrefix(after, "//"), "tcp:host:80", host)
 	case hasScheme(text, "udp"):
-		return bad(noUDP)
+		return Target{}, targetError(text, noUDP)
 	case strings.HasPrefix(after, "//"):
-		return bad("only tcp:// and unix:// are known: leave out the scheme and the path, as in db:5432")
+		return Target{}, targetError(text, "only tcp:// and unix:// are supported: "+
+			"leave out the scheme and the path, as in db:5432")
 	}
-	switch protocol := rest[strings.LastIndexByte(rest, '/')+1:]; {
-	case sameName(protocol, "udp") && protocol != rest:
-		return bad(noUDP)
-	case protocol != rest:
-		return bad("has a \"/\" behind the port: leave out what begins there, as in " + like)
+	return parseTCP(text, text, "host:80", host)
+}
+
+const noUDP = "UDP has no connections, so an open port cannot be detected: " +
+	"wait for a TCP port of the service, or use the client of the service"
+
+// parseUnix reads a unix socket. path is the text after "unix:".
+func parseUnix(text, path, host string) (Target, error) {
+	if host != "" {
+		return Target{}, targetError(text, "is a unix socket, to which --host does not apply")
 	}
-	name, port := "", rest
-	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
-		name, port = rest[:i], rest[i+1:]
+	path, slashes := strings.CutPrefix(path, "//")
+	switch {
+	case slashes && !strings.HasPrefix(path, "/") && !isAbstract(path):
+		return Target{}, targetError(text,
+			"needs an absolute path after unix://, as in unix:///run/app.sock")
+	case path == "":
+		return Target{}, targetError(text, "needs a path, as in unix:/run/app.sock")
+	case path == "@":
+		return Target{}, targetError(text, "needs a name after the @, as in unix:@app")
+	case strings.Contains(path, "\x00"):
+		return Target{}, targetError(text, "contains a NUL byte")
 	}
-	if _, err := netip.ParseAddr(rest); err == nil {
-		return bad("is an address without a port, or needs brackets, as in [::1]:80")
-	}
-	if name == "" && port == rest && strings.Trim(port, "0123456789") != "" && strings.Trim(port, "+-0123456789") != "" {
-		if like == "host:80" {
-			like += " (a command stands behind \"--\")"
-		}
-		return bad("has no port, as in " + like)
-	}
-	if port == "" && text != "" {
-		return bad("has no port, as in " + like)
+	return Target{Name: text, Path: path}, nil
+}
+
+// parseTCP reads a TCP port with or without a host. rest is the text after the scheme, and like is
+// an example in the form that the user chose.
+func parseTCP(text, rest, like, host string) (Target, error) {
+	name, port, err := splitPort(text, rest, like)
+	if err != nil {
+		return Target{}, err
 	}
 	number := parsePort(port)
 	if number == 0 {
-		return Target{}, cli.Usagef("target %q: port %q: is not a number from 1 to 65535", text, port)
+		return Target{}, cli.Usagef("target %q: port %q: is not a number from 1 to 65535",
+			text, port)
 	}
+	t := Target{Name: text, Port: number}
 	switch {
 	case name != "" && host != "":
-		return bad("has a host of its own, but --host says " + strconv.Quote(host))
-	case name == "" && host != "":
-		name = host
-	case name == "":
-		name = "localhost"
-	}
-	t := Target{Name: text, Host: strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"), Port: number}
-	switch brackets := t.Host != name; {
-	case brackets && name != "["+t.Host+"]":
-		return bad("has only one of the two brackets, as in [::1]:80")
-	case brackets && !strings.Contains(t.Host, ":"):
-		return bad("has brackets around what is no IPv6 address")
-	case strings.Contains(t.Host, ":") && !brackets && host == "":
-		return bad("an IPv6 address needs brackets, as in [::1]:80")
-	}
-	if host != "" {
+		return Target{}, targetError(text,
+			"has its own host, which conflicts with --host "+strconv.Quote(host))
+	case host != "":
+		t.Host, err = stripBrackets(text, host, true)
 		t.Name = hostPort(t.Host, port)
+	case name == "":
+		t.Host = "localhost"
+	default:
+		t.Host, err = stripBrackets(text, name, false)
 	}
-	return t, nil
+	return t, err
 }
 
-// parsePort returns a port number, or 0 for what is none.
+// splitPort splits HOST:PORT, :PORT or PORT. The port is not empty unless text is.
+func splitPort(text, rest, like string) (name, port string, err error) {
+	if i := strings.LastIndexByte(rest, '/'); i >= 0 {
+		if sameName(rest[i+1:], "udp") {
+			return "", "", targetError(text, noUDP)
+		}
+		return "", "", targetError(text, "has a \"/\" after the port: "+
+			"leave out the slash and what follows it, as in "+like)
+	}
+	if _, err := netip.ParseAddr(rest); err == nil {
+		return "", "", targetError(text,
+			"is an address without a port, or needs brackets, as in [::1]:80")
+	}
+	i := strings.LastIndexByte(rest, ':')
+	if i < 0 && strings.Trim(rest, "+-0123456789") != "" { // a host without a port
+		if rest == text {
+			like += ` (a command comes after "--")`
+		}
+		return "", "", targetError(text, "needs a port, as in "+like)
+	}
+	if i >= 0 {
+		name = rest[:i]
+	}
+	port = rest[i+1:]
+	if port == "" && text != "" {
+		return "", "", targetError(text, "needs a port, as in "+like)
+	}
+	return name, port, nil
+}
+
+// stripBrackets removes the brackets of an IPv6 address. Only the value of --host may be an IPv6
+// address without brackets.
+func stripBrackets(text, name string, optional bool) (string, error) {
+	host := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	isIPv6 := strings.Contains(host, ":")
+	switch brackets := host != name; {
+	case brackets && name != "["+host+"]":
+		return "", targetError(text, "needs a pair of brackets, as in [::1]:80")
+	case brackets && !isIPv6:
+		return "", targetError(text, "has brackets around something that is not an IPv6 address")
+	case isIPv6 && !brackets && !optional:
+		return "", targetError(text, "needs brackets around the IPv6 address, as in [::1]:80")
+	}
+	return host, nil
+}
+
+// parsePort returns a port number, or 0 if the text is not one.
 func parsePort(text string) uint16 {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
@@ -140,9 +187,7 @@ func parsePort(text string) uint16 {
 	return uint16(n)
 }
 
-const noUDP = "UDP has no connections, so without a reply nobody can see whether a port is open: wait for a TCP port of the service, or let its own client ask"
-
-// hostPort writes a host and a port, with brackets around an IPv6 address.
+// hostPort joins a host and a port, with brackets around an IPv6 address.
 func hostPort(host, port string) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"

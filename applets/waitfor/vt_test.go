@@ -14,35 +14,33 @@ import (
 	"github.com/creack/pty"
 )
 
-// vt is a terminal as far as a live status needs one: it wraps and scrolls, knows the two sequences that move its cursor up
-// and clear what is below (ECMA-48: CPL, ED), and keeps what scrolls out at its top.
+// vt emulates a terminal as far as a live status needs it: it wraps and scrolls, implements the two
+// sequences that move the cursor up and clear the screen below it (ECMA-48: CPL, ED), and keeps the
+// lines that scroll out at the top.
 type vt struct {
 	mutex      sync.Mutex
 	master     *os.File
 	rows, cols int
 	x, y       int
 	screen     [][]rune
-	back       []string // what has scrolled out
-	drawn      int      // how often the part below the cursor was cleared
-	rest       []byte   // of a sequence or character that is not complete
-	wrong      string   // what was written that it does not know
+	back       []string // the lines that have scrolled out
+	drawn      int      // how often the screen below the cursor was cleared
+	rest       []byte   // an incomplete sequence or character
+	wrong      string   // a sequence or character that is not implemented
 }
 
-// newVT opens a terminal and returns the end for the program.
-func newVT(t testing.TB, rows, cols int) (v *vt, slave *os.File) {
+// newVT opens a terminal. line is the side for the program under test.
+func newVT(t testing.TB, rows, cols int) (v *vt, line *os.File) {
 	t.Helper()
-	master, slave, err := pty.Open()
-	if err != nil {
-		test.Missing(t, "pty", err.Error())
-	}
-	t.Cleanup(func() { master.Close() })
+	master, line := test.PTY(t)
 	v = &vt{master: master}
 	v.resize(t, rows, cols)
 	go func() { _, _ = io.Copy(v, master) }()
-	return v, slave
+	return v, line
 }
 
-// resize changes the size as xterm does: rows that are too many go out at the top, columns are cut off.
+// resize changes the size as xterm does: surplus rows scroll out at the top, surplus columns are
+// cut off.
 func (v *vt) resize(t testing.TB, rows, cols int) {
 	t.Helper()
 	v.mutex.Lock()
@@ -58,9 +56,8 @@ func (v *vt) resize(t testing.TB, rows, cols int) {
 	for i, line := range v.screen {
 		v.screen[i] = line[:min(len(line), cols)]
 	}
-	if err := pty.Setsize(v.master, &pty.Winsize{Rows: uint16(rows), Cols: uint16(cols)}); err != nil {
-		t.Fatal(err)
-	}
+	size := pty.Winsize{Rows: uint16(rows), Cols: uint16(cols)}
+	test.Must(t, pty.Setsize(v.master, &size))
 }
 
 func (v *vt) scroll() {
@@ -144,7 +141,7 @@ func (v *vt) put(c rune) {
 	v.screen[v.y] = line
 }
 
-// look returns what has scrolled out and what is on the screen.
+// look returns the lines that have scrolled out and the lines on the screen.
 func (v *vt) look(t testing.TB) (back, screen []string) {
 	t.Helper()
 	v.mutex.Lock()
@@ -161,7 +158,7 @@ func (v *vt) look(t testing.TB) (back, screen []string) {
 	return back, screen
 }
 
-// drawings waits until the status has been drawn n times more.
+// drawings waits until the status has been drawn n more times.
 func (v *vt) drawings(t testing.TB, n int) {
 	t.Helper()
 	count := func() int {
