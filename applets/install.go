@@ -258,8 +258,9 @@ func (in *installation) replace(name string) (err error) {
 	exchange := func() error {
 		return unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
 	}
-	switch err := exchange(); err {
-	case nil:
+	err = exchange()
+	switch errno, _ := errors.AsType[unix.Errno](err); errno {
+	case 0:
 		if err := os.Rename(made, kept); err != nil {
 			return errors.Join(fmt.Errorf("%q: %w", path, cause(err)), exchange())
 		}
@@ -268,7 +269,7 @@ func (in *installation) replace(name string) (err error) {
 	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
 		// Not every file system has RENAME_EXCHANGE (rename(2)).
 	default:
-		return fmt.Errorf("%q: %w", path, err)
+		return fmt.Errorf("%q: %w", path, errno)
 	}
 	if err := os.Rename(path, kept); err != nil {
 		return fmt.Errorf("%q: %w", path, cause(err))

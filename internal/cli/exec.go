@@ -29,7 +29,7 @@ func Exec(argv []string) error {
 	path, names := candidates(argv[0])
 	for _, file := range names {
 		err := syscall.Exec(file, argv, os.Environ())
-		if err == unix.ENOEXEC {
+		if errors.Is(err, unix.ENOEXEC) {
 			if why := formatOf(file); why != "" {
 				return cannot(argv[0], errors.New(why))
 			}
@@ -38,7 +38,7 @@ func Exec(argv []string) error {
 			err = fmt.Errorf("is not a program, and as a script for /bin/sh: %w", err)
 			return cannot(argv[0], err)
 		}
-		switch err {
+		switch errno, _ := errors.AsType[unix.Errno](err); errno {
 		case unix.ENOENT, unix.ENOTDIR:
 			if unix.Access(file, unix.F_OK) == nil {
 				return cannot(argv[0], errors.New("the interpreter that it names is missing"))

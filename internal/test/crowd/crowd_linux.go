@@ -83,12 +83,12 @@ func storm(n int) {
 	page := sys.Call(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, shared, ^uintptr(0), 0)
 	joined := (*atomic.Int32)(*(*unsafe.Pointer)(unsafe.Pointer(&page)))
 	joined.Store(1)
-	for id := int32(1); ; {
+	for {
 		if fork() == 0 {
 			if j := joined.Load(); j >= int32(2*n) || j >= int32(n) && sys.Getpid()%32 != 0 {
 				sys.Exit(0)
 			}
-			id = joined.Add(1)
+			id := joined.Add(1)
 			if id%2 == 0 {
 				sys.Sigprocmask(sig.Of(sig.TERM))
 			}

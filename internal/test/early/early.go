@@ -13,7 +13,7 @@
 //		JMP	_rt0_early(SB)
 //
 // It is linked with -ldflags '-E _rt0_NAME'. Its entry, and all that entry calls, keeps to the rule
-// of package pid1: nothing that needs the runtime.
+// of package entry: nothing that needs the runtime.
 package early
 
 import (

@@ -11,7 +11,7 @@
 #define GSIZE 1024
 #define FRAME (G+GSIZE)
 
-// _rt0_early gives Go code a stand-in g, as _rt0_util of package pid1 does, and calls start, which
+// _rt0_early gives Go code a stand-in g, as _rt0_util of package entry does, and calls start, which
 // does not return. The signal mask stays as it was: a test must be able to see what was inherited.
 //
 //	SP              argc, argv[0], …, NULL, envp[0], …, NULL, auxv
