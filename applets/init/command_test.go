@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The start of the command, what it inherits, and its exit status. (testdata/script has the promises
-// about statuses in short.)
+// The start of the command, what it inherits, and its exit status. (testdata/script has the
+// promises about statuses in short.)
 
 func TestExitStatus(t *testing.T) {
 	probe := test.Probe(t)

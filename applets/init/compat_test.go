@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The inits of Debian, and util under their names, run the same scenarios. Status, output and what the
-// commands see must be the same, except for the differences listed here.
+// The inits of Debian, and util under their names, run the same scenarios. Status, output and what
+// the commands see must be the same, except for the differences listed here.
 
 // difference is an intended difference. The documents list them in these words
 // (TestDocumentedDifferences).

@@ -146,8 +146,8 @@ func fill(w *os.File) {
 	_ = unix.SetNonblock(raw, false)
 }
 
-// A failing write of a message may raise XFSZ or PIPE in init. Neither reaches the command, but those
-// that another process sends do.
+// A failing write of a message may raise XFSZ or PIPE in init. Neither reaches the command, but
+// those that another process sends do.
 func TestMessagesRaiseNothing(t *testing.T) {
 	for name, verbose := range map[string]string{"init": "-vv", "dumb-init": "-v", "tini": "-vv"} {
 		file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
@@ -272,8 +272,8 @@ func lastObject(t *testing.T, text string) (last map[string]any) {
 	return last
 }
 
-// Every line of the format json is one object, and no line of text has a control character, whatever
-// is in a command line or in the environment.
+// Every line of the format json is one object, and no line of text has a control character,
+// whatever is in a command line or in the environment.
 func TestHostileMessages(t *testing.T) {
 	var hostile []string
 	for _, part := range []string{
@@ -300,8 +300,8 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
-// hostileCommand uses text as the name of the command: in a long path to it, and as one that does not
-// exist.
+// hostileCommand uses text as the name of the command: in a long path to it, and as one that does
+// not exist.
 func hostileCommand(t *testing.T, log, text string) {
 	t.Helper()
 	path := strings.Repeat("/.", min(len(text), 1900)) + test.Probe(t)

@@ -16,8 +16,8 @@ import (
 // qemu-user-static.
 //
 // The emulator turns every vfork into a fork, so the parent does not see what the child writes to
-// shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so init
-// reaps orphans only as PID 1.
+// shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so
+// init reaps orphans only as PID 1.
 func TestARM64(t *testing.T) {
 	var emulator []string
 	if runtime.GOARCH != "arm64" {

@@ -100,7 +100,8 @@ func TestScopeGroup(t *testing.T) {
 	})
 }
 
-// A member that got the stop signal with the group does not get TERM again when the command has ended.
+// A member that got the stop signal with the group does not get TERM again when the command has
+// ended.
 func TestStopSignalOnce(t *testing.T) {
 	args := slices.Concat([]string{"-g", "60", test.Probe(t)}, member("echo", "34", "say", "stayed"),
 		[]string{"say", "here", "pause"})
@@ -268,8 +269,8 @@ func TestEmptyGroup(t *testing.T) {
 	})
 }
 
-// Without a file descriptor for /proc, init cannot see any process. It does not conclude that all have
-// ended: it waits for the group, which gets TERM.
+// Without a file descriptor for /proc, init cannot see any process. It does not conclude that all
+// have ended: it waits for the group, which gets TERM.
 func TestFilesRunOut(t *testing.T) {
 	for _, files := range []uint64{3, 4, 5, 6} {
 		for _, scope := range []string{"group", "ordered"} {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A stop: the stop signals, the grace period and the stop delay. (scope_test.go tests which processes
-// get which signal.)
+// A stop: the stop signals, the grace period and the stop delay. (scope_test.go tests which
+// processes get which signal.)
 
 // When the command has ended, the processes that it left can finish within the grace period, in
 // whatever session they are.

@@ -11,8 +11,8 @@ import (
 )
 
 // A program may make its parent its tracer, to find out whether a debugger traces it. Init does not
-// mistake the stops of such a command for its end, and each signal reaches it. The same holds for an
-// orphan.
+// mistake the stops of such a command for its end, and each signal reaches it. The same holds for
+// an orphan.
 func TestTracedCommand(t *testing.T) {
 	probe := test.Probe(t)
 	ends := func(want int, lines ...string) func(*testing.T, *test.Process) {
