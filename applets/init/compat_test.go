@@ -62,7 +62,8 @@ var differences = []difference{
 		what:     "blocked and ignored signals that init was started with",
 		original: "dumb-init resets them, catatonit blocks TSTP, TTIN and TTOU for every command",
 		ours:     "the command inherits them as they were",
-		in:       `(dumb-init|catatonit)/inherited|catatonit/(state|terminal)|catatonit/options: .*P state`,
+		in: `(dumb-init|catatonit)/inherited|` +
+			`catatonit/(state|terminal)|catatonit/options: .*P state`,
 	},
 	{
 		inits:    "all",

@@ -62,7 +62,8 @@ func buildImage(t *testing.T, dockerfile string, files map[string]string) string
 	}
 	image := uniqueName()
 	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "--force", image).Run() })
-	cmd := exec.Command("docker", "build", "--network", "none", "--quiet", "--force-rm", "--tag", image, dir)
+	cmd := exec.Command("docker", "build", "--network", "none", "--quiet", "--force-rm",
+		"--tag", image, dir)
 	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0") // the builder that every engine has
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("docker build: %v\n%s\n%s", err, dockerfile, out)

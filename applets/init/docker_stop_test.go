@@ -81,7 +81,8 @@ func TestDockerStop(t *testing.T) {
 				t.Errorf("output %q, want %q", rest, tc.lines)
 			}
 			wantStatus(t, c, tc.status)
-			if !strings.Contains(c.Stderr(), tc.log) || tc.log == "" && strings.Contains(c.Stderr(), "KILL") {
+			killed := strings.Contains(c.Stderr(), "KILL")
+			if !strings.Contains(c.Stderr(), tc.log) || tc.log == "" && killed {
 				t.Errorf("stderr %q, want %q", c.Stderr(), tc.log)
 			}
 		})

@@ -70,9 +70,9 @@ func dockerStatus(t *testing.T, image string) {
 		{nil, 2, `util init: command: missing: init needs a command to run`},
 	} {
 		c := dockerRun(t, image, nil, tc.command...)
-		got := c.Status()
-		if got != tc.want || !strings.HasPrefix(c.Stderr(), tc.stderr) || tc.stderr == "" && c.Stderr() != "" {
-			t.Errorf("%q: status %d, stderr %q, want %d, %q", tc.command, got, c.Stderr(), tc.want, tc.stderr)
+		got, stderr := c.Status(), c.Stderr()
+		if got != tc.want || !strings.HasPrefix(stderr, tc.stderr) || tc.stderr == "" && stderr != "" {
+			t.Errorf("%q: status %d, stderr %q, want %d, %q", tc.command, got, stderr, tc.want, tc.stderr)
 		}
 	}
 }
@@ -169,8 +169,11 @@ func dockerOrphans(t *testing.T, image string) {
 
 // dockerHardened is a container with all restrictions that Docker offers.
 func dockerHardened(t *testing.T, image string) {
-	hardened := []string{"--read-only", "--user", "1000", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"}
-	c := dockerRun(t, image, append(hardened, "--env", "UTIL_INIT_VERBOSE=1"), "/probe", "orphans", "5", "exit", "5")
+	hardened := []string{
+		"--read-only", "--user", "1000", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+	}
+	c := dockerRun(t, image, append(hardened, "--env", "UTIL_INIT_VERBOSE=1"),
+		"/probe", "orphans", "5", "exit", "5")
 	wantStatus(t, c, 5)
 	// stderr is a pipe of another user.
 	if !strings.Contains(c.Stderr(), ", exited with status 5 after ") {
@@ -199,7 +202,8 @@ func dockerTerminal(t *testing.T, image string) {
 	c.docker("kill", "--signal", "TERM")
 	wantStatus(t, c, 7)
 	_, got, _ := strings.Cut(c.text(), "ready\r\n")
-	got = strings.ReplaceAll(strings.ReplaceAll(got, "^C", ""), "28\r\n", "") // the echo; the first resize
+	got = strings.ReplaceAll(got, "^C", "")     // the echo
+	got = strings.ReplaceAll(got, "28\r\n", "") // the first size
 	if want := "2\r\n2\r\n15\r\n"; got != want {
 		t.Errorf("the command got %q, want %q", got, want)
 	}
@@ -248,7 +252,8 @@ func dockerJobControl(t *testing.T, image string) {
 
 // dockerNoRoom has a shell fill the container up to its pids limit before it executes init.
 func dockerNoRoom(t *testing.T, image string) {
-	c := dockerRun(t, image, []string{"--pids-limit", "30", "--entrypoint", "/bin/busybox"}, "sh", "-c", `
+	options := []string{"--pids-limit", "30", "--entrypoint", "/bin/busybox"}
+	c := dockerRun(t, image, options, "sh", "-c", `
 		for i in $(/bin/busybox seq 29); do /bin/busybox sleep 1000 & done
 		exec /sbin/init -- /probe say started`)
 	wantStatus(t, c, 1)
@@ -320,13 +325,16 @@ func dockerStandardFiles(t *testing.T, image string) {
 			_, stdout, stderr := test.Docker(t, "logs", id)
 			return stdout + stderr
 		}
-		test.Eventually(t, "the command is ready", func() bool { return strings.Contains(logs(), "ready") })
+		shown := func(text string) func() bool {
+			return func() bool { return strings.Contains(logs(), text) }
+		}
+		test.Eventually(t, "the command is ready", shown("ready"))
 		for file, text := range jobOutput {
 			out := test.MustDocker(t, "exec", id, "/bin/busybox", "sh", "-c", "echo "+text+" >"+file)
 			if out != "" {
 				t.Errorf("%v: %q", terminal, out)
 			}
-			test.Eventually(t, "docker logs shows the text", func() bool { return strings.Contains(logs(), text) })
+			test.Eventually(t, "docker logs shows the text", shown(text))
 		}
 	}
 }
@@ -356,7 +364,8 @@ func dockerRestart(t *testing.T, image string) {
 
 // dockerEnvironment passes options as variables, because the image fixes the arguments.
 func dockerEnvironment(t *testing.T, image string) {
-	c := dockerRun(t, image, []string{"--env", "UTIL_INIT_REWRITE=TERM:QUIT,HUP:none"}, "/probe", "say", "ready", "pause")
+	c := dockerRun(t, image, []string{"--env", "UTIL_INIT_REWRITE=TERM:QUIT,HUP:none"},
+		"/probe", "say", "ready", "pause")
 	c.Expect("ready")
 	c.docker("kill", "--signal", "HUP")
 	c.docker("stop")
@@ -395,7 +404,8 @@ RUN ["/bin/busybox", "ln", "-s", "busybox", "/bin/sh"]
 
 	install := []string{"/usr/bin/util", "--install", "-s", "/sbin"}
 	status, _, stderr := test.Docker(t, runArgs(uniqueName(), there, []string{"--rm"}, install)...)
-	if status != 1 || !strings.Contains(stderr, `"/sbin/init": exists`) || !strings.Contains(stderr, "--force") {
+	if status != 1 || !strings.Contains(stderr, `"/sbin/init": exists`) ||
+		!strings.Contains(stderr, "--force") {
 		t.Errorf("over a file: status %d, stderr %q, want 1 and a hint at --force", status, stderr)
 	}
 

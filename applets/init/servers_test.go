@@ -168,7 +168,9 @@ func TestServerPostgreSQL(t *testing.T) {
 	dir := t.TempDir()
 	uid, _ := strconv.Atoi(owner.Uid)
 	test.Must(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)))
-	asUser := []string{test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}
+	asUser := []string{
+		test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--",
+	}
 	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust",
 		"-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := exec.Command(initdb[0], initdb[1:]...).CombinedOutput(); err != nil {
@@ -196,11 +198,13 @@ func TestServerPostgreSQL(t *testing.T) {
 		return s, c
 	}
 	t.Run("smart", func(t *testing.T) {
-		s, c := connected(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`)...)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`)
+		s, c := connected(t, options...)
 		s.Signal(unix.SIGTERM)
 		s.logged("received smart shutdown request")
 		late := exec.Command(psql, "-h", dir, "-U", "postgres", "-c", "SELECT 1")
-		if status, _, stderr := test.Run(t, late); status != 2 || !strings.Contains(stderr, "shutting down") {
+		status, _, stderr := test.Run(t, late)
+		if status != 2 || !strings.Contains(stderr, "shutting down") {
 			t.Errorf("a new client: status %d, %s", status, stderr)
 		}
 		c.query("INSERT INTO done VALUES (2); COMMIT; SELECT 'rows', count(*) FROM done;")
@@ -211,7 +215,8 @@ func TestServerPostgreSQL(t *testing.T) {
 		}
 		s.status(0)
 		s.logged("database system is shut down")
-		if log := s.log(); strings.Contains(log, "terminating connection") || strings.Contains(log, "KILL") {
+		log := s.log()
+		if strings.Contains(log, "terminating connection") || strings.Contains(log, "KILL") {
 			t.Error("the server lost a connection")
 		}
 	})
@@ -226,7 +231,8 @@ func TestServerPostgreSQL(t *testing.T) {
 		s.status(0)
 	})
 	t.Run("fast", func(t *testing.T) {
-		s, _ := connected(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`)...)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`)
+		s, _ := connected(t, options...)
 		s.Signal(unix.SIGTERM)
 		s.status(0) // with the client still connected
 		s.logged("received fast shutdown request")
@@ -252,7 +258,9 @@ def app(environ, start_response):
 		return newServer(t, dir, options, gunicorn, "--bind", "unix:socket", "app:app")
 	}
 	single := fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "30s", "--", "gunicorn", "app:app"]`)
-	for name, options := range map[string][]string{"group": nil, "single": single, "grace": {"--grace", "20s"}} {
+	for name, options := range map[string][]string{
+		"group": nil, "single": single, "grace": {"--grace", "20s"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, options...)
 			s.dial().Close()
@@ -453,7 +461,8 @@ func TestServerJVM(t *testing.T) {
 		}
 	})
 	t.Run("TERM", func(t *testing.T) {
-		s := start(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`)...)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`)
+		s := start(t, options...)
 		dump(s)
 		s.Signal(unix.SIGTERM)
 		s.Expect("hook")
@@ -475,7 +484,8 @@ func TestServerSupervisord(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			write(t, dir, "program", `trap 'echo $1 asked >>said; sleep 0.5; echo $1 ended >>said; exit 0' TERM
+			write(t, dir, "program", `
+trap 'echo $1 asked >>said; sleep 0.5; echo $1 ended >>said; exit 0' TERM
 echo $1 ready >>said
 while :; do sleep 0.02; done
 `)
@@ -500,7 +510,8 @@ command = /bin/sh program app
 			s.Signal(unix.SIGTERM)
 			s.status(0)
 			got := said()[2:]
-			ordered := slices.Equal(got, []string{"app asked", "app ended", "database asked", "database ended"})
+			ordered := slices.Equal(got,
+				[]string{"app asked", "app ended", "database asked", "database ended"})
 			early := slices.Contains(got[:slices.Index(got, "app ended")+1], "database asked")
 			if ordered != tc.ordered || early == tc.ordered {
 				t.Errorf("the programs wrote %q", got)

@@ -79,8 +79,9 @@ func tracedCatches(t *testing.T, p *test.Process) {
 
 // tracedOrphan checks that init reaps an orphan that has stopped and ended while init traced it.
 func tracedOrphan(t *testing.T, p *test.Process) {
-	if both := []string{p.Line(), p.Line()}; !slices.Contains(both, "on") || !slices.Contains(both, "ready") {
-		t.Errorf("output %q", both)
+	lines := []string{p.Line(), p.Line()}
+	if !slices.Contains(lines, "on") || !slices.Contains(lines, "ready") {
+		t.Errorf("output %q", lines)
 	}
 	waitReaped(t, p.Process.Pid)
 	p.Signal(34)
