@@ -485,8 +485,8 @@ func TestServerSupervisord(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, "program", `
-trap 'echo $1 asked >>said; sleep 0.5; echo $1 ended >>said; exit 0' TERM
-echo $1 ready >>said
+trap 'echo $1 asked >>events; sleep 0.5; echo $1 ended >>events; exit 0' TERM
+echo $1 ready >>events
 while :; do sleep 0.02; done
 `)
 			write(t, dir, "conf", `[supervisord]
@@ -502,14 +502,14 @@ priority = 2
 command = /bin/sh program app
 `)
 			s := newServer(t, dir, tc.options, supervisord, "-c", "conf")
-			said := func() []string {
-				text, _ := os.ReadFile(dir + "/said")
+			events := func() []string {
+				text, _ := os.ReadFile(dir + "/events")
 				return strings.Split(strings.TrimSpace(string(text)), "\n")
 			}
-			test.Eventually(t, "the programs run", func() bool { return len(said()) == 2 })
+			test.Eventually(t, "the programs run", func() bool { return len(events()) == 2 })
 			s.Signal(unix.SIGTERM)
 			s.status(0)
-			got := said()[2:]
+			got := events()[2:]
 			ordered := slices.Equal(got,
 				[]string{"app asked", "app ended", "database asked", "database ended"})
 			early := slices.Contains(got[:slices.Index(got, "app ended")+1], "database asked")
