@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The start of the command, what it inherits, and its exit status. (testdata/script has the promises
-// about statuses in short.)
+// The start of the command, what it inherits, and its exit status. (testdata/script has the
+// promises about statuses in short.)
 
 func TestExitStatus(t *testing.T) {
 	probe := test.Probe(t)
@@ -95,7 +95,8 @@ func TestExecFormat(t *testing.T) {
 		test.Must(t, os.WriteFile(path, []byte(tc.content), 0o755))
 		status, message := 7, ""
 		if tc.why != "" {
-			status, message = 126, fmt.Sprintf("util init: command %q: exec format error: %s\n", path, tc.why)
+			status = 126
+			message = fmt.Sprintf("util init: command %q: exec format error: %s\n", path, tc.why)
 		}
 		got, _, stderr := test.Run(t, initOf(test.Util(t), path))
 		if got != status || stderr != message {
@@ -160,8 +161,8 @@ func TestInherited(t *testing.T) {
 func TestListenPid(t *testing.T) {
 	probe := test.Probe(t)
 	both(t, func(t *testing.T, util string) {
-		words := []string{"state", "env", "LISTEN_PID", "env", "LISTEN_FDS", "env", "LISTEN_PIDFDID", "env", "C"}
-		cmd := initOf(util, append([]string{probe}, words...)...)
+		cmd := initOf(util, probe, "state",
+			"env", "LISTEN_PID", "env", "LISTEN_FDS", "env", "LISTEN_PIDFDID", "env", "C")
 		cmd.Env = []string{"A=b", "LISTEN_PID=1", "LISTEN_PIDFDID=77", "LISTEN_FDS=2", "C=d"}
 		p, st := state(t, cmd)
 		if got, want := p.Line(), fmt.Sprintf("LISTEN_PID=%d", st["pid"]); got != want || st["pid"] == 1 {
@@ -210,7 +211,11 @@ func TestSmallStack(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"tini", "-x"}, {"dumb-init", "-r"}, {"catatonit", "-h"}, {"tini", "-h"}, {"init", "-v", "/no/such"},
+		{"tini", "-x"},
+		{"tini", "-h"},
+		{"dumb-init", "-r"},
+		{"catatonit", "-h"},
+		{"init", "-v", "/no/such"},
 	} {
 		cmd := exec.Command(probe, slices.Concat(limited, args)...)
 		cmd.Env = []string{"UTIL_INIT_LOG_FORMAT=text"}

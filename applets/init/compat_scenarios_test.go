@@ -116,13 +116,15 @@ func startScenarios(t *testing.T, p peer) []scenario {
 	altered := []string{"block", "10", "block", "40", "ignore", "15", "ignore", "13"}
 	listen := commandWords(t, "env", "LISTEN_PID")
 	exit := commandWords(t, "exit", "5")
+	pid := func(pid string) []string { return []string{"LISTEN_PID=" + pid, "LISTEN_FDS=2"} }
+	hangs := p.name != "dumb-init"
 	return append(withChild(
 		scenario{name: "state", args: state, env: []string{"X=y", "X=z"}},
 		scenario{name: "inherited", args: state, via: altered},
 	),
-		scenario{name: "LISTEN_PID", args: listen, env: []string{"LISTEN_PID=1", "LISTEN_FDS=2"}},
-		scenario{name: "LISTEN_PID of another", args: listen, env: []string{"LISTEN_PID=77", "LISTEN_FDS=2"}},
-		scenario{name: "SIGCHLD ignored", args: exit, via: []string{"ignore", "17"}, hangs: p.name != "dumb-init"},
+		scenario{name: "LISTEN_PID", args: listen, env: pid("1")},
+		scenario{name: "LISTEN_PID of another", args: listen, env: pid("77")},
+		scenario{name: "SIGCHLD ignored", args: exit, via: []string{"ignore", "17"}, hangs: hangs},
 		scenario{name: "stdin closed", args: exit, via: []string{"close", "0"}},
 	)
 }
@@ -169,7 +171,8 @@ func runScenarios(t *testing.T) []scenario {
 
 // notProgramScenarios have a command that the kernel cannot execute.
 func notProgramScenarios(t *testing.T) (all []scenario) {
-	elf := "\x7fELF\x02\x02\x01" + strings.Repeat("\x00", 10) + "\x02\x00\x16" + strings.Repeat("\x00", 44)
+	zeros := func(n int) string { return strings.Repeat("\x00", n) }
+	elf := "\x7fELF\x02\x02\x01" + zeros(10) + "\x02\x00\x16" + zeros(44)
 	for name, content := range map[string]string{"other machine": elf, "no program": "\x00\x01(\n"} {
 		path := filepath.Join(filepath.Dir(test.Probe(t)), strings.ReplaceAll(name, " ", "-"))
 		err := os.WriteFile(path, []byte(content), 0o755)
@@ -254,14 +257,16 @@ func tiniScenarios(t *testing.T) (all []scenario) {
 func catatonitScenarios(t *testing.T) (all []scenario) {
 	probe := test.Probe(t)
 	for _, n := range []int{1, 2, 10, 15, 17, 18, 20} {
-		all = append(all, scenario{name: "pause", args: []string{"-P"}, drive: func(t *testing.T, r *rerun) {
+		sc := scenario{name: "pause", args: []string{"-P"}}
+		sc.drive = func(t *testing.T, r *rerun) {
 			test.Eventually(t, "init waits", func() bool {
 				exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.init))
 				return exe != probe && procState(r.init) == 'S'
 			})
 			r.send(t, syscall.Signal(n))
 			r.send(t, unix.SIGTERM)
-		}})
+		}
+		all = append(all, sc)
 	}
 	debug := []string{"CATATONIT_DEBUG="}
 	return append(all, scenario{name: "debug", args: commandWords(t, "exit", "3"), env: debug})
@@ -269,19 +274,22 @@ func catatonitScenarios(t *testing.T) (all []scenario) {
 
 // orphanScenario has one orphan, and then ends the command with 64.
 func orphanScenario(t *testing.T, name, flag string) scenario {
-	args := append([]string{flag}, commandWords(t, "orphans", "1", "say", "ready", "catch", "echo", "64")...)
-	return scenario{name: name, args: args, drive: func(t *testing.T, r *rerun) {
+	command := commandWords(t, "orphans", "1", "say", "ready", "catch", "echo", "64")
+	sc := scenario{name: name, args: append([]string{flag}, command...)}
+	sc.drive = func(t *testing.T, r *rerun) {
 		r.ready(t)
 		waitReaped(t, r.init)
 		r.Expect("ready")
 		r.settle(t)
 		r.send(t, 64)
-	}}
+	}
+	return sc
 }
 
 // signalScenario sends a signal, and then 64, with which the command ends.
 func signalScenario(n int, args []string) scenario {
-	return scenario{name: fmt.Sprintf("signal %d", n), args: args, drive: func(t *testing.T, r *rerun) {
+	sc := scenario{name: fmt.Sprintf("signal %d", n), args: args}
+	sc.drive = func(t *testing.T, r *rerun) {
 		r.ready(t)
 		r.send(t, syscall.Signal(n))
 		switch syscall.Signal(n) {
@@ -289,7 +297,8 @@ func signalScenario(n int, args []string) scenario {
 			r.send(t, unix.SIGCONT)
 		}
 		r.send(t, 64)
-	}}
+	}
+	return sc
 }
 
 // groupScenario has a command with a child in its group that prints each signal that it gets. USR2
@@ -366,7 +375,7 @@ func privileged(t *testing.T) []scenario {
 		drive: func(t *testing.T, r *rerun) {
 			r.ready(t)
 			r.send(t, unix.SIGTERM)
-			test.Eventually(t, "the command gets a signal with which it ends, or init has ended", func() bool {
+			test.Eventually(t, "the command gets USR1, or init has ended", func() bool {
 				pids := children(t, r.init)
 				if len(pids) == 1 {
 					return syscall.Kill(pids[0], unix.SIGUSR1) == nil

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The inits of Debian, and util under their names, run the same scenarios. Status, output and what the
-// commands see must be the same, except for the differences listed here.
+// The inits of Debian, and util under their names, run the same scenarios. Status, output and what
+// the commands see must be the same, except for the differences listed here.
 
 // difference is an intended difference. The documents list them in these words
 // (TestDocumentedDifferences).
@@ -62,7 +62,8 @@ var differences = []difference{
 		what:     "blocked and ignored signals that init was started with",
 		original: "dumb-init resets them, catatonit blocks TSTP, TTIN and TTOU for every command",
 		ours:     "the command inherits them as they were",
-		in:       `(dumb-init|catatonit)/inherited|catatonit/(state|terminal)|catatonit/options: .*P state`,
+		in: `(dumb-init|catatonit)/inherited|` +
+			`catatonit/(state|terminal)|catatonit/options: .*P state`,
 	},
 	{
 		inits:    "all",

@@ -18,13 +18,14 @@ import (
 
 const deadlineGrace = 200 * time.Millisecond
 
-// endsInTime sends init a signal, and checks that p ends at the deadline.
-func endsInTime(t *testing.T, p *test.Process, send syscall.Signal, init int) (status int, stderr string) {
+// endsInTime sends init a signal, and checks that p ends at the deadline. It returns the status and
+// stderr.
+func endsInTime(t *testing.T, p *test.Process, send syscall.Signal, init int) (int, string) {
 	t.Helper()
 	start := time.Now()
 	kill(t, init, send)
-	status = p.Status()
-	if took := time.Since(start); took < deadlineGrace/2 || took > deadlineGrace+1500*time.Millisecond {
+	status, took := p.Status(), time.Since(start)
+	if took < deadlineGrace/2 || took > deadlineGrace+1500*time.Millisecond {
 		t.Errorf("ended after %v", took)
 	}
 	return status, p.Stderr()
@@ -34,7 +35,8 @@ func endsInTime(t *testing.T, p *test.Process, send syscall.Signal, init int) (s
 func TestDeadlineForwardDenied(t *testing.T) {
 	root := setuidProbe(t)
 	for _, options := range [][]string{nil, {"-v"}, {"--log-format", "json"}} {
-		args := slices.Concat([]string{"-g", "200ms"}, options, []string{root, "setuid", "0", "catch", "pause"})
+		args := slices.Concat([]string{"-g", "200ms"}, options,
+			[]string{root, "setuid", "0", "catch", "pause"})
 		cmd := initOf(test.Util(t), args...)
 		cmd.SysProcAttr.Credential = nobody()
 		p := test.Start(t, cmd)
@@ -87,7 +89,8 @@ func TestDeadlineZombie(t *testing.T) {
 
 // Without a /proc, a subreaper cannot see which processes have left the session.
 func TestDeadlineWithoutProc(t *testing.T) {
-	cmd := test.Namespace(exec.Command(test.Probe(t), "fork", "exec", test.Util(t), "init", "-v", "-g", "200ms",
+	cmd := test.Namespace(exec.Command(test.Probe(t), "fork",
+		"exec", test.Util(t), "init", "-v", "-g", "200ms",
 		test.Probe(t), "beside", "6", "setsid", "ignore", "15", "say", "there", "pause",
 		"catch", "echo", "34", "exit", "3"))
 	p := test.Start(t, cmd)

@@ -14,13 +14,14 @@ import (
 )
 
 // The kernel drops a signal for PID 1 that has the default disposition and is not blocked. So init
-// loses what arrives before it has blocked all signals. Two tests together show that nothing is lost:
-// TestFirstInstructions, that init blocks all signals within a few instructions, none of which is
-// another system call; and TestEarlySignals, that nothing is lost from then on. They do not start at
-// the exec itself, because another process can only see it too late or, while the kernel is not done
-// with it, too early.
+// loses what arrives before it has blocked all signals. Two tests together show that nothing is
+// lost: TestFirstInstructions, that init blocks all signals within a few instructions, none of
+// which is another system call; and TestEarlySignals, that nothing is lost from then on. They do
+// not start at the exec itself, because another process can only see it too late or, while the
+// kernel is not done with it, too early.
 
-// TestFirstInstructions counts the instructions from the exec to the moment when all signals are blocked.
+// TestFirstInstructions counts the instructions from the exec to the moment when all signals are
+// blocked.
 func TestFirstInstructions(t *testing.T) {
 	const maximum = 16
 	cmd := test.Namespace(exec.Command(test.Util(t), "init", "--", test.Probe(t), "pause"))
@@ -56,8 +57,8 @@ func TestEarlySignals(t *testing.T) {
 	}
 }
 
-// TestEarlySignalsCanFail shows that TestEarlySignals detects a lost signal: an init that runs under
-// the Go runtime loses it.
+// TestEarlySignalsCanFail shows that TestEarlySignals detects a lost signal: an init that runs
+// under the Go runtime loses it.
 func TestEarlySignalsCanFail(t *testing.T) {
 	const patience = time.Second // a signal that needs longer would pass for a lost one
 	status := earlyTerm(t, 0, patience, test.Plain(t), "init", "--", test.Probe(t), "pause")

@@ -16,7 +16,8 @@ import (
 	"util/internal/test"
 )
 
-// engine is a container engine that injects our init, with one image that holds the probe as /probe.
+// engine is a container engine that injects our init, with one image that holds the probe as
+// /probe.
 type engine struct {
 	t       *testing.T
 	command []string // the client, with what it needs to find its engine
@@ -35,7 +36,7 @@ func (e *engine) cmd(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// must is run for what has to succeed.
+// must is run for a command that must succeed. It returns stdout.
 func (e *engine) must(args ...string) string {
 	e.t.Helper()
 	status, stdout, stderr := e.run(args...)
@@ -48,14 +49,12 @@ func (e *engine) must(args ...string) string {
 // imports makes the image.
 func (e *engine) imports() {
 	e.t.Helper()
-	text, err := os.ReadFile(test.Probe(e.t))
-	test.Must(e.t, err)
+	text := read(e.t, test.Probe(e.t))
 	var image bytes.Buffer
 	w := tar.NewWriter(&image)
 	test.Must(e.t, w.WriteHeader(&tar.Header{Name: "probe", Mode: 0o755, Size: int64(len(text))}))
-	if _, err := w.Write(text); err != nil {
-		e.t.Fatal(err)
-	}
+	_, err := w.Write([]byte(text))
+	test.Must(e.t, err)
 	test.Must(e.t, w.Close())
 	cmd := e.cmd("import", "-", "probe")
 	cmd.Stdin = &image
@@ -64,14 +63,16 @@ func (e *engine) imports() {
 	}
 }
 
-// engineUtil is util with a commit to show, as the Makefile gives it for a tree that was changed.
+// engineCommit is a commit in the form that the Makefile gives it for a changed tree.
 const engineCommit = "0123456789ab-dirty"
 
+// engineUtil returns a util of that commit.
 func engineUtil(t *testing.T) string {
-	return test.Build(t, "util", "-s -w "+test.Early+" -X util/internal/version.commit="+engineCommit, runtime.GOARCH)
+	flags := "-s -w " + test.Early + " -X util/internal/version.commit=" + engineCommit
+	return test.Build(t, "util", flags, runtime.GOARCH)
 }
 
-// dockerEngine starts a Docker Engine of the test's own, apart from the machine's in all its files.
+// dockerEngine starts a Docker Engine for the test, which shares no file with that of the machine.
 func dockerEngine(t *testing.T) *engine {
 	if os.Geteuid() != 0 {
 		test.Missing(t, "root", "only root can start a Docker Engine")
@@ -83,14 +84,18 @@ func dockerEngine(t *testing.T) *engine {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	config := fmt.Sprintf(`{"init-path": %q}`, namesake(t, engineUtil(t), "docker-init"))
 	test.Must(t, os.WriteFile(dir+"/daemon.json", []byte(config), 0o644))
-	cmd := exec.Command(daemon, "--config-file", dir+"/daemon.json", "--data-root", dir+"/data", "--exec-root", dir+"/exec",
-		"--pidfile", dir+"/pid", "--host", "unix://"+dir+"/sock", "--bridge", "none", "--iptables=false", "--ip6tables=false",
+	cmd := exec.Command(daemon, "--config-file", dir+"/daemon.json",
+		"--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
+		"--host", "unix://"+dir+"/sock", "--bridge", "none", "--iptables=false", "--ip6tables=false",
 		"--ip-forward=false", "--ip-masq=false", "--log-level", "error")
 	var log bytes.Buffer
 	cmd.Stderr = &log
-	// In a network namespace of its own: with --bridge none an engine deletes docker0, the bridge of the machine's engine.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Cloneflags: syscall.CLONE_NEWNET}
-	runtime.LockOSThread() // the death signal is for the end of the thread
+	// The engine needs its own network namespace: with --bridge none it deletes docker0, the bridge of
+	// the other engine.
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid: true, Pdeathsig: syscall.SIGTERM, Cloneflags: syscall.CLONE_NEWNET,
+	}
+	runtime.LockOSThread() // the parent-death signal is tied to the thread
 	if err := cmd.Start(); err != nil {
 		test.Missing(t, "dockerd", err.Error())
 	}
@@ -105,7 +110,8 @@ func dockerEngine(t *testing.T) *engine {
 		runtime.UnlockOSThread()
 	})
 	e := &engine{t: t, command: []string{client, "--host", "unix://" + dir + "/sock"}}
-	for end := time.Now().Add(3 * test.Deadline); e.cmd("version").Run() != nil; time.Sleep(50 * time.Millisecond) {
+	end := time.Now().Add(3 * test.Deadline)
+	for ; e.cmd("version").Run() != nil; time.Sleep(50 * time.Millisecond) {
 		select {
 		case <-ended:
 			stopped = true
@@ -120,7 +126,7 @@ func dockerEngine(t *testing.T) *engine {
 	return e
 }
 
-// podmanEngine is Podman with storage of the test's own.
+// podmanEngine is Podman with its own storage.
 func podmanEngine(t *testing.T) *engine {
 	if os.Geteuid() != 0 {
 		test.Missing(t, "root", "the test's Podman runs as root")
@@ -130,10 +136,18 @@ func podmanEngine(t *testing.T) *engine {
 	dir, err := os.MkdirTemp("", "util-engine-")
 	test.Must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	config := fmt.Sprintf("[containers]\ninit_path = %q\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"+
-		"[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n", namesake(t, engineUtil(t), "podman-init"))
+	config := fmt.Sprintf("[containers]\ninit_path = %q\n"+
+		"default_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"+
+		"[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n",
+		namesake(t, engineUtil(t), "podman-init"))
 	test.Must(t, os.WriteFile(dir+"/containers.conf", []byte(config), 0o644))
-	e := &engine{t: t, command: []string{client, "--root", dir + "/data", "--runroot", dir + "/run", "--storage-driver", "vfs"}, env: []string{"CONTAINERS_CONF=" + dir + "/containers.conf"}}
+	e := &engine{
+		t: t,
+		command: []string{
+			client, "--root", dir + "/data", "--runroot", dir + "/run", "--storage-driver", "vfs",
+		},
+		env: []string{"CONTAINERS_CONF=" + dir + "/containers.conf"},
+	}
 	t.Cleanup(func() { _ = e.cmd("rm", "--force", "--all").Run() })
 	e.imports()
 	if status, _, stderr := e.run("run", "--rm", "--network", "none", "probe", "/probe"); status != 0 {
@@ -162,47 +176,45 @@ func injected(t *testing.T, e *engine) {
 	if st := parseState(t, stdout); st["pid"] == 1 || st["ppid"] != 1 || st["pgid"] != st["pid"] {
 		t.Errorf("state %s", stdout)
 	}
-	// A bad variable of init's is said by util, so it is util that runs.
+	// The message about a bad variable shows that the init is util.
 	status, _, stderr = e.run(append(run, "--env", "UTIL_INIT_GRACE=soon", "probe", "/probe")...)
 	if status != 2 || !strings.HasPrefix(stderr, `util init: UTIL_INIT_GRACE: "soon"`) {
 		t.Errorf("bad variable: status %d, stderr %q", status, stderr)
 	}
 
 	for _, terminal := range [][]string{nil, {"--tty"}} {
-		id := e.must(slices.Concat([]string{"run", "--detach", "--init", "--network", "none"}, terminal, []string{"probe", "/probe", "say", "ready", "pause"})...)
-		defer func() { _, _, _ = e.run("rm", "--force", id) }()
-		test.Eventually(t, "the command is ready", func() bool { return strings.Contains(e.must("logs", id), "ready") })
-		for file, text := range map[string]string{"/proc/1/fd/1": "from a job", "/proc/1/fd/2": "an error of a job"} {
+		id := e.detached(t, terminal, "say", "ready", "pause")
+		for file, text := range jobOutput {
 			if out := e.must("exec", id, "/probe", "write", file, text); out != "" {
 				t.Errorf("%v: exec: %q", terminal, out)
 			}
-			test.Eventually(t, "the engine logs what the job wrote", func() bool {
+			test.Eventually(t, "the engine logs the text", func() bool {
 				_, stdout, stderr := e.run("logs", id)
 				return strings.Contains(stdout+stderr, text)
 			})
 		}
 	}
 
+	stop := []string{"stop", "--time", "20"}
+	pause := []string{"say", "ready", "pause"}
 	for _, tc := range []struct {
 		name   string
-		how    []string
+		stop   []string
 		words  []string
 		status string
 		output string
 	}{
-		{"stop", []string{"stop", "--time", "20"}, []string{"say", "ready", "pause"}, "143", "ready"},
-		{"stop, handled", []string{"stop", "--time", "20"}, []string{"catch", "echo", "15", "exit", "6"}, "6", "ready\n15"},
-		{"kill by USR1", []string{"kill", "--signal", "USR1"}, []string{"say", "ready", "pause"}, "138", "ready"},
-		{"kill", []string{"kill"}, []string{"say", "ready", "pause"}, "137", "ready"},
-		{"orphans", []string{"stop", "--time", "20"}, []string{"orphans", "100", "say", "ready", "pause"}, "143", "ready"},
+		{"stop", stop, pause, "143", "ready"},
+		{"stop, handled", stop, []string{"catch", "echo", "15", "exit", "6"}, "6", "ready\n15"},
+		{"kill by USR1", []string{"kill", "--signal", "USR1"}, pause, "138", "ready"},
+		{"kill", []string{"kill"}, pause, "137", "ready"},
+		{"orphans", stop, append([]string{"orphans", "100"}, pause...), "143", "ready"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := &engine{t, e.command, e.env}
-			id := e.must(append([]string{"run", "--detach", "--init", "--network", "none", "probe", "/probe"}, tc.words...)...)
-			defer func() { _, _, _ = e.run("rm", "--force", id) }()
-			test.Eventually(t, "the command is ready", func() bool { return strings.Contains(e.must("logs", id), "ready") })
+			id := e.detached(t, nil, tc.words...)
 			begin := time.Now()
-			e.must(append(tc.how, id)...)
+			e.must(append(tc.stop, id)...)
 			if got := e.must("wait", id); got != tc.status {
 				t.Errorf("status %s, want %s", got, tc.status)
 			}
@@ -214,4 +226,17 @@ func injected(t *testing.T, e *engine) {
 			}
 		})
 	}
+}
+
+// detached starts a container with the probe in the background, and waits until it has printed
+// "ready". The container is removed at the end of the test.
+func (e *engine) detached(t *testing.T, options []string, words ...string) (id string) {
+	t.Helper()
+	id = e.must(slices.Concat([]string{"run", "--detach", "--init", "--network", "none"}, options,
+		[]string{"probe", "/probe"}, words)...)
+	t.Cleanup(func() { _, _, _ = e.run("rm", "--force", id) })
+	test.Eventually(t, "the command is ready", func() bool {
+		return strings.Contains(e.must("logs", id), "ready")
+	})
+	return id
 }

@@ -146,14 +146,15 @@ func fill(w *os.File) {
 	_ = unix.SetNonblock(raw, false)
 }
 
-// A failing write of a message may raise XFSZ or PIPE in init. Neither reaches the command, but those
-// that another process sends do.
+// A failing write of a message may raise XFSZ or PIPE in init. Neither reaches the command, but
+// those that another process sends do.
 func TestMessagesRaiseNothing(t *testing.T) {
 	for name, verbose := range map[string]string{"init": "-vv", "dumb-init": "-v", "tini": "-vv"} {
 		file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 		test.Must(t, err)
 		defer file.Close()
-		cmd := test.Namespace(exec.Command(test.Probe(t), "filelimit", "100", "exec", test.Util(t), name, verbose,
+		cmd := test.Namespace(exec.Command(test.Probe(t), "filelimit", "100",
+			"exec", test.Util(t), name, verbose,
 			test.Probe(t), "orphans", "3", "catch", "echo", "64", "exit", "3"))
 		cmd.Stderr = file
 		p := test.Start(t, cmd)
@@ -219,7 +220,8 @@ func TestSubreaperRefused(t *testing.T) {
 func TestWhyItEnded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "termination")
 	before := time.Now().Add(-time.Second)
-	p := test.Start(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR2:none", "--termination-log="+path,
+	p := test.Start(t, initOf(test.Util(t), "-v", "--log-format=json", "-r", "USR2:none",
+		"--termination-log="+path,
 		test.Probe(t), "orphans", "2", "catch", "echo", "10", "exit", "3"))
 	p.Expect("ready")
 	waitReaped(t, p.Process.Pid)
@@ -272,13 +274,13 @@ func lastObject(t *testing.T, text string) (last map[string]any) {
 	return last
 }
 
-// Every line of the format json is one object, and no line of text has a control character, whatever
-// is in a command line or in the environment.
+// Every line of the format json is one object, and no line of text has a control character,
+// whatever is in a command line or in the environment.
 func TestHostileMessages(t *testing.T) {
 	var hostile []string
 	for _, part := range []string{
-		"a", `"`, `\`, "\n", "\x1b[31m", "\x00x"[1:], "é", "\u0085", "\x85", "\xff", "\xe2\x82", "€", "𝄞",
-		"\xed\xa0\x80", "\xc0\xaf", "\x7f", "'", "{}", "\u2028",
+		"a", `"`, `\`, "\n", "\x1b[31m", "\x00x"[1:], "é", "\u0085", "\x85", "\xff", "\xe2\x82",
+		"€", "𝄞", "\xed\xa0\x80", "\xc0\xaf", "\x7f", "'", "{}", "\u2028",
 	} {
 		for _, n := range []int{1, 40, 254, 255, 256, 257, 700, 1600, 4000} {
 			hostile = append(hostile, strings.Repeat(part, n/len(part)+1))
@@ -300,17 +302,19 @@ func TestHostileMessages(t *testing.T) {
 	}
 }
 
-// hostileCommand uses text as the name of the command: in a long path to it, and as one that does not
-// exist.
+// hostileCommand uses text as the name of the command: in a long path to it, and as one that does
+// not exist.
 func hostileCommand(t *testing.T, log, text string) {
 	t.Helper()
 	path := strings.Repeat("/.", min(len(text), 1900)) + test.Probe(t)
 	for _, command := range []string{path, "/no/" + text, text} {
-		cmd := initOf(test.Util(t), "-vv", "--log-format", "json", "--termination-log", log, "-r", "USR2:none", "--",
+		cmd := initOf(test.Util(t), "-vv", "--log-format", "json", "--termination-log", log,
+			"-r", "USR2:none", "--",
 			command, "orphans", "2", "beside", "2", "raise", "15", "exit", "3")
 		status, _, stderr := test.Run(t, cmd)
 		last := lastObject(t, stderr)
-		good := (status == 127 || status == 126) && last["event"] == "not started" && last["command"] != nil
+		good := (status == 127 || status == 126) && last["event"] == "not started" &&
+			last["command"] != nil
 		if command == path {
 			good = status == 3 && last["event"] == "ended" && last["exit_code"] == 3.0 &&
 				last["out_of_memory"] == false && last["status"] == 3.0
@@ -334,7 +338,8 @@ func hostileOption(t *testing.T, log, text string) {
 		{"--compat", text},
 		{"-e", text + ":1"},
 	} {
-		words := slices.Concat([]string{"--log-format=json", "--termination-log", log}, args, []string{test.Probe(t)})
+		words := slices.Concat([]string{"--log-format=json", "--termination-log", log}, args,
+			[]string{test.Probe(t)})
 		status, _, stderr := test.Run(t, bare(test.Util(t), words...))
 		if status == 0 || strings.HasPrefix(args[0], "--'") || args[0] == "--" {
 			continue // a good command line after all

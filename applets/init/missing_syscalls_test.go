@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// For a system call that it does not know, an older kernel returns ENOSYS, and the seccomp filter of
-// an older container engine EPERM. Init must work without each of these.
+// For a system call that it does not know, an older kernel returns ENOSYS, and the seccomp filter
+// of an older container engine EPERM. Init must work without each of these.
 func TestWithoutSystemCalls(t *testing.T) {
 	for name, nr := range map[string]int{
 		"close_range": unix.SYS_CLOSE_RANGE, "pidfd_open": unix.SYS_PIDFD_OPEN,

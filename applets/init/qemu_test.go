@@ -16,15 +16,16 @@ import (
 // qemu-user-static.
 //
 // The emulator turns every vfork into a fork, so the parent does not see what the child writes to
-// shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so init
-// reaps orphans only as PID 1.
+// shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so
+// init reaps orphans only as PID 1.
 func TestARM64(t *testing.T) {
 	var emulator []string
 	if runtime.GOARCH != "arm64" {
 		emulator = []string{test.Tool(t, "qemu-aarch64-static")}
 	}
 	util := append(emulator, test.Build(t, "util", "-s -w "+test.Early, "arm64"))
-	probe := append(emulator, test.Build(t, "util/internal/test/probe", "-s -w -E _rt0_probe", "arm64"))
+	const probePackage = "util/internal/test/probe"
+	probe := append(emulator, test.Build(t, probePackage, "-s -w -E _rt0_probe", "arm64"))
 	command := func(program []string, args ...string) *exec.Cmd {
 		argv := append(program[:len(program):len(program)], args...)
 		return exec.Command(argv[0], argv[1:]...)
@@ -57,7 +58,8 @@ func TestARM64(t *testing.T) {
 
 	t.Run("Start", func(t *testing.T) {
 		status, stdout, stderr := test.Run(t, underInit("state"))
-		if status != 0 || !strings.Contains(stdout, " ppid=1 ") || !strings.HasSuffix(stdout, " mask=0 ignored=0") {
+		if status != 0 || !strings.Contains(stdout, " ppid=1 ") ||
+			!strings.HasSuffix(stdout, " mask=0 ignored=0") {
 			t.Errorf("status %d, state %q, stderr %q", status, stdout, stderr)
 		}
 		var pid, pgid, sid int

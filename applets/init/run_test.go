@@ -88,7 +88,8 @@ func namesake(t *testing.T, path, name string) string {
 	return link
 }
 
-// setuidProbe returns a copy of the probe whose word "setuid 0" makes it root whoever runs it.
+// setuidProbe returns a set-user-ID copy of the probe: its words "setuid 0" make it root, although
+// another user runs it.
 func setuidProbe(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -101,7 +102,7 @@ func setuidProbe(t *testing.T) string {
 	return path
 }
 
-// nobody is another user, without privileges.
+// nobody is the user of that name, which has no privileges.
 func nobody() *syscall.Credential { return &syscall.Credential{Uid: 65534, Gid: 65534} }
 
 // devNull opens /dev/null until the end of the test.

@@ -26,10 +26,14 @@ func beside(words ...string) []string {
 }
 
 // other returns words of the probe with which it forks the other.
-func other(words ...string) []string { return beside(append([]string{"setsid", "catch"}, words...)...) }
+func other(words ...string) []string {
+	return beside(append([]string{"setsid", "catch"}, words...)...)
+}
 
 // member returns words of the probe with which it forks the member.
-func member(words ...string) []string { return beside(append([]string{"catch"}, words...)...) }
+func member(words ...string) []string {
+	return beside(append([]string{"catch"}, words...)...)
+}
 
 // By default the command gets the stop signal first, and the other gets TERM once the command has
 // ended.
@@ -80,8 +84,8 @@ func TestScopeContainer(t *testing.T) {
 // --scope group: no process outside the group of the command is signalled.
 func TestScopeGroup(t *testing.T) {
 	probe := test.Probe(t)
-	p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "fork", "exec", test.Util(t), "init",
-		"-g", "100ms", "--scope", "group",
+	p := test.Start(t, test.ProcNamespace(exec.Command(probe, "mountproc", "fork",
+		"exec", test.Util(t), "init", "-g", "100ms", "--scope", "group",
 		probe, "fork", "setsid", "catch", "killparent", "9", "echo", "34")))
 	p.Expect("ready")
 	// When init ends, the process outside becomes a child of PID 1, which ends too.
@@ -91,7 +95,10 @@ func TestScopeGroup(t *testing.T) {
 	wantStatus(t, p, 137)
 
 	// In the group, KILL comes after the grace period.
-	args := []string{"-v", "-g", "100ms", "--scope", "group", probe, "fork", "catch", "killparent", "9", "pause"}
+	args := []string{
+		"-v", "-g", "100ms", "--scope", "group",
+		probe, "fork", "catch", "killparent", "9", "pause",
+	}
 	eachStop(t, args, func(t *testing.T, p *test.Process, _ int) {
 		const want = "KILL to 1 that are left: probe ("
 		if status := p.Status(); status != 137 || !strings.Contains(p.Stderr(), want) {
@@ -100,7 +107,8 @@ func TestScopeGroup(t *testing.T) {
 	})
 }
 
-// A member that got the stop signal with the group does not get TERM again when the command has ended.
+// A member that got the stop signal with the group does not get TERM again when the command has
+// ended.
 func TestStopSignalOnce(t *testing.T) {
 	args := slices.Concat([]string{"-g", "60", test.Probe(t)}, member("echo", "34", "say", "stayed"),
 		[]string{"say", "here", "pause"})
@@ -113,7 +121,9 @@ func TestStopSignalOnce(t *testing.T) {
 		waitSettled(t, init)
 		waitSettled(t, pid)
 		kill(t, init, 34)
-		rest := slices.DeleteFunc(p.Rest(), func(line string) bool { return line == "here" || line == "ready" })
+		rest := slices.DeleteFunc(p.Rest(), func(line string) bool {
+			return line == "here" || line == "ready"
+		})
 		if !slices.Equal(rest, []string{"15", "34", "stayed"}) {
 			t.Errorf("the member printed %q", rest)
 		}
@@ -149,8 +159,8 @@ func TestForkedAfterStop(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tc.scope, " ", tc.words), func(t *testing.T) {
 			forked := beside(append(tc.words, "sleep", "200", "say", "saved")...)
-			args := slices.Concat([]string{"-g", "60", "--scope", tc.scope, test.Probe(t), "catch", "echo", "15"},
-				forked, []string{"exit", "4"})
+			args := slices.Concat([]string{"-g", "60", "--scope", tc.scope},
+				[]string{test.Probe(t), "catch", "echo", "15"}, forked, []string{"exit", "4"})
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				kill(t, init, unix.SIGTERM)
 				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "saved"}) {
@@ -202,7 +212,8 @@ func TestSecondStopSignalToGroup(t *testing.T) {
 
 // Without a grace period, what is left of the group gets TERM when the command has ended.
 func TestGroupAfterCommand(t *testing.T) {
-	p := test.Start(t, bare(test.Util(t), test.Probe(t), "fork", "catch", "killparent", "9", "echo", "15"))
+	p := test.Start(t, bare(test.Util(t),
+		test.Probe(t), "fork", "catch", "killparent", "9", "echo", "15"))
 	p.Expect("ready")
 	p.Expect("15")
 	wantStatus(t, p, 128+9)
@@ -268,14 +279,15 @@ func TestEmptyGroup(t *testing.T) {
 	})
 }
 
-// Without a file descriptor for /proc, init cannot see any process. It does not conclude that all have
-// ended: it waits for the group, which gets TERM.
+// Without a file descriptor for /proc, init cannot see any process. It does not conclude that all
+// have ended: it waits for the group, which gets TERM.
 func TestFilesRunOut(t *testing.T) {
 	for _, files := range []uint64{3, 4, 5, 6} {
 		for _, scope := range []string{"group", "ordered"} {
 			t.Run(fmt.Sprintf("%d files, scope %s", files, scope), func(t *testing.T) {
 				args := slices.Concat([]string{"-g", "60", "--scope", scope, test.Probe(t)},
-					member("echo", "15", "sleep", "100", "say", "finished", "exit", "0", "pause"), []string{"pause"})
+					member("echo", "15", "sleep", "100", "say", "finished", "exit", "0", "pause"),
+					[]string{"pause"})
 				p := test.Start(t, stopOf(t, args...)["PID 1"])
 				p.Expect("ready")
 				init := p.Process.Pid
@@ -353,7 +365,7 @@ func commandPidReused(t *testing.T, deny, init []string) {
 	second := []string{"setsid", "catch", "echo", "40", "exit", "7"}
 	left := slices.Concat([]string{"setsid", "ignore", "15", "catch", "echo", "34", "nextpid", "2"},
 		beside(second...), []string{"echo", "35", "exit", "0"})
-	command := slices.Concat(beside(left...), []string{"say", "here", "catch", "echo", "36", "exit", "3"})
+	command := append(beside(left...), "say", "here", "catch", "echo", "36", "exit", "3")
 	words := slices.Concat([]string{"mountproc"}, deny, []string{"exec", test.Util(t)}, init,
 		[]string{"--", test.Probe(t)}, command)
 	cmd := test.ProcNamespace(exec.Command(test.Probe(t), words...))
@@ -373,7 +385,8 @@ func commandPidReused(t *testing.T, deny, init []string) {
 	kill(t, leftPid, 34)
 	p.Expect("ready") // the second pid 2
 	secondPid := children(t, leftPid)[0]
-	if status := read(t, fmt.Sprintf("/proc/%d/status", secondPid)); !strings.Contains(status, "\t2\n") {
+	status := read(t, fmt.Sprintf("/proc/%d/status", secondPid))
+	if !strings.Contains(status, "\t2\n") { // NSpid
 		test.Missing(t, "a reused pid", "another process has got it: "+status)
 	}
 	kill(t, initPid, unix.SIGUSR1)

@@ -25,12 +25,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These tests run real servers under init, as Debian packages them, and stop them while they have
-// work to do. Where a way of stopping loses that work, a case shows it: so that the test of the
-// other way can fail.
+// These tests run the servers of Debian packages under init, and stop them while they have work to
+// do. If some options lose that work, a case shows it, so that the case with other options can
+// fail.
 
-// server is util init with a server as its command, as PID 1 of a namespace with a /proc of its
-// own.
+// server is util init with a server as its command, as PID 1 of a namespace with its own /proc.
 type server struct {
 	*test.Process
 	t   *testing.T
@@ -41,10 +40,12 @@ type server struct {
 func newServer(t *testing.T, dir string, options []string, command ...string) *server {
 	t.Helper()
 	s := &server{t: t, dir: dir}
-	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_TRUNC, 0o644)
+	const flags = os.O_CREATE | os.O_WRONLY | os.O_APPEND | os.O_TRUNC
+	stderr, err := os.OpenFile(filepath.Join(dir, "stderr"), flags, 0o644)
 	test.Must(t, err)
 	defer stderr.Close()
-	args := slices.Concat([]string{"mountproc", "exec", test.Util(t), "init"}, options, []string{"--"}, command)
+	args := slices.Concat([]string{"mountproc", "exec", test.Util(t), "init"}, options,
+		[]string{"--"}, command)
 	cmd := test.ProcNamespace(exec.Command(test.Probe(t), args...))
 	cmd.Dir = dir
 	cmd.Stderr = stderr
@@ -57,14 +58,13 @@ func newServer(t *testing.T, dir string, options []string, command ...string) *s
 	return s
 }
 
-// fromReadme returns the options of init in a line of docs/stopping.md, which must be there.
-// (TestReadme of package applets looks for the calls of this function: each such line needs one.)
+// fromReadme returns the options of init in an ENTRYPOINT line of the documents. The line must be
+// there. (TestReadme of package applets searches this file for a call with each such line, on one
+// line.)
 func fromReadme(t *testing.T, line string) (options []string) {
 	t.Helper()
-	document, err := os.ReadFile("../../docs/stopping.md")
-	test.Must(t, err)
-	if !strings.Contains(string(document), "\n    "+line+"\n") {
-		t.Fatalf("docs/stopping.md has no line %s", line)
+	if !strings.Contains(documents(t), "\n    "+line+"\n") {
+		t.Fatalf("no document has the line %s", line)
 	}
 	text, ok := strings.CutPrefix(line, "ENTRYPOINT ")
 	if err := json.Unmarshal([]byte(text), &options); err != nil || !ok || options[0] != "/sbin/init" {
@@ -81,7 +81,9 @@ func (s *server) log() string {
 // logged waits until the server has written text to its stderr.
 func (s *server) logged(text string) {
 	s.t.Helper()
-	test.Eventually(s.t, "the server writes "+text, func() bool { return strings.Contains(s.log(), text) })
+	test.Eventually(s.t, "the server writes "+text, func() bool {
+		return strings.Contains(s.log(), text)
+	})
 }
 
 // dial connects to the socket of the server once it accepts connections.
@@ -98,13 +100,13 @@ func (s *server) dial() net.Conn {
 	return conn
 }
 
-// request is a request whose work has begun: the first line of the answer has come.
+// request is a request whose work has begun: the first line of the response has arrived.
 type request struct {
 	*bufio.Reader
 	conn net.Conn
 }
 
-// get begins a request by HTTP.
+// get begins an HTTP request.
 func (s *server) get() *request {
 	s.t.Helper()
 	conn := s.dial()
@@ -112,28 +114,29 @@ func (s *server) get() *request {
 	return s.begun(conn)
 }
 
+// begun waits for the first line of a response.
 func (s *server) begun(conn net.Conn) *request {
 	s.t.Helper()
 	r := bufio.NewReader(conn)
 	for line := ""; line != "begun\n"; {
 		var err error
 		if line, err = r.ReadString('\n'); err != nil {
-			s.t.Fatalf("the answer ended early: %v", err)
+			s.t.Fatalf("the response ended early: %v", err)
 		}
 	}
 	return &request{r, conn}
 }
 
-// release lets the work end that waits for the file "go".
+// release creates the file "go", for which the work of a request waits.
 func (s *server) release() { write(s.t, s.dir, "go", "") }
 
-// answered checks whether the answer gets to its end, and closes the connection.
-func (s *server) answered(answer *request, want bool) {
+// answered checks whether the response is complete, and closes the connection.
+func (s *server) answered(response *request, want bool) {
 	s.t.Helper()
-	rest, err := io.ReadAll(answer)
-	answer.conn.Close() // a worker of php-fpm waits for that
+	rest, err := io.ReadAll(response)
+	response.conn.Close() // a worker of php-fpm waits for that
 	if got := strings.Contains(string(rest), "finished\n"); got != want {
-		s.t.Errorf("answered: %v, want %v; rest %q, %v", got, want, rest, err)
+		s.t.Errorf("complete: %v, want %v; rest %q, %v", got, want, rest, err)
 	}
 }
 
@@ -150,8 +153,8 @@ func write(t *testing.T, dir, name, text string) {
 	test.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 }
 
-// PostgreSQL answers TERM with its smart shutdown: clients that are there go on until they
-// disconnect. Each backend leads a session of its own and takes TERM as the order to end at once.
+// On TERM, PostgreSQL begins its smart shutdown: connected clients can continue until they
+// disconnect. Each of its backends leads a session of its own, and ends at once on TERM.
 func TestServerPostgreSQL(t *testing.T) {
 	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if len(bins) == 0 {
@@ -165,57 +168,71 @@ func TestServerPostgreSQL(t *testing.T) {
 	dir := t.TempDir()
 	uid, _ := strconv.Atoi(owner.Uid)
 	test.Must(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)))
-	asUser := []string{test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"}
-	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	asUser := []string{
+		test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--",
+	}
+	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust",
+		"-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := exec.Command(initdb[0], initdb[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 
 	// connected starts the server and a client in a transaction.
-	connected := func(t *testing.T, options ...string) (s *server, client *test.Process, query func(string)) {
+	type client struct {
+		*test.Process
+		query func(string)
+	}
+	connected := func(t *testing.T, options ...string) (*server, client) {
 		t.Helper()
-		s = newServer(t, dir, options, append(slices.Clone(asUser), bin+"/postgres", "-D", dir+"/data", "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off")...)
+		s := newServer(t, dir, options, append(slices.Clone(asUser), bin+"/postgres",
+			"-D", dir+"/data", "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off")...)
 		s.logged("database system is ready to accept connections")
 		cmd := exec.Command(psql, "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", dir, "-U", "postgres")
 		stdin, err := cmd.StdinPipe()
 		test.Must(t, err)
-		client = test.Start(t, cmd)
-		query = func(text string) { _, _ = io.WriteString(stdin, text+"\n") }
-		query("BEGIN; CREATE TABLE IF NOT EXISTS done (n int); INSERT INTO done VALUES (1); SELECT 'begun';")
-		client.Expect("begun")
-		return s, client, query
+		query := func(text string) { _, _ = io.WriteString(stdin, text+"\n") }
+		c := client{test.Start(t, cmd), query}
+		c.query("BEGIN; CREATE TABLE IF NOT EXISTS done (n int);")
+		c.query("INSERT INTO done VALUES (1); SELECT 'begun';")
+		c.Expect("begun")
+		return s, c
 	}
 	t.Run("smart", func(t *testing.T) {
-		s, client, query := connected(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`)...)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`)
+		s, c := connected(t, options...)
 		s.Signal(unix.SIGTERM)
 		s.logged("received smart shutdown request")
-		if status, _, stderr := test.Run(t, exec.Command(psql, "-h", dir, "-U", "postgres", "-c", "SELECT 1")); status != 2 || !strings.Contains(stderr, "shutting down") {
+		late := exec.Command(psql, "-h", dir, "-U", "postgres", "-c", "SELECT 1")
+		status, _, stderr := test.Run(t, late)
+		if status != 2 || !strings.Contains(stderr, "shutting down") {
 			t.Errorf("a new client: status %d, %s", status, stderr)
 		}
-		query("INSERT INTO done VALUES (2); COMMIT; SELECT 'rows', count(*) FROM done;")
-		client.Expect("rows|2")
-		query(`\q`)
-		if status := client.Status(); status != 0 {
-			t.Errorf("client: status %d, %s", status, client.Stderr())
+		c.query("INSERT INTO done VALUES (2); COMMIT; SELECT 'rows', count(*) FROM done;")
+		c.Expect("rows|2")
+		c.query(`\q`)
+		if status := c.Status(); status != 0 {
+			t.Errorf("client: status %d, %s", status, c.Stderr())
 		}
 		s.status(0)
 		s.logged("database system is shut down")
-		if log := s.log(); strings.Contains(log, "terminating connection") || strings.Contains(log, "KILL") {
+		log := s.log()
+		if strings.Contains(log, "terminating connection") || strings.Contains(log, "KILL") {
 			t.Error("the server lost a connection")
 		}
 	})
 	t.Run("all at once", func(t *testing.T) {
-		s, client, query := connected(t, "--grace", "20s", "--scope", "container")
+		s, c := connected(t, "--grace", "20s", "--scope", "container")
 		s.Signal(unix.SIGTERM)
 		s.logged("terminating connection due to administrator command")
-		query("SELECT 1;")
-		if status := client.Status(); status != 2 {
-			t.Errorf("client: status %d, %s", status, client.Stderr())
+		c.query("SELECT 1;")
+		if status := c.Status(); status != 2 {
+			t.Errorf("client: status %d, %s", status, c.Stderr())
 		}
 		s.status(0)
 	})
 	t.Run("fast", func(t *testing.T) {
-		s, _, _ := connected(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`)...)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`)
+		s, _ := connected(t, options...)
 		s.Signal(unix.SIGTERM)
 		s.status(0) // with the client still connected
 		s.logged("received fast shutdown request")
@@ -223,9 +240,9 @@ func TestServerPostgreSQL(t *testing.T) {
 	})
 }
 
-// gunicorn takes TTIN and TTOU as the orders for one worker more and one less, and finishes
-// requests on TERM. Its workers do not handle HUP, the master's order to reload: with the whole
-// group they lose their requests.
+// gunicorn starts a worker on TTIN, ends one on TTOU, and finishes requests on TERM. On HUP the
+// master reloads, but the workers do not handle it: if it goes to the whole group, their requests
+// are lost.
 func TestServerGunicorn(t *testing.T) {
 	gunicorn := test.Tool(t, "gunicorn")
 	start := func(t *testing.T, options ...string) *server {
@@ -241,42 +258,46 @@ def app(environ, start_response):
 		return newServer(t, dir, options, gunicorn, "--bind", "unix:socket", "app:app")
 	}
 	single := fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "30s", "--", "gunicorn", "app:app"]`)
-	for name, options := range map[string][]string{"group": nil, "single": single, "grace": {"--grace", "20s"}} {
+	for name, options := range map[string][]string{
+		"group": nil, "single": single, "grace": {"--grace", "20s"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, options...)
 			s.dial().Close()
 			master := childOf(t, s.Process.Process.Pid)
 			workers := func(n int) {
 				t.Helper()
-				test.Eventually(t, fmt.Sprint(n, " workers"), func() bool { return len(children(t, master)) == n })
+				test.Eventually(t, fmt.Sprint(n, " workers"), func() bool {
+					return len(children(t, master)) == n
+				})
 			}
 			workers(1)
 			s.Signal(unix.SIGTTIN)
 			workers(2)
 			s.Signal(unix.SIGTTOU)
 			workers(1)
-			answer := s.get()
+			response := s.get()
 			s.Signal(unix.SIGTERM)
 			s.logged("Handling signal: term")
 			s.release()
-			s.answered(answer, true)
+			s.answered(response, true)
 			s.status(0)
 		})
 		t.Run("reload "+name, func(t *testing.T) {
 			s := start(t, options...)
-			answer := s.get()
+			response := s.get()
 			s.Signal(unix.SIGHUP)
 			s.logged("Hang up: Master")
 			if name == "single" {
 				s.release()
 			}
-			s.answered(answer, name == "single")
+			s.answered(response, name == "single")
 		})
 	}
 }
 
-// php-fpm's workers do not handle USR2, which is the master's order to reload, so that with the
-// whole group they lose their requests. QUIT they know as well.
+// On USR2 the master of php-fpm reloads, but the workers do not handle it: if it goes to the whole
+// group, their requests are lost. QUIT they handle.
 func TestServerPHP(t *testing.T) {
 	fpms, _ := filepath.Glob("/usr/sbin/php-fpm*")
 	if len(fpms) == 0 {
@@ -301,12 +322,14 @@ pm.max_children = 1
 `)
 		return newServer(t, dir, options, fpms[len(fpms)-1], "-n", "-R", "-F", "-y", dir+"/conf")
 	}
-	// get begins a request by FastCGI.
+	// get begins a FastCGI request.
 	get := func(s *server) *request {
 		conn := s.dial()
 		var out, params []byte
-		for _, p := range [][2]string{{"REQUEST_METHOD", "GET"}, {"SCRIPT_FILENAME", s.dir + "/index.php"}} {
-			for _, text := range p { // a length above 127 takes four bytes, the first with its highest bit
+		for _, p := range [][2]string{
+			{"REQUEST_METHOD", "GET"}, {"SCRIPT_FILENAME", s.dir + "/index.php"},
+		} {
+			for _, text := range p { // a length above 127 takes four bytes, with the highest bit set
 				params = binary.BigEndian.AppendUint32(params, uint32(len(text))|1<<31)
 			}
 			params = append(params, p[0]+p[1]...)
@@ -314,7 +337,11 @@ pm.max_children = 1
 		for _, r := range []struct {
 			kind byte
 			body []byte
-		}{{1, []byte{0, 1, 0, 0, 0, 0, 0, 0}}, {4, params}, {4, nil}, {5, nil}} { // begin a request to a responder; parameters; their end; no input
+		}{
+			{1, []byte{0, 1, 0, 0, 0, 0, 0, 0}}, // begin a request to a responder
+			{4, params}, {4, nil},               // the parameters and their end
+			{5, nil}, // no input
+		} {
 			out = append(out, 1, r.kind, 0, 1)
 			out = binary.BigEndian.AppendUint16(out, uint16(len(r.body)))
 			out = append(append(out, 0, 0), r.body...)
@@ -324,20 +351,20 @@ pm.max_children = 1
 	}
 	t.Run("reload single", func(t *testing.T) {
 		s := start(t, "-c")
-		answer := get(s)
+		response := get(s)
 		s.Signal(unix.SIGUSR2)
 		s.logged("sending signal 3 SIGQUIT to child")
 		s.release()
-		s.answered(answer, true)
+		s.answered(response, true)
 		s.answered(get(s), true) // of the next generation
 		s.Signal(unix.SIGTERM)
 		s.status(0)
 	})
 	t.Run("reload group", func(t *testing.T) {
 		s := start(t)
-		answer := get(s)
+		response := get(s)
 		s.Signal(unix.SIGUSR2)
-		s.answered(answer, false)
+		s.answered(response, false)
 		s.logged("exited on signal 12 (SIGUSR2)")
 	})
 	for _, options := range [][]string{
@@ -346,11 +373,11 @@ pm.max_children = 1
 	} {
 		t.Run("quit "+options[0], func(t *testing.T) {
 			s := start(t, options...)
-			answer := get(s)
+			response := get(s)
 			s.Signal(unix.SIGTERM)
 			s.logged("sending signal 3 SIGQUIT to child")
 			s.release()
-			s.answered(answer, true)
+			s.answered(response, true)
 			s.status(0)
 		})
 	}
@@ -380,24 +407,28 @@ func TestServerNginx(t *testing.T) {
 			}))
 			t.Cleanup(slow.Close)
 			dir := t.TempDir()
-			write(t, dir, "conf", `daemon off; user root root; pid pid; error_log stderr notice; events {} http { access_log off;
-client_body_temp_path 1; proxy_temp_path 2; fastcgi_temp_path 3; uwsgi_temp_path 4; scgi_temp_path 5;
-server { listen unix:socket; location / { proxy_buffering off; proxy_pass `+slow.URL+`; } } }`)
+			write(t, dir, "conf", `
+daemon off; user root root; pid pid; error_log stderr notice; events {}
+http {
+	access_log off; client_body_temp_path 1; proxy_temp_path 2; fastcgi_temp_path 3; uwsgi_temp_path 4;
+	scgi_temp_path 5;
+	server { listen unix:socket; location / { proxy_buffering off; proxy_pass `+slow.URL+`; } }
+}`)
 			s := newServer(t, dir, tc.options, nginx, "-e", "stderr", "-p", dir, "-c", "conf")
-			answer := s.get()
+			response := s.get()
 			s.Signal(unix.SIGTERM)
 			if tc.finished {
 				s.logged("gracefully shutting down")
 				close(released)
 			}
-			s.answered(answer, tc.finished)
+			s.answered(response, tc.finished)
 			s.status(0)
 		})
 	}
 }
 
-// A JVM answers QUIT with a dump of its threads and goes on; TERM runs its shutdown hooks, and
-// then it ends with 143.
+// On QUIT a JVM prints its threads, and continues. On TERM it runs its shutdown hooks, and exits
+// with 143.
 func TestServerJVM(t *testing.T) {
 	java := test.Tool(t, "java")
 	start := func(t *testing.T, options ...string) *server {
@@ -413,7 +444,8 @@ func TestServerJVM(t *testing.T) {
 }
 
 `)
-		return newServer(t, dir, options, java, "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "Main.java")
+		return newServer(t, dir, options, java, "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1",
+			"-XX:+UseSerialGC", "Main.java")
 	}
 	dump := func(s *server) {
 		s.Expect("tick")
@@ -429,7 +461,8 @@ func TestServerJVM(t *testing.T) {
 		}
 	})
 	t.Run("TERM", func(t *testing.T) {
-		s := start(t, fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`)...)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`)
+		s := start(t, options...)
 		dump(s)
 		s.Signal(unix.SIGTERM)
 		s.Expect("hook")
@@ -437,8 +470,8 @@ func TestServerJVM(t *testing.T) {
 	})
 }
 
-// supervisord stops its programs one after another, the one with the highest number first. Each
-// leads a group of its own.
+// supervisord stops its programs one after another, the one with the highest priority number first.
+// Each leads a process group.
 func TestServerSupervisord(t *testing.T) {
 	supervisord := test.Tool(t, "supervisord")
 	for _, tc := range []struct {
@@ -451,8 +484,9 @@ func TestServerSupervisord(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := t.TempDir()
-			write(t, dir, "program", `trap 'echo $1 asked >>said; sleep 0.5; echo $1 ended >>said; exit 0' TERM
-echo $1 ready >>said
+			write(t, dir, "program", `
+trap 'echo $1 asked >>events; sleep 0.5; echo $1 ended >>events; exit 0' TERM
+echo $1 ready >>events
 while :; do sleep 0.02; done
 `)
 			write(t, dir, "conf", `[supervisord]
@@ -468,18 +502,19 @@ priority = 2
 command = /bin/sh program app
 `)
 			s := newServer(t, dir, tc.options, supervisord, "-c", "conf")
-			said := func() []string {
-				text, _ := os.ReadFile(dir + "/said")
+			events := func() []string {
+				text, _ := os.ReadFile(dir + "/events")
 				return strings.Split(strings.TrimSpace(string(text)), "\n")
 			}
-			test.Eventually(t, "the programs run", func() bool { return len(said()) == 2 })
+			test.Eventually(t, "the programs run", func() bool { return len(events()) == 2 })
 			s.Signal(unix.SIGTERM)
 			s.status(0)
-			got := said()[2:]
-			ordered := slices.Equal(got, []string{"app asked", "app ended", "database asked", "database ended"})
+			got := events()[2:]
+			ordered := slices.Equal(got,
+				[]string{"app asked", "app ended", "database asked", "database ended"})
 			early := slices.Contains(got[:slices.Index(got, "app ended")+1], "database asked")
 			if ordered != tc.ordered || early == tc.ordered {
-				t.Errorf("the programs said %q", got)
+				t.Errorf("the programs wrote %q", got)
 			}
 		})
 	}

@@ -328,9 +328,10 @@ func TestFloods(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, signal %s", name, signal), func(t *testing.T) {
 				flood := []string{"beside", "3", "setsid", "flood", signal}
 				run := func(options, before, after []string) *test.Process {
-					command := []string{test.Probe(t)}
-					words := slices.Concat(options, command, first, before, []string{"block", signal}, flood, flood, after)
-					return test.Start(t, initOf(test.Util(t), words...))
+					return test.Start(t, initOf(test.Util(t), slices.Concat(
+						options, []string{test.Probe(t)}, first, before,
+						[]string{"block", signal}, flood, flood, after,
+					)...))
 				}
 				wantStatus(t, run(nil, nil, []string{"sleep", "200", "exit", "3"}), 3)
 				p := run([]string{"-g", "300ms"}, []string{"ignore", "15"}, []string{"say", "ready", "pause"})

@@ -145,8 +145,8 @@ func TestNoMessagesOnTheTerminal(t *testing.T) {
 	}
 }
 
-// Init closes the files that the command inherits, except the standard files, and leaves the working
-// directory. The other end of a pipe thus learns that the command has closed it.
+// Init closes the files that the command inherits, except the standard files, and leaves the
+// working directory. The other end of a pipe thus learns that the command has closed it.
 func TestFilesReleased(t *testing.T) {
 	both(t, func(t *testing.T, util string) {
 		extra, end, err := os.Pipe()

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A stop: the stop signals, the grace period and the stop delay. (scope_test.go tests which processes
-// get which signal.)
+// A stop: the stop signals, the grace period and the stop delay. (scope_test.go tests which
+// processes get which signal.)
 
 // When the command has ended, the processes that it left can finish within the grace period, in
 // whatever session they are.
@@ -68,7 +68,10 @@ func TestGraceReachesAll(t *testing.T) {
 
 // A stopped process is continued, so that it can react to TERM.
 func TestGraceContinues(t *testing.T) {
-	args := []string{"-g", "60", test.Probe(t), "fork", "setsid", "catch", "raise", "19", "echo", "15", "say", "finished"}
+	args := []string{
+		"-g", "60", test.Probe(t), "fork", "setsid", "catch", "raise", "19",
+		"echo", "15", "say", "finished",
+	}
 	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 		command := children(t, init)[0]
 		waitState(t, children(t, command)[0], 'T')
@@ -82,17 +85,25 @@ func TestGraceContinues(t *testing.T) {
 // that it left.
 func TestGraceEnds(t *testing.T) {
 	const grace = 200 * time.Millisecond
-	const over = "the grace period of 0.200s is over: "
+	const (
+		over = "the grace period of 0.200s is over: "
+		one  = over + "KILL to 1 that are left: probe ("
+		two  = over + "KILL to 2 that are left: probe ("
+	)
 	for _, tc := range []struct {
 		name    string
 		words   []string
 		send    syscall.Signal
 		message string
 	}{
-		{"the command", []string{"catch", "pause"}, unix.SIGTERM, over + "KILL to 1 that are left: probe ("},
+		{"the command", []string{"catch", "pause"}, unix.SIGTERM, one},
 		{"another", []string{"fork", "catch", "killparent", "9", "setsid", "pause"}, 0, over},
-		{"both", []string{"catch", "fork", "setsid", "pause"}, unix.SIGINT, "KILL to 2 that are left: probe ("},
-		{"one that forks on and on", []string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"}, 0, over},
+		{"both", []string{"catch", "fork", "setsid", "pause"}, unix.SIGINT, two},
+		{
+			"one that forks on and on",
+			[]string{"ignore", "15", "fork", "catch", "killparent", "9", "runaway"},
+			0, over,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			args := append([]string{"-v", "-g", "200ms", test.Probe(t)}, tc.words...)
@@ -190,7 +201,8 @@ func TestStopDelay(t *testing.T) {
 	const delay = 300 * time.Millisecond
 	t.Run("waits", func(t *testing.T) {
 		for _, grace := range [][]string{nil, {"-g", "60"}} {
-			args := append(slices.Clone(grace), "--stop-delay", "300ms", "-v", test.Probe(t), "catch", "echo", "15")
+			args := append(slices.Clone(grace), "--stop-delay", "300ms", "-v",
+				test.Probe(t), "catch", "echo", "15")
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				start := time.Now()
 				kill(t, init, unix.SIGTERM)
@@ -213,8 +225,9 @@ func TestStopDelay(t *testing.T) {
 		waitSettled(t, init)
 	}
 	long := []string{"--stop-delay", "1h", "-g", "2h", test.Probe(t)}
+	catch := append(slices.Clone(long), "catch", "echo", "34")
 	t.Run("another signal", func(t *testing.T) {
-		eachStop(t, append(slices.Clone(long), "catch", "echo", "34"), func(t *testing.T, p *test.Process, init int) {
+		eachStop(t, catch, func(t *testing.T, p *test.Process, init int) {
 			delayed(t, init)
 			kill(t, init, unix.SIGINT)
 			first, second := p.Line(), p.Line()
@@ -228,7 +241,7 @@ func TestStopDelay(t *testing.T) {
 		})
 	})
 	t.Run("the same signal", func(t *testing.T) {
-		eachStop(t, append(slices.Clone(long), "catch", "echo", "34"), func(t *testing.T, p *test.Process, init int) {
+		eachStop(t, catch, func(t *testing.T, p *test.Process, init int) {
 			delayed(t, init)
 			kill(t, init, unix.SIGTERM)
 			p.Expect("15")

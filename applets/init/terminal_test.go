@@ -154,7 +154,8 @@ func terminalOfSession(t *testing.T, cmd *exec.Cmd) {
 	wantStatus(t, p, 0)
 }
 
-// A HUP that was pending before the hand-over is not mistaken for the one that the hand-over causes.
+// A HUP that was pending before the hand-over is not mistaken for the one that the hand-over
+// causes.
 func TestTerminalHangup(t *testing.T) {
 	cmd := test.Namespace(exec.Command(test.Probe(t), "block", "1", "raise", "1",
 		"exec", test.Util(t), "init", test.Probe(t), "catch", "echo", "1"))

@@ -11,8 +11,8 @@ import (
 )
 
 // A program may make its parent its tracer, to find out whether a debugger traces it. Init does not
-// mistake the stops of such a command for its end, and each signal reaches it. The same holds for an
-// orphan.
+// mistake the stops of such a command for its end, and each signal reaches it. The same holds for
+// an orphan.
 func TestTracedCommand(t *testing.T) {
 	probe := test.Probe(t)
 	ends := func(want int, lines ...string) func(*testing.T, *test.Process) {
@@ -79,8 +79,9 @@ func tracedCatches(t *testing.T, p *test.Process) {
 
 // tracedOrphan checks that init reaps an orphan that has stopped and ended while init traced it.
 func tracedOrphan(t *testing.T, p *test.Process) {
-	if both := []string{p.Line(), p.Line()}; !slices.Contains(both, "on") || !slices.Contains(both, "ready") {
-		t.Errorf("output %q", both)
+	lines := []string{p.Line(), p.Line()}
+	if !slices.Contains(lines, "on") || !slices.Contains(lines, "ready") {
+		t.Errorf("output %q", lines)
 	}
 	waitReaped(t, p.Process.Pid)
 	p.Signal(34)
