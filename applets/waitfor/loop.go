@@ -200,7 +200,7 @@ func (w *waiter) loop(ctx context.Context) error {
 	}
 }
 
-// over reports whether all targets are ready, or cannot become ready.
+// over reports whether the wait has ended because of its targets, and returns the error if it failed.
 func (w *waiter) over() (bool, error) {
 	done, hopeless := 0, 0
 	for _, t := range w.targets {
@@ -359,7 +359,7 @@ func (w *waiter) register(p *probe, events uint32, now time.Time) {
 	}
 }
 
-// drop closes a probe.
+// drop closes the socket of a probe and forgets the probe.
 func (w *waiter) drop(p *probe) {
 	unix.Close(p.fd)
 	delete(w.probes, p.id)
@@ -397,7 +397,7 @@ func (w *waiter) conclude(t *target, now time.Time) {
 	}
 }
 
-// expire ends the phases of probes that are due.
+// expire ends the phases of probes whose time is up.
 func (w *waiter) expire(now time.Time) {
 	for _, p := range w.probes {
 		if now.Before(p.until) {
@@ -419,7 +419,7 @@ func (w *waiter) expire(now time.Time) {
 	}
 }
 
-// finish closes a probe that is no longer needed.
+// finish closes a probe that is no longer needed. An established connection is closed cleanly.
 func (w *waiter) finish(p *probe) {
 	if p.phase == connected {
 		p.prepareClose()
