@@ -48,9 +48,9 @@ func (f *files) update(now time.Time) bool {
 }
 
 // readFile returns the content of a file; of a file that is too large, the lines that fit. A file
-// that cannot be read counts as empty, for which resolv.conf(5) defines the defaults. The error is
-// about a lack of resources, which says nothing about the file. readFile never waits, whatever kind
-// of file it is.
+// that cannot be read counts as empty; resolv.conf(5) defines the defaults for that case. The error
+// is not about the file but about a lack of resources. readFile never blocks, whatever kind of file
+// it is.
 func readFile(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	switch err {

@@ -677,8 +677,7 @@ func TestRaisedFileLimit(t *testing.T) {
 	etc(t, "127.0.0.1 db\n", "nameserver 127.0.0.2\n")
 	down := freePort(t)
 	p, lines := startLines(t, util(t, "-v", "-t", "0", "db:"+down))
-	lines.next()
-	begun(t, p)
+	lines.expect(`util wait-for-port: target "db:` + down + `": connection refused`)
 	var before unix.Rlimit
 	few := unix.Rlimit{Cur: 3, Max: 1024}
 	test.Must(t, unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &few, &before))
