@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	initcmd "util/applets/init"
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 	"util/applets/reap"
 	sendsig "util/applets/signal"
 	"util/applets/waitfor"
@@ -123,7 +123,7 @@ func names() (all []string) {
 }
 
 // isOther reports whether init is another init under that name.
-func isOther(name string) bool { return pid1.PersonalityOf(name) != pid1.Util }
+func isOther(name string) bool { return options.InitOf(name) != options.Util }
 
 // run executes a command and reports its error. name is how the message begins.
 func (p *program) run(name string, cmd *cobra.Command, args []string) int {

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 	"util/internal/cli"
 	"util/internal/proc"
 
@@ -58,7 +58,7 @@ func newRoot() *cobra.Command {
 func namesWith(compat bool) []string {
 	all := names()
 	if compat {
-		all = append(all, pid1.Aliases[:]...)
+		all = append(all, options.Aliases[:]...)
 	}
 	return all
 }
@@ -78,6 +78,6 @@ Applets:
 	for _, a := range table {
 		fmt.Fprintf(w, "  %-15s %s\n", a.Name, a.Short)
 	}
-	fmt.Fprintf(w, "\nUnder the names %s,\ninit takes the command lines of those programs.\n", strings.Join(pid1.Aliases[:], ", "))
+	fmt.Fprintf(w, "\nUnder the names %s,\ninit takes the command lines of those programs.\n", strings.Join(options.Aliases[:], ", "))
 	fmt.Fprintf(w, "\nOptions:\n%s\n'util APPLET --help' shows the options of an applet.\n", c.Flags().FlagUsagesWrapped(100))
 }

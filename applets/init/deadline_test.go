@@ -60,7 +60,7 @@ func TestDeadlineForwardDeniedSubreaper(t *testing.T) {
 	p.Expect("ready")
 	pids := children(t, p.Process.Pid)
 	status, stderr := endsInTime(t, p, unix.SIGTERM, pids[len(pids)-1])
-	if status != 137 || !strings.Contains(stderr, "is still alive after KILL") ||
+	if status != 137 || !strings.Contains(stderr, "is still running after KILL") ||
 		!strings.Contains(stderr, "not ended by KILL: 1: setuid-probe (") ||
 		strings.Contains(stderr, "; killed") {
 		t.Errorf("status %d, stderr %q", status, stderr)
@@ -97,7 +97,7 @@ func TestDeadlineWithoutProc(t *testing.T) {
 	p.Expect("there")
 	init := childOf(t, p.Process.Pid)
 	waitSettled(t, childOf(t, init))
-	const want = "not all ended by KILL; who, cannot be seen without a /proc"
+	const want = "not all ended by KILL; without a /proc"
 	status, stderr := endsInTime(t, p, 34, init)
 	if status != 3 || strings.Contains(stderr, "; killed") || !strings.Contains(stderr, want) {
 		t.Errorf("status %d, stderr %q", status, stderr)

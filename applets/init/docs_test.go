@@ -6,17 +6,18 @@ import (
 	"strings"
 	"testing"
 
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 )
 
-// The README's table of options says what the parser's table says.
-func TestReadmeOptions(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+// The table of options in docs/init.md is that of the parser.
+func TestDocumentedOptions(t *testing.T) {
+	const path = "../../docs/init.md"
+	document, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var want strings.Builder
-	for _, o := range pid1.Table {
+	for _, o := range options.Table {
 		name := "`--" + o.Long + "`"
 		if o.Value != "" {
 			name = "`--" + o.Long + " " + strings.ReplaceAll(o.Value, "|", `\|`) + "`"
@@ -26,13 +27,13 @@ func TestReadmeOptions(t *testing.T) {
 		}
 		env := ""
 		if o.Env != "" {
-			env = "`" + pid1.EnvPrefix + o.Env + "` "
+			env = "`" + options.EnvPrefix + o.Env + "` "
 		}
 		fmt.Fprintf(&want, "| %s | %s| %s |\n", name, env, o.Help)
 	}
-	_, rest, _ := strings.Cut(string(readme), "| option | variable | |\n| --- | --- | --- |\n")
+	_, rest, _ := strings.Cut(string(document), "| option | variable | |\n| --- | --- | --- |\n")
 	got, _, _ := strings.Cut(rest, "<!-- end of options -->")
 	if got != want.String() {
-		t.Errorf("the README's table is not the parser's; it should read:\n%s", want.String())
+		t.Errorf("the table of %s is not that of the parser, which is:\n%s", path, want.String())
 	}
 }

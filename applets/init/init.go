@@ -1,52 +1,58 @@
-// Package initcmd is the face of util init under the Go runtime: help, completion, the words for a bad command line,
-// and the way back into package pid1, which does the work before the runtime boots. (Go allows no package named init.)
+// Package initcmd is the part of util init that runs under the Go runtime: help, completion, the
+// messages for a wrong command line, and starting init by way of the early entry, which does the
+// work before the runtime boots. (Go does not allow a package named init.)
 package initcmd
 
 import (
-	"util/applets/init/pid1"
+	"util/applets/init/options"
 	"util/internal/cli"
 
 	"github.com/spf13/cobra"
 )
 
-// New makes the command of util init. A plain run of init comes here only if the program was built without the early
-// entry, or called by a name that the early entry does not know; it then executes itself anew.
+// New makes the command of util init. A plain run of init comes here only if the program was
+// built without the early entry, or called by a name that the early entry does not know. It then
+// executes itself again.
 func New() *cobra.Command {
 	cmd := cli.Setup(&cobra.Command{
 		Use:   "init [option…] [--] command [argument…]",
 		Short: "run a command as PID 1: forward signals, reap orphans",
-		Long: `Starts the command in a new session, forwards every signal to its process group, reaps orphans, and ends with the
-command's status: its exit status, or 128+n if signal n ended it. Options end at the first argument that is not one.
+		Long: `Starts the command in a new session, forwards every signal to its process
+group, reaps orphans, and ends with the command's status: its exit status, or
+128+n if signal n ended it. Options end at the first argument that is not one.
 
-With --grace, a stop (TERM, INT, or a --stop-signal) goes to the command's group; once the command has ended, what it left gets
-TERM, but for what was started since; when the time is over, all that are left get KILL.
+With --grace, a stop signal (TERM, INT or a --stop-signal) goes to the command's
+group. After the command has ended, the processes that it left get TERM, except
+those that were started since. When the time is over, all that are left get KILL.
 
-Every option has an environment variable, for engines that can pass no arguments; a flag beats its variable.
+Every option has an environment variable, for engines that cannot pass
+arguments. A flag takes precedence over its variable.
 
-Exit status: the command's; 126 it was found but cannot be run; 127 it was not found; 2 bad usage; 1 init could not start it.`,
+Exit status: the command's; 126 if it was found but cannot be run; 127 if it was
+not found; 2 for bad usage; 1 if init could not start it.`,
 		Example: `  util init -- nginx -g 'daemon off;'
   util init --rewrite TERM:QUIT -- nginx -g 'daemon off;'
   UTIL_INIT_REWRITE=HUP:none,TERM:INT util init -v python3 app.py`,
-		DisableFlagParsing: true, // package pid1 has the only parser
+		DisableFlagParsing: true, // package options has the only parser
 	})
 	f := cmd.Flags()
-	for _, o := range pid1.Table {
+	for _, o := range options.Table {
 		usage := o.Help
 		if o.Env != "" {
-			usage += " (" + pid1.EnvPrefix + o.Env + ")"
+			usage += " (" + options.EnvPrefix + o.Env + ")"
 		}
 		short := ""
 		if o.Short != 0 {
 			short = string(rune(o.Short))
 		}
-		if o.Arg == pid1.MustArg {
+		if o.Arg == options.MustArg {
 			f.StringP(o.Long, short, "", usage)
 			f.Lookup(o.Long).Value = placeholder{f.Lookup(o.Long).Value, o.Value}
 		} else {
 			f.BoolP(o.Long, short, false, usage)
 		}
 	}
-	cmd.RunE = func(c *cobra.Command, args []string) error { return run(c, args) }
+	cmd.RunE = run
 	return cmd
 }
 
@@ -60,7 +66,7 @@ var Completions = cli.Completions{
 		"exit-code":       cli.List(cli.Pair(":", ended, nil)),
 		"log-format":      cli.OneOf("text", "json"),
 		"termination-log": cli.AFile,
-		"compat":          cli.OneOf(pid1.Aliases[:]...),
+		"compat":          cli.OneOf(options.Aliases[:]...),
 	},
 	Args: cli.ACommand,
 }

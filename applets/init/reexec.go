@@ -9,7 +9,8 @@ import (
 	"runtime"
 	"syscall"
 
-	"util/applets/init/pid1"
+	"util/applets/init/entry"
+	"util/applets/init/options"
 	"util/internal/cli"
 	"util/internal/proc"
 
@@ -27,32 +28,33 @@ func run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return cli.Usagef("environment: %v", err)
 	}
-	var o pid1.Options
-	switch p := pid1.Parse(&o, argv, envp); p.Reason {
-	case pid1.None, pid1.Impersonates:
-		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(append([]string{pid1.Name}, args...))}
-	case pid1.WantsHelp:
+	var o options.Options
+	switch p := options.Parse(&o, argv, envp); p.Reason {
+	case options.None, options.OtherInit:
+		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(append([]string{entry.Name}, args...))}
+	case options.WantsHelp:
 		return c.Help()
-	case pid1.WantsVersion:
+	case options.WantsVersion:
 		return cli.ErrVersion
 	default:
 		return usageError(&o, p)
 	}
 }
 
-// RunAs is init under one of pid1.Aliases, which argv begins with. Only a program without the early entry comes here, one
-// whose name the early entry does not know, or one with a bad variable of init's.
+// RunAs is init under one of options.Aliases, which argv begins with. It is called only in a
+// program without the early entry, in one whose name the early entry does not know, or if a
+// variable of init's is wrong.
 func RunAs(argv []string) error {
 	envp, err := cstrings(os.Environ())
 	if err != nil {
 		return cli.Usagef("environment: %v", err)
 	}
-	var o pid1.Options
+	var o options.Options
 	p := o.ParseEnv(envp)
-	if p.Reason == pid1.None {
+	if p.Reason == options.None {
 		p = o.Check()
 	}
-	if p.Reason != pid1.None {
+	if p.Reason != options.None {
 		return usageError(&o, p)
 	}
 	return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(argv)}
@@ -80,23 +82,25 @@ func LinkedEarly() bool {
 	const atEntry = 9 // AT_ENTRY, getauxval(3)
 	for _, pair := range auxv {
 		if pair[0] == atEntry {
-			return pair[1] == pid1.EntryPC()
+			return pair[1] == entry.PC()
 		}
 	}
 	return false
 }
 
-// throughEarlyEntry executes this program anew, through the early entry and as the init that argv begins with. It returns only with an error.
+// throughEarlyEntry executes this program again, by way of the early entry and as the init that
+// argv begins with. It returns only with an error.
 //
-// A program linked with -E needs no more than the right name. Any other is copied into memory, with the entry point
-// in the copy's ELF header changed. The process then is as it was before the Go runtime booted, but for the first
-// milliseconds, in which a signal has its default effect; and, in the second case, but for signals that were ignored,
-// other than HUP and INT: the runtime has set handlers for them and keeps to itself what was there before.
+// A program linked with -E only needs the right name. Any other is copied into memory, and the
+// entry point in the copy's ELF header is changed. The process then is as it was before the Go
+// runtime booted, with two exceptions. In its first milliseconds a signal has had its default
+// effect. In the second case, signals that were ignored, other than HUP and INT, are not ignored
+// any more: the runtime has set handlers for them and does not tell what was there before.
 func throughEarlyEntry(argv []string) error {
 	path := "/proc/self/exe"
 	if LinkedEarly() {
 		if os.Args[0] == argv[0] {
-			return errors.New("the early entry took no notice of a plain run: a bug in util")
+			return errors.New("the early entry did not recognize a plain run: a bug in util")
 		}
 	} else {
 		fd, err := earlyCopy(path)
@@ -131,9 +135,9 @@ func earlyCopy(path string) (fd int, err error) {
 		return -1, fmt.Errorf("re-execute: %w", err)
 	}
 	const offsetOfEntry = 24 // e_entry, elf(5)
-	var entry [8]byte
-	binary.LittleEndian.PutUint64(entry[:], uint64(pid1.EntryPC()))
-	if _, err := memory.WriteAt(entry[:], offsetOfEntry); err != nil {
+	var address [8]byte
+	binary.LittleEndian.PutUint64(address[:], uint64(entry.PC()))
+	if _, err := memory.WriteAt(address[:], offsetOfEntry); err != nil {
 		return -1, fmt.Errorf("re-execute: %w", err)
 	}
 	// The duplicate outlives memory, whose finalizer closes the original.

@@ -16,26 +16,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process may be a zombie for settle before it counts as one: a parent that does its duty reaps it by then. A parent
-// that wants to run but has to wait for a processor has up to longSettle.
+// A process counts as a zombie only if it is still one after settleTime, because a parent that
+// reaps has reaped it by then. A parent that is runnable but waits for a processor has up to
+// maxSettleTime.
 const (
-	settle     = 20 * time.Millisecond
-	longSettle = time.Second
+	settleTime    = 20 * time.Millisecond
+	maxSettleTime = time.Second
 )
 
-// patience is how long a parent that was nudged has to reap.
-const patience = 500 * time.Millisecond
+// nudgeTime is how long a parent has to reap after it was nudged.
+const nudgeTime = 500 * time.Millisecond
 
 // family is a parent and its zombies.
 type family struct {
-	parent  procfs.Stat // PID 0: outside this PID namespace
+	parent  procfs.Stat // PID 0 if it is outside this PID namespace
 	catches bool        // the parent catches SIGCHLD
 	blocks  bool        // the parent blocks SIGCHLD, or waits for signals
-	nested  bool        // the parent is in a PID namespace below, a container in this one: that has its own PID 1
+	nested  bool        // the parent is in a nested PID namespace, which has its own PID 1
 	zombies []procfs.Stat
 }
 
-// counts reports whether the zombies are the business of this PID namespace.
+// counts reports whether the zombies belong to this PID namespace.
 func (f family) counts() bool { return !f.nested }
 
 // audit lists the zombies of other processes.
@@ -58,55 +59,62 @@ func (r *reaper) audit() error {
 		return &cli.Exit{Status: proc.ExitFailed}
 	}
 	if hides := r.fs.HidePID(); hides != "" && r.Verbose {
-		fmt.Fprintf(r.err, "util reap-once: warning: /proc is mounted with %s: zombies of other users may not be seen\n", hides)
+		fmt.Fprintf(r.err, "util reap-once: warning: /proc is mounted with %s, "+
+			"which hides zombies of other users\n", hides)
 	}
 	return nil
 }
 
-// zombies returns the zombies of other processes by parent, and the processes that look like zombies because their
-// first thread has ended, while others run.
+// zombies returns the zombies of other processes by parent. It also returns the processes that look
+// like zombies because their main thread has ended while other threads run.
 func (r *reaper) zombies() (families []family, leaderless []procfs.Stat, err error) {
 	all, err := r.fs.All()
 	if err != nil {
 		return nil, nil, err
 	}
-	var dead []procfs.Stat
+	var zombies []procfs.Stat
 	for _, st := range all {
 		switch {
 		case st.State != 'Z' || st.Parent == unix.Getpid():
 		case st.Zombie():
-			dead = append(dead, st)
+			zombies = append(zombies, st)
 		default:
 			leaderless = append(leaderless, st)
 		}
 	}
-	if len(dead) > 0 {
-		dead = r.settle(dead)
+	if len(zombies) > 0 {
+		zombies = r.settle(zombies)
 	}
-	return r.byParent(dead), leaderless, nil
+	return r.byParent(zombies), leaderless, nil
 }
 
-// settle gives the parents the time to reap, and returns the zombies that are left.
-func (r *reaper) settle(dead []procfs.Stat) []procfs.Stat {
-	for end := time.Now().Add(longSettle); ; {
-		time.Sleep(settle)
-		dead = r.stillDead(dead)
-		parents := map[int]bool{}
-		for _, st := range dead {
-			parents[st.Parent] = true
-		}
-		busy := slices.ContainsFunc(r.fs.Stats(slices.Collect(maps.Keys(parents))), func(st procfs.Stat) bool { return st.State == 'R' })
-		if !busy || time.Now().After(end) {
-			return dead
+// settle gives the parents time to reap, and returns the zombies that are left.
+func (r *reaper) settle(zombies []procfs.Stat) []procfs.Stat {
+	for end := time.Now().Add(maxSettleTime); ; {
+		time.Sleep(settleTime)
+		zombies = r.remaining(zombies)
+		if !r.parentsRun(zombies) || time.Now().After(end) {
+			return zombies
 		}
 	}
 }
 
-// stillDead returns the zombies that have not been reaped, as they are now: the parent of one may have ended.
-func (r *reaper) stillDead(dead []procfs.Stat) []procfs.Stat {
-	pids := make([]int, len(dead))
-	start := make(map[int]uint64, len(dead))
-	for i, st := range dead {
+// parentsRun reports whether a parent of a zombie is running or runnable.
+func (r *reaper) parentsRun(zombies []procfs.Stat) bool {
+	parents := map[int]bool{}
+	for _, st := range zombies {
+		parents[st.Parent] = true
+	}
+	return slices.ContainsFunc(r.fs.Stats(slices.Collect(maps.Keys(parents))),
+		func(st procfs.Stat) bool { return st.State == 'R' })
+}
+
+// remaining returns the zombies that have not been reaped, with their current parents: the parent
+// of a zombie may have ended.
+func (r *reaper) remaining(zombies []procfs.Stat) []procfs.Stat {
+	pids := make([]int, len(zombies))
+	start := make(map[int]uint64, len(zombies))
+	for i, st := range zombies {
 		pids[i] = st.PID
 		start[st.PID] = st.Start
 	}
@@ -115,23 +123,14 @@ func (r *reaper) stillDead(dead []procfs.Stat) []procfs.Stat {
 	})
 }
 
-func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
-	slices.SortFunc(dead, func(a, b procfs.Stat) int {
+// byParent groups zombies by parent.
+func (r *reaper) byParent(zombies []procfs.Stat) (families []family) {
+	slices.SortFunc(zombies, func(a, b procfs.Stat) int {
 		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.PID, b.PID))
 	})
-	for _, st := range dead {
+	for _, st := range zombies {
 		if len(families) == 0 || families[len(families)-1].parent.PID != st.Parent {
-			f := family{parent: procfs.Stat{PID: st.Parent}}
-			if st.Parent != 0 {
-				if parent, err := r.fs.Stat(st.Parent); err == nil {
-					f.parent = parent
-				}
-				status, _ := r.fs.Status(st.Parent)
-				f.catches = status.Caught.Has(sig.CHLD)
-				f.nested = status.Nested
-				f.blocks = status.Blocked.Has(sig.CHLD) || r.fs.WaitsForSignals(st.Parent)
-			}
-			families = append(families, f)
+			families = append(families, r.familyOf(st.Parent))
 		}
 		f := &families[len(families)-1]
 		f.zombies = append(f.zombies, st)
@@ -139,8 +138,24 @@ func (r *reaper) byParent(dead []procfs.Stat) (families []family) {
 	return families
 }
 
-// nudge sends SIGCHLD to the parents that do something about it, and waits until they have reaped or have had the time
-// to.
+// familyOf returns the family of a parent, without zombies.
+func (r *reaper) familyOf(parent int) family {
+	f := family{parent: procfs.Stat{PID: parent}}
+	if parent == 0 {
+		return f
+	}
+	if st, err := r.fs.Stat(parent); err == nil {
+		f.parent = st
+	}
+	status, _ := r.fs.Status(parent)
+	f.catches = status.Caught.Has(sig.CHLD)
+	f.nested = status.Nested
+	f.blocks = status.Blocked.Has(sig.CHLD) || r.fs.WaitsForSignals(parent)
+	return f
+}
+
+// nudge sends SIGCHLD to the parents that catch or block it. It waits until they have reaped, or
+// until they have had enough time to.
 func (r *reaper) nudge(families []family) {
 	var left []procfs.Stat
 	for _, f := range families {
@@ -156,13 +171,13 @@ func (r *reaper) nudge(families []family) {
 		}
 		left = append(left, f.zombies...)
 	}
-	for end := time.Now().Add(patience); len(left) > 0 && time.Now().Before(end); {
-		time.Sleep(settle / 2)
-		left = r.stillDead(left)
+	for end := time.Now().Add(nudgeTime); len(left) > 0 && time.Now().Before(end); {
+		time.Sleep(settleTime / 2)
+		left = r.remaining(left)
 	}
 }
 
-// nudgeOne sends SIGCHLD to a process, if it is the one that was seen.
+// nudgeOne sends SIGCHLD to a process, if it is still the one that was found.
 func (r *reaper) nudgeOne(parent *procfs.Stat) error {
 	p, err := pidfd.Open(parent.PID, r.fs)
 	if err != nil {
@@ -175,30 +190,34 @@ func (r *reaper) nudgeOne(parent *procfs.Stat) error {
 	return p.Signal(sig.CHLD, nil)
 }
 
-// reportLeaderless marks a process that has not ended, though tools show it as a zombie.
+// reportLeaderless reports a process that has not ended, although tools show it as a zombie.
 func (r *reaper) reportLeaderless(st *procfs.Stat) {
 	if r.JSON {
-		cli.JSON(r.out, "event", "no zombie", "pid", st.PID, "name", st.Name, "threads", st.Threads-1)
+		cli.JSON(r.out, "event", "no zombie", "pid", st.PID, "name", st.Name,
+			"threads", st.Threads-1)
 		return
 	}
-	fmt.Fprintf(r.out, "%s is no zombie: its first thread has ended, others run (%d)\n", st.Title(), st.Threads-1)
+	fmt.Fprintf(r.out, "%s is not a zombie: its main thread has ended, but others run: %d\n",
+		st.Title(), st.Threads-1)
 }
 
 func (r *reaper) reportFamily(f *family) {
 	if r.JSON {
 		for _, st := range f.zombies {
-			cli.JSON(r.out, "event", "zombie", "pid", st.PID, "name", st.Name, "age_seconds", int64(age(&st)/time.Second),
-				"parent", f.parent.PID, "parent_name", f.parent.Name, "parent_catches_sigchld", f.catches,
-				"parent_blocks_sigchld", f.blocks, "nested", f.nested, "hint", f.hint(r.Nudge))
+			cli.JSON(r.out, "event", "zombie", "pid", st.PID, "name", st.Name,
+				"age_seconds", int64(age(&st)/time.Second),
+				"parent", f.parent.PID, "parent_name", f.parent.Name,
+				"parent_catches_sigchld", f.catches, "parent_blocks_sigchld", f.blocks,
+				"nested", f.nested, "hint", f.hint(r.Nudge))
 		}
 		return
 	}
 	who := "a parent outside this PID namespace"
 	if f.parent.PID != 0 {
-		who = fmt.Sprintf("%s, which %s", f.parent.Title(), f.regard())
+		who = fmt.Sprintf("%s, which %s", f.parent.Title(), f.disposition())
 	}
 	if f.nested {
-		who += ", in a PID namespace of its own, so not counted"
+		who += ", in a nested PID namespace, so not counted"
 	}
 	fmt.Fprintf(r.out, "zombies of %s: %d\n", who, len(f.zombies))
 	for _, st := range f.zombies {
@@ -207,14 +226,14 @@ func (r *reaper) reportFamily(f *family) {
 	fmt.Fprintf(r.out, "  hint: %s\n", f.hint(r.Nudge))
 }
 
-// age is the time since a process was started. The kernel does not tell when it ended.
+// age returns the time since a process was started. The kernel does not report when it ended.
 func age(st *procfs.Stat) time.Duration {
 	ticks := procfs.Now() - st.Start
 	return (time.Duration(ticks) * time.Second / procfs.TicksPerSecond).Truncate(time.Second)
 }
 
-// regard says what the parent does about SIGCHLD.
-func (f *family) regard() string {
+// disposition returns what the parent does with SIGCHLD.
+func (f *family) disposition() string {
 	switch {
 	case f.catches:
 		return "catches SIGCHLD"
@@ -224,19 +243,20 @@ func (f *family) regard() string {
 	return "does not catch SIGCHLD"
 }
 
-// hint says what can be done, after a nudge or before.
+// hint returns what can be done. nudged means that the parent was nudged before.
 func (f *family) hint(nudged bool) string {
 	switch {
 	case f.nested:
-		return "they are the business of the PID 1 there: run util reap-once in that container"
+		return "the PID 1 of that namespace must reap them: run util reap-once in that container"
 	case f.parent.PID == 0:
-		return "whoever started them from outside, such as an exec into the container, has to wait for them"
+		return "the process that started them from outside, such as docker exec, must wait for them"
 	case f.parent.State == 'T' || f.parent.State == 't':
 		return fmt.Sprintf("%d is stopped: util sendsig CONT %d", f.parent.PID, f.parent.PID)
 	case (f.catches || f.blocks) && !nudged:
 		return "it may have missed a SIGCHLD: util reap-once --nudge"
 	case f.parent.PID == 1:
-		return "PID 1 reaps nothing: run it under util init"
+		return "PID 1 does not reap: run it under util init"
 	}
-	return "only it can reap them; once it has ended, PID 1 can: run the container's command under util init"
+	return "only this parent can reap them; when it has ended, PID 1 can: " +
+		"run the container's command under util init"
 }

@@ -1,7 +1,7 @@
-// Package reap is util reap-once: it reaps the dead children that it was started with, and tells of zombies that only
-// their own parents can reap.
+// Package reap is util reap-once. It reaps the children that it was started with and that have
+// ended, and lists zombies that only their own parents can reap.
 //
-// To reap for as long as a container lives is the business of init.
+// It does not reap for as long as a container runs. That is the task of init.
 package reap
 
 import (
@@ -23,10 +23,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options is what the command line says.
+// Options are the options and arguments of the command line.
 type Options struct {
 	Wait    bool
-	Limit   time.Duration // of Wait; 0: none
+	Limit   time.Duration // the time limit of Wait; 0: no limit
 	Strict  bool
 	Nudge   bool
 	JSON    bool
@@ -39,60 +39,84 @@ type Options struct {
 func New() *cobra.Command {
 	cmd := cli.Setup(&cobra.Command{
 		Use:   "reap-once [option…] [--] [command [argument…]]",
-		Short: "reap dead children, then run a command; or list the zombies and whose they are",
-		Long: `Reaps every dead child that it has. A process keeps its children over an exec, so this works at the end of an entrypoint
-script. Then it executes the command in its place.
+		Short: "reap children that have ended, then run a command; or list zombies by parent",
+		Long: `Reaps all of its own children that have ended. A process keeps its children when
+it executes another program, so this works at the end of an entrypoint script.
+Then the command replaces reap-once.
 
-Without a command it lists the zombies of other processes, by parent. Only the parent of a zombie can reap it; KILL does
-nothing to it. A zombie is counted if it is still there after a moment, since every process is one until its parent
-looks.
+Without a command, it lists the zombies of other processes, by parent. Only its
+parent can reap a zombie; KILL has no effect on it. Every process is a zombie
+for a moment before its parent reaps it, so only zombies that remain after a
+short delay are counted.
 
-Exit status: without a command, 0 no zombie is left; 1 some are. With a command, the command's; 126 it was found but
-cannot be run; 127 it was not found. 124 the time of --wait was up, with --strict; 128+n signal n ended the wait; 2 bad usage.`,
-		Example: `  exec util reap-once --wait 2s -- app    the last line of an entrypoint script
-  util reap-once                          which zombies are there, and whose are they?
-  util reap-once --nudge                  remind their parents
+Exit status without a command:
+  0      there are no zombies
+  1      there are zombies
+Exit status with a command: that of the command, or
+  126    the command was found but cannot be run
+  127    the command was not found
+Exit status in both cases:
+  2      usage error
+  124    the time limit of --wait was reached, with --strict
+  128+n  signal n ended the wait`,
+		Example: `  # the last line of an entrypoint script
+  exec util reap-once --wait 2s -- app
+  # list the zombies and their parents
+  util reap-once
+  # remind the parents to reap
+  util reap-once --nudge
+  # the instruction of a Dockerfile
   HEALTHCHECK CMD ["/sbin/util", "reap-once", "-q"]`,
 	})
 	o := &Options{}
 	f := cmd.Flags()
-	wait := f.String("wait", "", "go on until no child is left, for at most `DURATION` (0: no limit)")
-	f.BoolVar(&o.Strict, "strict", false, "with --wait: if the time is up, end with status 124 instead of going on")
-	f.BoolVar(&o.Nudge, "nudge", false, "send SIGCHLD to the parents of zombies that catch or block it, and look again")
-	f.BoolVar(&o.JSON, "json", false, "print JSON, an object a line")
-	f.BoolVarP(&o.Quiet, "quiet", "q", false, "print nothing but errors")
-	f.BoolVarP(&o.Verbose, "verbose", "v", false, "print what is done as well")
+	wait := f.String("wait", "",
+		"wait until no child is left, for at most `DURATION` (0: no limit)")
+	f.BoolVar(&o.Strict, "strict", false,
+		"with --wait: exit with status 124 if the time limit is reached")
+	f.BoolVar(&o.Nudge, "nudge", false,
+		"send SIGCHLD to the parents of zombies that catch or block it, then check again")
+	f.BoolVar(&o.JSON, "json", false, "print JSON, one object per line")
+	f.BoolVarP(&o.Quiet, "quiet", "q", false, "print only errors")
+	f.BoolVarP(&o.Verbose, "verbose", "v", false, "also print what is done")
 	cli.AddStandardFlags(cmd)
 	cmd.RunE = func(c *cobra.Command, args []string) error {
 		o.Wait = f.Changed("wait")
-		if o.Wait {
-			limit, err := cli.ParseDuration(*wait)
-			if err != nil {
-				return cli.Usagef("--wait: %q: %w", *wait, err)
-			}
-			o.Limit = limit
-		}
 		o.Command = args
-		switch {
-		case o.Strict && !o.Wait:
-			return cli.Usagef("option --strict: only together with --wait")
-		case o.Nudge && len(args) > 0:
-			return cli.Usagef("option --nudge: not together with a command, as no other process is looked at then")
-		case o.Quiet && (o.Verbose || o.JSON):
-			return cli.Usagef("option --quiet: not together with --verbose or --json")
+		if err := o.take(*wait); err != nil {
+			return err
 		}
 		return run(o, c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return cmd
 }
 
-// Completions of the command line of reap-once.
+// take reads the value of --wait and checks that the options can be combined.
+func (o *Options) take(wait string) (err error) {
+	if o.Wait {
+		if o.Limit, err = cli.ParseDuration(wait); err != nil {
+			return cli.Usagef("--wait: %q: %w", wait, err)
+		}
+	}
+	switch {
+	case o.Strict && !o.Wait:
+		return cli.Usagef("option --strict: needs --wait")
+	case o.Nudge && len(o.Command) > 0:
+		return cli.Usagef("option --nudge: cannot be combined with a command, " +
+			"because other processes are then not examined")
+	case o.Quiet && (o.Verbose || o.JSON):
+		return cli.Usagef("option --quiet: cannot be combined with --verbose or --json")
+	}
+	return nil
+}
+
+// Completions completes the command line of reap-once.
 var Completions = cli.Completions{Args: cli.ACommand}
 
 // reaper carries out one command line.
 type reaper struct {
 	*Options
-	fs  *procfs.FS // nil where there is no /proc
+	fs  *procfs.FS // nil without /proc
 	out *bufio.Writer
 	err io.Writer
 }
@@ -103,7 +127,7 @@ func run(o *Options, out, errOut io.Writer) error {
 	case o.Quiet:
 		out = io.Discard
 	case len(o.Command) > 0:
-		out = errOut // stdout is the command's
+		out = errOut // stdout belongs to the command
 	}
 	r := &reaper{Options: o, fs: fs, out: bufio.NewWriter(out), err: errOut}
 	defer r.out.Flush()
@@ -115,23 +139,25 @@ func run(o *Options, out, errOut io.Writer) error {
 		return cli.Exec(o.Command)
 	}
 	if fs == nil {
-		return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("zombies of other processes cannot be seen: %w", noProc)}
+		err := fmt.Errorf("the zombies of other processes cannot be listed: %w", noProc)
+		return &cli.Exit{Status: proc.ExitFailed, Err: err}
 	}
 	return r.audit()
 }
 
-// reap reaps the dead children, and with --wait those that end later. Its error says that the command is not to run.
+// reap reaps the children that have ended, and with --wait also those that end later. If it returns
+// an error, the command must not run.
 func (r *reaper) reap() error {
-	// SIGCHLD before the first look, so that none is missed.
+	// This comes before the first check for ended children, so that no SIGCHLD is missed.
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGCHLD)
 	defer signal.Stop(ended)
-	r.reapDead()
+	r.reapEnded()
 	if !r.Wait || proc.Childless(false) {
 		return nil
 	}
 	asked := make(chan os.Signal, 1)
-	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+	for _, s := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
 		if !signal.Ignored(s) {
 			signal.Notify(asked, s)
 		}
@@ -144,17 +170,25 @@ func (r *reaper) reap() error {
 	for !proc.Childless(false) {
 		select {
 		case <-ended:
-			r.reapDead()
+			r.reapEnded()
 		case <-timeUp:
 			return r.expired()
 		case s := <-asked:
-			return &cli.Exit{Status: proc.ExitSignal + int(s.(syscall.Signal)), Err: fmt.Errorf("ended by %s while waiting for children", unix.SignalName(s.(syscall.Signal)))}
+			return interrupted(s.(syscall.Signal))
 		}
 	}
 	return nil
 }
 
-func (r *reaper) reapDead() {
+// interrupted is the error for a signal that ends the wait.
+func interrupted(s syscall.Signal) error {
+	return &cli.Exit{
+		Status: proc.ExitSignal + int(s),
+		Err:    fmt.Errorf("interrupted by %s while waiting for children", unix.SignalName(s)),
+	}
+}
+
+func (r *reaper) reapEnded() {
 	for c := proc.Ended(); c.Pid != 0; c = proc.Ended() {
 		name := ""
 		if r.fs != nil {
@@ -168,9 +202,11 @@ func (r *reaper) reapDead() {
 	r.out.Flush()
 }
 
-// expired names the children that are still there when the time is up. That is an error only with --strict.
+// expired reports the children that have not ended when the time limit is reached. This is an error
+// only with --strict.
 func (r *reaper) expired() error {
-	text := fmt.Sprintf("children that are still there after %v: %s", r.Limit, strings.Join(r.children(), ", "))
+	text := fmt.Sprintf("children that have not ended after %v: %s",
+		r.Limit, strings.Join(r.children(), ", "))
 	if r.Strict {
 		return &cli.Exit{Status: proc.ExitTimeout, Err: errors.New(text)}
 	}
@@ -180,10 +216,10 @@ func (r *reaper) expired() error {
 	return nil
 }
 
-// children returns what the children are called.
+// children returns the titles of the children.
 func (r *reaper) children() (titles []string) {
 	if r.fs == nil {
-		return []string{"unknown, as there is no /proc"}
+		return []string{"unknown, because there is no /proc"}
 	}
 	all, _ := r.fs.All()
 	for _, st := range all {

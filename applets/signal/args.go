@@ -3,33 +3,26 @@ package sendsig
 import (
 	"errors"
 	"fmt"
-	"math"
-	"os/user"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"util/internal/cli"
 	"util/internal/sig"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sys/unix"
 )
 
-// line is a command line, split into what each word is.
+// line is a command line, split by the kind of its words.
 type line struct {
 	flags  []string // for the flag parser
 	signal string   // of -SIGNAL
 	words  []string // all others
 }
 
-// split takes kill's forms out of a command line, which no flag parser knows: -SIGNAL and, once there is a signal or
-// a "--", the process group -PGID.
+// split separates the forms of kill(1), which a flag parser does not know, from the rest of a
+// command line. These are -SIGNAL and, after a signal or "--", the process group -PGID.
 func split(f *pflag.FlagSet, args []string) (l line, err error) {
-	signal := false // there is one
+	signal := false // a signal or target has been seen
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		switch {
@@ -57,7 +50,8 @@ func split(f *pflag.FlagSet, args []string) (l line, err error) {
 	return l, nil
 }
 
-// isCluster reports whether word is a group of short options. A signal such as -segv is none, though there is a -s.
+// isCluster reports whether word is a group of short options. A signal such as -segv is not,
+// although there is an option -s.
 func isCluster(f *pflag.FlagSet, word string) bool {
 	if len(word) < 2 || word[0] != '-' || f.ShorthandLookup(word[1:2]) == nil {
 		return false
@@ -88,40 +82,52 @@ func valued(f *pflag.FlagSet, word string) (name string, next bool) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// take completes the options with the words of the command line and checks that they make sense together.
-func (o *Options) take(l line, signal string) (err error) {
-	words := l.words
-	switch {
-	case signal != "" && l.signal != "":
-		return cli.Usagef("signal %q: there is -s %s as well", l.signal, signal)
-	case l.signal != "":
-		signal = l.signal
-	case signal == "" && len(words) > 0:
-		signal, words = words[0], words[1:]
-	case signal == "":
-		return cli.Usagef("signal: missing: the signal comes first, then the targets")
-	}
-	if o.Signal, err = parseSignal(signal); err != nil {
-		return cli.Usagef("signal %q: %w", signal, err)
+// take sets the signal and the targets from the words of the command line. It checks that the
+// options can be combined.
+func (o *Options) take(l line, signal string) error {
+	words, err := o.takeSignal(l, signal)
+	if err != nil {
+		return err
 	}
 	for _, word := range words {
 		if err := o.addTarget(word); err != nil {
 			if _, duration := cli.ParseDuration(word); o.Wait && duration == nil {
-				err = fmt.Errorf("%w (the time of --wait is given as --wait=%s)", err, word)
+				err = fmt.Errorf("%w (the time limit of --wait is written --wait=%s)", err, word)
 			}
 			return cli.Usagef("target %q: %w", word, err)
 		}
 	}
 	if o.Signal == 0 && o.IfHandled {
-		return cli.Usagef("option --if-handled: not together with signal 0, which is sent to nobody")
+		return cli.Usagef("option --if-handled: cannot be combined with signal 0, " +
+			"which no process receives")
 	}
 	if len(o.targets()) == 0 && len(o.selectors()) == 0 {
-		return cli.Usagef("target: missing: name a process, or select some (--name, --tree, …)")
+		return cli.Usagef("target: missing: give a PID or a selector (--name, --tree, …)")
 	}
 	return nil
 }
 
-// targets returns the words for the kinds of targets that are given.
+// takeSignal sets the signal, which is option (the value of -s), or -SIGNAL, or the first word. The
+// remaining words are the targets.
+func (o *Options) takeSignal(l line, option string) (targets []string, err error) {
+	text, targets := option, l.words
+	switch {
+	case option != "" && l.signal != "":
+		return nil, cli.Usagef("signal %q: conflicts with -s %s", l.signal, option)
+	case l.signal != "":
+		text = l.signal
+	case option == "" && len(targets) > 0:
+		text, targets = targets[0], targets[1:]
+	case option == "":
+		return nil, cli.Usagef("signal: missing: the signal comes first, then the targets")
+	}
+	if o.Signal, err = parseSignal(text); err != nil {
+		return nil, cli.Usagef("signal %q: %w", text, err)
+	}
+	return targets, nil
+}
+
+// targets returns the kinds of targets that are given.
 func (o *Options) targets() (kinds []string) {
 	if len(o.PIDs) > 0 {
 		kinds = append(kinds, "PID")
@@ -164,7 +170,7 @@ func (o *Options) selectors() (names []string) {
 func (o *Options) addTarget(word string) error {
 	if group, ok := strings.CutPrefix(word, "-"); ok {
 		if strings.TrimLeft(group, "0") == "1" {
-			return errors.New("would be every process: say --all (or --group 1 for process group 1)")
+			return errors.New("means every process: use --all (or --group 1 for process group 1)")
 		}
 		id, err := parseID(group)
 		if err == nil {
@@ -179,144 +185,8 @@ func (o *Options) addTarget(word string) error {
 	return err
 }
 
-func parseTarget(word string) (t Target, err error) {
-	pid, inode, both := strings.Cut(word, ":")
-	if t.PID, err = parseID(pid); err != nil {
-		return t, err
-	}
-	if both {
-		if t.Inode, err = strconv.ParseUint(inode, 10, 64); err != nil || t.Inode == 0 {
-			return t, errors.New("is not of the form PID:INODE")
-		}
-	}
-	return t, nil
-}
-
-var errTwice = errors.New("is given twice")
-
-// parseID reads the number of a process, process group or session.
-func parseID(text string) (int, error) {
-	n, err := strconv.ParseInt(text, 10, 32)
-	switch {
-	case text == "-1":
-		return 0, errors.New("would be every process: say --all")
-	case err != nil, !isDigit(text[0]): // no sign
-		return 0, errors.New("is no number of a process or process group")
-	case n == 0:
-		if own := unix.Getpgrp(); own != 0 { // 0: its leader is outside this PID namespace
-			return 0, fmt.Errorf("would be the process group of sendsig itself: say --group %d", own)
-		}
-		return 0, errors.New("would be the process group of sendsig itself: name its members")
-	}
-	return int(n), nil
-}
-
-// parseSignal is sig.Parse with words for what it does not know. 0 is no signal: kill(2) only finds out whether it could send one.
-func parseSignal(text string) (sig.Signal, error) {
-	if s, ok := sig.Parse(text); ok {
-		return s, nil
-	}
-	if text != "" && strings.Trim(text, "0") == "" {
-		return 0, nil
-	}
-	if text != "" && isDigit(text[0]) {
-		return 0, errors.New("unknown: the signal comes first (1 to 64, or a name), then the targets")
-	}
-	return 0, errors.New("unknown" + cli.DidYouMean(text, sig.Names()))
-}
-
-func parseStage(text string) (Stage, error) {
-	name, after, ok := strings.Cut(text, "@")
-	if !ok {
-		return Stage{}, errors.New("is not of the form SIG@DURATION")
-	}
-	s, err := parseSignal(name)
-	if err != nil {
-		return Stage{}, fmt.Errorf("signal %q: %w", name, err)
-	}
-	if s == 0 {
-		return Stage{}, fmt.Errorf("signal %q: is none that could be sent", name)
-	}
-	d, err := cli.ParseDuration(after)
-	if err != nil {
-		return Stage{}, fmt.Errorf("%q %w", after, err)
-	}
-	return Stage{s, d}, nil
-}
-
-// parseValue reads what --queue sends: an int, as sigqueue(3) has it.
-func parseValue(text string) (*int32, error) {
-	n, err := strconv.ParseInt(text, 0, 32)
-	if err != nil {
-		return nil, fmt.Errorf("is no number from %d to %d", math.MinInt32, math.MaxInt32)
-	}
-	value := int32(n)
-	return &value, nil
-}
-
-func parseRegexp(text string) (*pattern, error) {
-	if text == "" {
-		return nil, notEmpty(text) // it would match every process
-	}
-	p := &pattern{bytes: !utf8.ValidString(text)}
-	// Arguments may hold line feeds, which are nothing special to ".".
-	re, err := regexp.Compile("(?s)" + p.widen(text))
-	if err != nil {
-		return nil, fmt.Errorf("is no regular expression: %w", err)
-	}
-	p.re = re
-	return p, nil
-}
-
-// pattern is the regular expression of --cmdline.
-type pattern struct {
-	re    *regexp.Regexp
-	bytes bool // it is not UTF-8
-}
-
-func (p *pattern) matches(text string) bool { return p.re.MatchString(p.widen(text)) }
-
-// widen makes every byte of text the character with its number where the expression is not UTF-8, as package regexp knows nothing
-// else.
-func (p *pattern) widen(text string) string {
-	if !p.bytes {
-		return text
-	}
-	wide := make([]rune, len(text))
-	for i := range wide {
-		wide[i] = rune(text[i])
-	}
-	return string(wide)
-}
-
-// parseUser reads a user's number, or a name of /etc/passwd.
-func parseUser(text string) (*uint32, error) {
-	if n, err := strconv.ParseUint(text, 10, 32); err == nil {
-		uid := uint32(n)
-		return &uid, nil
-	}
-	u, err := user.Lookup(text)
-	if err != nil {
-		return nil, errors.New("no such user in /etc/passwd (a number works without it)")
-	}
-	return parseUser(u.Uid)
-}
-
-func notEmpty(text string) error {
-	if text == "" {
-		return errors.New("is empty")
-	}
-	return nil
-}
-
-func absolute(text string) error {
-	if !filepath.IsAbs(text) {
-		return errors.New("is no absolute path")
-	}
-	return nil
-}
-
-// Completions of the command line of sendsig: the signal comes first, unless an option has it.
+// Completions completes the command line of sendsig. The first word is the signal, unless an option
+// gives it.
 var Completions = cli.Completions{
 	Values: map[string]cli.Completer{
 		"signal":  cli.ASignal,

@@ -8,8 +8,8 @@ import (
 	"util/internal/test"
 )
 
-// BenchmarkSelect selects by name over 5,000 processes with sendsig and with pkill in turn. "of-pkill" is the time of
-// sendsig divided by that of pkill.
+// BenchmarkSelect selects by name among 5,000 processes, with sendsig and pkill in turn. The metric
+// "of-pkill" is the time of sendsig divided by that of pkill.
 func BenchmarkSelect(b *testing.B) {
 	pkill := test.Tool(b, "pkill")
 	if !inside(b) {

@@ -11,22 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// finder finds the processes that the options mean.
+// finder finds the processes that the options select.
 type finder struct {
 	*Options
-	fs        *procfs.FS // nil: there is none, and then only numbers of processes and groups are asked for
-	self      int
-	ownName   string // sendsig's command name
-	ancestors []procfs.Stat
-	family    map[int]uint64 // --tree: the number and start of all that were ever seen to belong to the tree
-	namespace procfs.File    // --ns
-	program   procfs.File    // --exe, where there is one at that path
-	silent    map[id]bool    // processes about which the kernel does not answer
-	unread    error          // why something about a process could not be read
+	fs         *procfs.FS // nil without /proc: then only PIDs and process groups can be given
+	self       int
+	ownName    string // sendsig's command name
+	ancestors  []procfs.Stat
+	family     map[int]uint64 // --tree: PID and start time of all processes found in it so far
+	namespace  procfs.File    // --ns
+	program    procfs.File    // the file of --exe, if there is one at that path
+	unanswered map[id]bool    // processes about which the kernel did not answer in time
+	unread     error          // why something about a process could not be read
 }
 
 func newFinder(o *Options, fs *procfs.FS) *finder {
-	f := &finder{Options: o, fs: fs, self: unix.Getpid(), family: map[int]uint64{}, silent: map[id]bool{}}
+	f := &finder{
+		Options:    o,
+		fs:         fs,
+		self:       unix.Getpid(),
+		family:     map[int]uint64{},
+		unanswered: map[id]bool{},
+	}
 	if o.Exe != "" {
 		f.program = fs.FileAt(o.Exe)
 	}
@@ -47,12 +53,12 @@ func newFinder(o *Options, fs *procfs.FS) *finder {
 	return f
 }
 
-// searches reports whether all processes have to be looked at, rather than those named by number.
+// searches reports whether all processes must be examined, not only those named by PID.
 func (f *finder) searches() bool {
 	return len(f.PIDs) == 0 || len(f.Groups) > 0 || len(f.Sessions) > 0 || f.All
 }
 
-// scan looks at all processes and returns those that are meant.
+// scan examines all processes and returns those that are selected.
 func (f *finder) scan() (found []procfs.Stat, err error) {
 	all, err := f.fs.All()
 	if err != nil {
@@ -69,7 +75,8 @@ func (f *finder) scan() (found []procfs.Stat, err error) {
 	return found, nil
 }
 
-// learnFamily finds out who belongs to the tree. All processes have to be known before one can be judged.
+// learnFamily finds the processes that belong to the tree. It needs the list of all processes,
+// because whether a process belongs depends on its parent and session.
 func (f *finder) learnFamily(stats []procfs.Stat) {
 	all := make(map[int]*procfs.Stat, len(stats))
 	for i := range stats {
@@ -84,9 +91,10 @@ func (f *finder) learnFamily(stats []procfs.Stat) {
 	}
 }
 
-// descends reports whether a process belongs to the tree, and notes it in family if so. It does if its parent does.
-// One whose parent has ended has become a child of PID 1 or of a subreaper; it is still known if it was seen before,
-// or if the leader of its session belongs to the tree: only descendants can be in a session.
+// descends reports whether a process belongs to the tree, and records it in family if so. A process
+// belongs if its parent does. When its parent ends, a process becomes a child of PID 1 or of a
+// subreaper. It then still belongs if it was found before, or if its session leader belongs: only
+// descendants of the leader can be in its session.
 func (f *finder) descends(st *procfs.Stat, all map[int]*procfs.Stat, seen map[int]bool) bool {
 	if f.inFamily(st) {
 		return true
@@ -100,7 +108,11 @@ func (f *finder) descends(st *procfs.Stat, all map[int]*procfs.Stat, seen map[in
 	if !yes && st.Session != st.PID {
 		leader := all[st.Session]
 		start, known := f.family[st.Session]
-		yes = leader == nil && known && start <= st.Start || leader != nil && f.descends(leader, all, seen)
+		if leader != nil {
+			yes = f.descends(leader, all, seen)
+		} else {
+			yes = known && start <= st.Start
+		}
 	}
 	if yes {
 		f.family[st.PID] = st.Start
@@ -113,13 +125,14 @@ func (f *finder) inFamily(st *procfs.Stat) bool {
 	return known && start == st.Start
 }
 
-// match reports whether a process is one of the targets and matches all selectors. What is cheap to know comes first.
+// match reports whether a process is one of the targets and matches all selectors. The cheap tests
+// come first.
 func (f *finder) match(st *procfs.Stat) bool {
 	return f.targeted(st) && !f.spared(st) &&
 		(f.Pidfile == "" || st.PID == f.inPidfile.PID) &&
 		(f.Parent == 0 || st.Parent == f.Parent) &&
 		(f.Tree == 0 || f.inFamily(st)) &&
-		!f.silent[id{st.PID, st.Start}] &&
+		!f.unanswered[id{st.PID, st.Start}] &&
 		(f.Name == "" || f.named(st)) &&
 		(f.User == nil || f.hasUser(st)) &&
 		(f.NS == 0 || f.inNamespace(st)) &&
@@ -129,16 +142,19 @@ func (f *finder) match(st *procfs.Stat) bool {
 
 func (f *finder) targeted(st *procfs.Stat) bool {
 	return f.All || len(f.PIDs)+len(f.Groups)+len(f.Sessions) == 0 ||
-		f.byNumber(st.PID) || slices.Contains(f.Groups, st.Group) || slices.Contains(f.Sessions, st.Session)
+		f.byNumber(st.PID) ||
+		slices.Contains(f.Groups, st.Group) ||
+		slices.Contains(f.Sessions, st.Session)
 }
 
 func (f *finder) byNumber(pid int) bool {
 	return slices.ContainsFunc(f.PIDs, func(t Target) bool { return t.PID == pid })
 }
 
-// spared reports whether a process is not to be touched whatever it matches: sendsig itself; its ancestors, or the
-// shell that runs `sendsig --cmdline x` would match as well; kernel threads, which take no signals. --all alone is what
-// kill -1 does: everything but sendsig and PID 1.
+// spared reports whether a process must not be signalled even if it matches. These are sendsig
+// itself, kernel threads, which receive no signals, and the ancestors of sendsig, because the shell
+// that runs `sendsig --cmdline x` would match too. --all alone is like kill -1, which spares only
+// sendsig and PID 1.
 func (f *finder) spared(st *procfs.Stat) bool {
 	switch {
 	case st.PID == f.self:
@@ -153,8 +169,8 @@ func (f *finder) spared(st *procfs.Stat) bool {
 	return slices.ContainsFunc(f.ancestors, func(a procfs.Stat) bool { return a.PID == st.PID })
 }
 
-// named compares the command name. The kernel keeps 15 bytes of it; longer ones are compared with the base name of
-// argv[0], or of the script that an interpreter was given.
+// named compares the command name. The kernel keeps only 15 bytes of it. A longer name is compared
+// with the base name of argv[0], or of the script that an interpreter executes.
 func (f *finder) named(st *procfs.Stat) bool {
 	const kept = 15 // TASK_COMM_LEN-1, proc_pid_comm(5)
 	if len(f.Name) < kept || len(st.Name) < kept {
@@ -170,7 +186,7 @@ func (f *finder) named(st *procfs.Stat) bool {
 			return base == f.Name
 		}
 	}
-	return f.Name == st.Name // the process has changed its name: nothing longer is known
+	return f.Name == st.Name // the process has changed its name
 }
 
 func (f *finder) hasUser(st *procfs.Stat) bool {
@@ -179,8 +195,9 @@ func (f *finder) hasUser(st *procfs.Stat) bool {
 	return err == nil && status.UID == *f.User
 }
 
-// executes reports whether a process executes the program: the file that the path leads to, through whatever links, in the file
-// system of sendsig or of the process; or one that was there when it was executed, and has been replaced or deleted since.
+// executes reports whether a process executes the program of --exe. That is the file at this path,
+// after all links are followed, in the mount namespace of sendsig or in that of the process. It is
+// also a file that was at this path when the process executed it and has been replaced or deleted.
 func (f *finder) executes(st *procfs.Stat) bool {
 	path, err := f.fs.Exe(st.PID)
 	if err == nil && path == f.Exe {
@@ -206,20 +223,21 @@ func (f *finder) hasCmdline(st *procfs.Stat) bool {
 	return len(args) > 0 && f.Cmdline.matches(strings.Join(args, " "))
 }
 
-// note keeps why something could not be read, to be said if nothing matches.
+// note records why something could not be read, for the message that nothing matches.
 func (f *finder) note(st *procfs.Stat, err error) {
 	switch {
 	case err == nil, errors.Is(err, procfs.ErrGone):
-	case errors.Is(err, procfs.ErrSilent):
-		f.silent[id{st.PID, st.Start}] = true
+	case errors.Is(err, procfs.ErrTimeout):
+		f.unanswered[id{st.PID, st.Start}] = true
 		fallthrough
 	default:
 		f.unread = err
 	}
 }
 
-// namesake returns a process that is not called Name, but was executed under that name or executes a program of that name: the
-// main thread of a program can give itself any other. It is nil if there is none.
+// namesake returns a process whose command name is not Name, but which was executed under that name
+// or executes a program of that name. A program can change its command name. The result is nil if
+// there is no such process.
 func (f *finder) namesake() (st *procfs.Stat, as string) {
 	all, err := f.fs.All()
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"util/internal/sig"
 )
 
-// listSignals is -l: the list of all signals, or a conversion of each word, one a line.
+// listSignals is option -l. It lists all signals, or converts each word, one per line.
 func listSignals(out io.Writer, l line) error {
 	if l.signal != "" {
-		return cli.Usagef("signal %q: -l sends nothing", l.signal)
+		return cli.Usagef("signal %q: cannot be combined with -l", l.signal)
 	}
 	var lines []string
 	for _, word := range l.words {
@@ -33,12 +33,12 @@ func listSignals(out io.Writer, l line) error {
 	return nil
 }
 
-// convert turns a name into its number; a number, an exit status above 128 or a mask into names.
+// convert converts a name to a number, and a number, an exit status above 128 or a mask to names.
 func convert(word string) (string, error) {
 	if mask, ok := strings.CutPrefix(strings.ToLower(word), "0x"); ok {
 		set, err := strconv.ParseUint(mask, 16, 64)
 		if err != nil {
-			return "", cli.Usagef("mask %q: is no hexadecimal number of at most 64 bits", word)
+			return "", cli.Usagef("mask %q: is not a hexadecimal number of at most 64 bits", word)
 		}
 		return setNames(sig.Set(set)), nil
 	}
@@ -47,7 +47,8 @@ func convert(word string) (string, error) {
 			n -= proc.ExitSignal
 		}
 		if n < 1 || n > int(sig.Max) {
-			return "", cli.Usagef("number %q: is neither a signal (1 to 64) nor the exit status of a process that one ended (129 to 192)", word)
+			return "", cli.Usagef("number %q: is neither a signal (1 to 64) nor the exit status "+
+				"of a process ended by a signal (129 to 192)", word)
 		}
 		return sig.Signal(n).Name(), nil
 	}
@@ -58,7 +59,7 @@ func convert(word string) (string, error) {
 	return strconv.Itoa(int(s)), nil
 }
 
-// setNames lists the signals of a mask such as those of /proc/PID/status.
+// setNames lists the signals in a mask, such as those in /proc/PID/status.
 func setNames(set sig.Set) string {
 	var names []string
 	for s := sig.HUP; s <= sig.Max; s++ {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readPidfile reads which process the pidfile names. Without other targets it is the only one.
+// readPidfile reads which process the pidfile names. Without other targets it is the only target.
 func (o *Options) readPidfile() error {
 	file, err := openPidfile(o.Pidfile)
 	if err != nil {
@@ -24,10 +24,12 @@ func (o *Options) readPidfile() error {
 	if o.inPidfile, err = readTarget(file); err != nil {
 		return fmt.Errorf("pidfile %q: %w", o.Pidfile, err)
 	}
-	// What root does because somebody else wrote a number is what that one wants. Another selector says who is meant.
+	// If another user can write the PID, that user decides which process root signals. With a
+	// second selector, root does.
 	if unix.Geteuid() == 0 && len(o.selectors()) == 1 {
 		if why := whoElseWrites(file, o.Pidfile); why != "" {
-			return fmt.Errorf("pidfile %q: %s, so it counts only together with another selector, such as --name or --exe", o.Pidfile, why)
+			return fmt.Errorf("pidfile %q: %s, so another selector is required, "+
+				"such as --name or --exe", o.Pidfile, why)
 		}
 	}
 	if len(o.targets()) == 0 {
@@ -36,9 +38,10 @@ func (o *Options) readPidfile() error {
 	return nil
 }
 
-// openPidfile opens a pidfile without waiting for anything, such as the writer of a FIFO.
+// openPidfile opens a pidfile. It never blocks, for example to wait for the writer of a FIFO.
 func openPidfile(path string) (*os.File, error) {
-	if err := regular(os.Stat(path)); err != nil { // before it is opened: to open a device can do something
+	// This check comes before the open, because opening a device can have side effects.
+	if err := regular(os.Stat(path)); err != nil {
 		return nil, err
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
@@ -57,13 +60,13 @@ func regular(info fs.FileInfo, err error) error {
 	case err != nil:
 		return errors.Unwrap(err)
 	case !info.Mode().IsRegular():
-		return errors.New("is no regular file")
+		return errors.New("is not a regular file")
 	}
 	return nil
 }
 
-// readTarget reads the first number of the first line, as pkill -F and start-stop-daemon do: many programs write
-// more behind it.
+// readTarget reads the first word of the first line that has one, as pkill -F and start-stop-daemon
+// do. Many programs write more text after the PID.
 func readTarget(file *os.File) (t Target, err error) {
 	text := make([]byte, 4096)
 	n, err := file.Read(text)
@@ -81,81 +84,95 @@ func readTarget(file *os.File) (t Target, err error) {
 	if words := bytes.Fields(line); len(words) > 0 {
 		word = string(words[0])
 	}
-	if n == len(text) && bytes.HasSuffix(text, []byte(word)) { // it may go on
+	if n == len(text) && bytes.HasSuffix(text, []byte(word)) { // the word may be cut off
 		return t, fmt.Errorf("has no number in its first %d bytes", n)
 	}
-	const most = 64 // the rest would be no help
+	const shown = 64 // keeps the message short
 	if t, err = parseTarget(word); err != nil {
-		return t, fmt.Errorf("%s: %w", strconv.Quote(word[:min(len(word), most)]), err)
+		return t, fmt.Errorf("%s: %w", strconv.Quote(word[:min(len(word), shown)]), err)
 	}
 	return t, nil
 }
 
-// whoElseWrites says who beside root may write the pidfile or put another one in its place, or "" if nobody.
+// whoElseWrites returns why a user other than root may write to the pidfile or replace it, or "" if
+// only root may. It checks the file, and every directory and symbolic link on its path.
 func whoElseWrites(file *os.File, path string) string {
-	if info, err := file.Stat(); err != nil || !isRoots(info) {
-		return mayWrite(path, info)
+	if info, err := file.Stat(); err != nil || !onlyRootWrites(info) {
+		return whoWrites(path, info)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return "its directory is not known"
+		return "its directory cannot be determined"
 	}
-	// The way to it, and where symbolic links on the way lead.
-	const mostLinks = 40 // as for the kernel (path_resolution(7))
-	for links := 0; ; {
-		next := ""
-		for at := path; ; at = filepath.Dir(at) {
-			info, err := os.Lstat(at)
-			if err != nil || !isRoots(info) {
-				return mayWrite(at, info)
-			}
-			if info.Mode()&fs.ModeSymlink != 0 {
-				target, err := os.Readlink(at)
-				if err != nil || links == mostLinks {
-					return fmt.Sprintf("%q leads to an unknown place", at)
-				}
-				links++
-				if !filepath.IsAbs(target) {
-					target = filepath.Join(filepath.Dir(at), target)
-				}
-				rest, _ := filepath.Rel(at, path)
-				next = filepath.Join(target, rest)
-			}
-			if at == "/" {
-				break
-			}
-		}
-		if next == "" {
+	const maxLinks = 40 // the kernel's limit (path_resolution(7))
+	for links := 0; ; links++ {
+		next, why := checkPath(path)
+		switch {
+		case why != "":
+			return why
+		case next == "":
 			return isAt(file, path)
+		case links == maxLinks:
+			return fmt.Sprintf("the symbolic links in %q cannot be followed", path)
 		}
 		path = next
 	}
 }
 
-// isAt returns "" if a path without symbolic links leads to the file that was opened, else that it does not.
+// checkPath checks a file and all directories above it. It returns why a user other than root may
+// change one of them. If there are symbolic links, it returns the path with the topmost one
+// replaced by its target.
+func checkPath(path string) (next, why string) {
+	for at := path; ; at = filepath.Dir(at) {
+		info, err := os.Lstat(at)
+		if err != nil || !onlyRootWrites(info) {
+			return "", whoWrites(at, info)
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(at)
+			if err != nil {
+				return "", fmt.Sprintf("the symbolic link %q cannot be followed", at)
+			}
+			if !filepath.IsAbs(target) {
+				target = filepath.Join(filepath.Dir(at), target)
+			}
+			rest, _ := filepath.Rel(at, path)
+			next = filepath.Join(target, rest)
+		}
+		if at == "/" {
+			return next, ""
+		}
+	}
+}
+
+// isAt returns "" if the file that was opened is still at a path without symbolic links, and a
+// message otherwise.
 func isAt(file *os.File, path string) string {
 	opened, err1 := file.Stat()
 	found, err2 := os.Lstat(path)
 	if err1 != nil || err2 != nil || !os.SameFile(opened, found) {
-		return fmt.Sprintf("%q is another file by now", path)
+		return fmt.Sprintf("%q is now a different file", path)
 	}
 	return ""
 }
 
-// isRoots reports whether only root may change a file. In a directory with the sticky bit others may add files, but not
-// remove or replace root's (inode(7)).
-func isRoots(info fs.FileInfo) bool {
+// onlyRootWrites reports whether only root may change a file. In a directory with the sticky bit,
+// other users may add files, but may not remove or replace those of root (inode(7)).
+func onlyRootWrites(info fs.FileInfo) bool {
 	const others = 0o022
+	mode := info.Mode()
 	return info.Sys().(*syscall.Stat_t).Uid == 0 &&
-		(info.Mode().Perm()&others == 0 || info.Mode()&fs.ModeSymlink != 0 || info.IsDir() && info.Mode()&fs.ModeSticky != 0)
+		(mode.Perm()&others == 0 ||
+			mode&fs.ModeSymlink != 0 ||
+			info.IsDir() && mode&fs.ModeSticky != 0)
 }
 
-func mayWrite(path string, info fs.FileInfo) string {
+func whoWrites(path string, info fs.FileInfo) string {
 	if info == nil {
-		return fmt.Sprintf("%q cannot be looked at", path)
+		return fmt.Sprintf("%q cannot be examined", path)
 	}
 	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != 0 {
 		return fmt.Sprintf("user %d may change %q", uid, path)
 	}
-	return fmt.Sprintf("others than root may write %q", path)
+	return fmt.Sprintf("users other than root may write to %q", path)
 }

@@ -10,52 +10,53 @@ import (
 	"util/internal/sig"
 )
 
-// reporter says what is done: on stdout what was asked for, on stderr what went wrong.
+// reporter prints events to stdout and problems to stderr.
 type reporter struct {
 	o           *Options
 	out, errOut io.Writer
-	output      *held
+	output      *output
 }
 
 func newReporter(o *Options, out, errOut io.Writer) reporter {
-	h := &held{}
-	return reporter{o, &heldWriter{h, out}, &heldWriter{h, errOut}, h}
+	shared := &output{}
+	return reporter{o, &writer{shared, out}, &writer{shared, errOut}, shared}
 }
 
-// held keeps back what is said while others are stopped: a pipe that nobody empties, or a terminal that stops who writes to it
-// (TTOU), would keep them so.
-type held struct {
-	on   bool
-	kept []func()
+// output holds back all output while sendsig has stopped other processes. A full pipe would block
+// sendsig, and a terminal can stop a process that writes to it (TTOU). The stopped processes would
+// then stay stopped.
+type output struct {
+	held    bool
+	pending []func()
 }
 
-func (h *held) begin() { h.on = true }
+func (o *output) hold() { o.held = true }
 
-// end writes what was kept.
-func (h *held) end() {
-	h.on = false
-	for _, write := range h.kept {
+// release writes the output that was held back.
+func (o *output) release() {
+	o.held = false
+	for _, write := range o.pending {
 		write()
 	}
-	h.kept = nil
+	o.pending = nil
 }
 
-// heldWriter writes to w, but not while others are stopped.
-type heldWriter struct {
-	*held
+// writer writes to w, except while the output is held back.
+type writer struct {
+	*output
 	w io.Writer
 }
 
-func (h *heldWriter) Write(p []byte) (int, error) {
-	if h.on {
-		kept := slices.Clone(p)
-		h.kept = append(h.kept, func() { _, _ = h.w.Write(kept) })
+func (w *writer) Write(p []byte) (int, error) {
+	if w.held {
+		text := slices.Clone(p)
+		w.pending = append(w.pending, func() { _, _ = w.w.Write(text) })
 		return len(p), nil
 	}
-	return h.w.Write(p)
+	return w.w.Write(p)
 }
 
-// sent is the event of a signal that was sent. 0 is none, and tells that it could have been.
+// sent returns the event for a signal that was sent. Signal 0 only checks that the process exists.
 func sent(s sig.Signal) string {
 	if s == 0 {
 		return exists
@@ -81,7 +82,8 @@ func (r *reporter) say(event string, s sig.Signal, what string) {
 func (r *reporter) sayMember(event string, s sig.Signal, m *member) {
 	switch {
 	case r.o.JSON:
-		cli.JSON(r.out, "event", event, "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name, "signal", s.Name())
+		cli.JSON(r.out, "event", event, "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name,
+			"signal", s.Name())
 	case r.o.DryRun:
 		what := m.stat.Title()
 		if inode := m.Inode(); inode != 0 {
@@ -100,7 +102,7 @@ func preposition(event string) string {
 	return "to"
 }
 
-// reportFailure says why a process or group was not signalled.
+// reportFailure reports why a process or group was not signalled.
 func (r *reporter) reportFailure(s sig.Signal, what string, err error) {
 	fmt.Fprintf(r.errOut, "util sendsig: %s: %s: %v\n", what, s.Name(), err)
 	if r.o.JSON {
@@ -115,33 +117,35 @@ func (r *reporter) warn(text string) {
 	}
 }
 
-// regard says of a state of proc_pid_stat(5) why a process in it does not end.
-func regard(state byte) string {
+// whyLeft returns why a process in a state of proc_pid_stat(5) does not end, if the state tells.
+func whyLeft(state byte) string {
 	switch state {
 	case 'T', 't':
-		return " which is stopped"
+		return " (stopped)"
 	case 'D':
-		return " which waits in the kernel (state D)"
+		return " (waiting in the kernel, state D)"
 	}
 	return ""
 }
 
-// reportLeft names those that are still there when the time of --wait is up.
+// reportLeft names the processes that have not ended when the time limit of --wait is reached.
 func (r *reporter) reportLeft(left []*member) {
 	const shown = 10
 	var names []string
 	for i, m := range left {
 		if i < shown {
-			names = append(names, m.stat.Title()+regard(m.stat.State))
+			names = append(names, m.stat.Title()+whyLeft(m.stat.State))
 		}
 		if r.o.JSON {
-			cli.JSON(r.out, "event", "left", "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name, "state", string(m.stat.State))
+			cli.JSON(r.out, "event", "left", "pid", m.PID, "inode", m.Inode(), "name", m.stat.Name,
+				"state", string(m.stat.State))
 		}
 	}
 	if len(left) > shown {
 		names = append(names, fmt.Sprintf("and %d more", len(left)-shown))
 	}
 	if len(left) > 0 {
-		fmt.Fprintf(r.errOut, "util sendsig: still there after %v: %s\n", r.o.WaitLimit, strings.Join(names, ", "))
+		fmt.Fprintf(r.errOut, "util sendsig: processes that have not ended after %v: %s\n",
+			r.o.WaitLimit, strings.Join(names, ", "))
 	}
 }

@@ -1,5 +1,5 @@
-// Package ascii reads and writes the little texts that the kernel and people write: numbers, and words with a separator between
-// them. It is usable before the Go runtime boots: nothing here allocates.
+// Package ascii reads and writes short texts: numbers, and words with a separator between them.
+// It is usable before the Go runtime boots: nothing here allocates.
 package ascii
 
 // Put writes n, which is not negative, to p in decimal, and returns how many digits it has.
@@ -71,7 +71,7 @@ func Cut(text string, sep byte) (before, after string, found bool) {
 	return text, "", false
 }
 
-// Base is the part of path behind its last slash.
+// Base is the part of path after its last slash.
 func Base(path string) string {
 	for i := len(path) - 1; i >= 0; i-- {
 		if path[i] == '/' {
@@ -79,4 +79,25 @@ func Base(path string) string {
 		}
 	}
 	return path
+}
+
+// EqualFold reports whether two texts are equal if upper and lower case are not distinguished.
+func EqualFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if Lower(a[i]) != Lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// Lower returns the lower-case letter of an upper-case one, and any other byte as it is.
+func Lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }

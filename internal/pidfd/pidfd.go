@@ -1,8 +1,8 @@
-// Package pidfd holds on to processes, so that a signal or a wait cannot be meant for another one that was given the
-// number since (pidfd_open(2)).
+// Package pidfd holds processes by a pidfd (pidfd_open(2)), so that a signal or a wait cannot
+// affect a later process with the same PID.
 //
-// It works without pidfds too, where an old kernel or a container's seccomp filter has none, as well as kill(2) can.
-// Which processes to hold is the business of the applets.
+// Without pidfds, because of an old kernel or a container's seccomp filter, it is as safe as
+// kill(2) can be. It does not decide which processes to hold: the applets do.
 package pidfd
 
 import (
@@ -19,23 +19,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Process is a process that is held.
+// Process is a process that is held. Its methods act on no other process.
 type Process struct {
 	PID   int
 	fd    int // -1: there is no pidfd
 	fs    *procfs.FS
-	start uint64 // when there is no pidfd: tells the process from a later one of the same number
+	start uint64 // start time, if there is no pidfd: distinguishes the process from a later one
 }
 
-// ErrThread says that the number is that of a thread which is not the first of its process.
+// ErrThread means that the number is the ID of a thread other than the main thread of its process.
 var ErrThread = errors.New("is a thread, not a process")
 
-// Open takes hold of the process with that number. fs may be nil; it makes a process without a pidfd as safe as can be.
-// Errors: [procfs.ErrGone], [ErrThread].
+// Open holds the process with that PID. Without a pidfd, fs is used to detect that the process has
+// ended; fs may be nil. Errors: [procfs.ErrGone], [ErrThread].
 func Open(pid int, fs *procfs.FS) (*Process, error) {
 	p := &Process{PID: pid, fd: -1, fs: fs}
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err == nil && fd >= most() { // what reads /proc needs some as well
+	if err == nil && fd >= maxOpen() { // reading /proc needs descriptors too
 		unix.Close(fd)
 		err = unix.EMFILE
 	}
@@ -47,8 +47,10 @@ func Open(pid int, fs *procfs.FS) (*Process, error) {
 		return nil, procfs.ErrGone
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOENT):
 		return nil, ErrThread
-	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // Linux before 5.3; a seccomp filter
-	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE): // more processes than descriptors
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
+		// Linux before 5.3, or a seccomp filter.
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		// More processes than descriptors.
 	default:
 		return nil, err
 	}
@@ -63,8 +65,9 @@ func Open(pid int, fs *procfs.FS) (*Process, error) {
 	return p, nil
 }
 
-// most returns how many files may be open before no more pidfds are held: some are left for others, where the limit allows any.
-var most = sync.OnceValue(func() int {
+// maxOpen returns the file descriptor number at which Open stops using pidfds. It leaves some
+// descriptors for other files, if the resource limit allows that many.
+var maxOpen = sync.OnceValue(func() int {
 	const spare = 32
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > math.MaxInt32 {
@@ -73,7 +76,7 @@ var most = sync.OnceValue(func() int {
 	return max(0, int(limit.Cur)-spare)
 })
 
-// Close lets go of the process.
+// Close releases the process.
 func (p *Process) Close() {
 	if p.fd >= 0 {
 		unix.Close(p.fd)
@@ -81,20 +84,24 @@ func (p *Process) Close() {
 	}
 }
 
-// Inode returns the inode number of the pidfd, which is that of no other process since the system started (Linux 6.9),
-// or 0 where there is none.
+// Inode returns the inode number of the pidfd. Since Linux 6.9 no two processes have the same one
+// until the system reboots. The result is 0 on older kernels and if there is no pidfd.
 func (p *Process) Inode() uint64 {
 	const pidfsMagic = 0x50494446 // PID_FS_MAGIC, include/uapi/linux/magic.h
 	var fs unix.Statfs_t
 	var st unix.Stat_t
-	if p.fd < 0 || unix.Fstatfs(p.fd, &fs) != nil || fs.Type != pidfsMagic || unix.Fstat(p.fd, &st) != nil {
+	if p.fd < 0 || unix.Fstatfs(p.fd, &fs) != nil || fs.Type != pidfsMagic {
+		return 0
+	}
+	if unix.Fstat(p.fd, &st) != nil {
 		return 0
 	}
 	return st.Ino
 }
 
-// Signal sends a signal, together with a value if value is not nil (sigqueue(3)). Errors: [procfs.ErrGone]; EPERM;
-// EAGAIN when the receiver's queue is full, which concerns realtime signals and values only.
+// Signal sends a signal, together with a value if value is not nil (sigqueue(3)). Errors:
+// [procfs.ErrGone]; EPERM; EAGAIN if the queue of the receiver is full, which can happen only for a
+// realtime signal or with a value.
 func (p *Process) Signal(s sig.Signal, value *int32) error {
 	var info *unix.Siginfo
 	if value != nil {
@@ -104,8 +111,8 @@ func (p *Process) Signal(s sig.Signal, value *int32) error {
 	if p.fd >= 0 {
 		err = unix.PidfdSendSignal(p.fd, unix.Signal(s), info, 0)
 	}
-	// EPERM is a seccomp filter, or the truth. kill(2) tells, but the number of a process that has ended may belong to
-	// another one by now.
+	// EPERM comes from a seccomp filter, or the caller really lacks permission. kill(2) tells
+	// which, but the PID of a process that has ended may have been reused.
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
 		switch {
 		case !p.gone():
@@ -126,14 +133,15 @@ func kill(pid int, s sig.Signal, info *unix.Siginfo) error {
 	if info == nil {
 		return unix.Kill(pid, unix.Signal(s))
 	}
-	_, _, e := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(pid), uintptr(s), uintptr(unsafe.Pointer(info)))
+	_, _, e := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO,
+		uintptr(pid), uintptr(s), uintptr(unsafe.Pointer(info)))
 	if e != 0 {
 		return e
 	}
 	return nil
 }
 
-// siginfo is what sigqueue(3) hands to the kernel: the sender and a value.
+// siginfo is what sigqueue(3) passes to the kernel: the sender and a value.
 func siginfo(s sig.Signal, value int32) *unix.Siginfo {
 	const siQueue = -1 // SI_QUEUE, sigaction(2)
 	info := &unix.Siginfo{Signo: int32(s), Code: siQueue}
@@ -150,7 +158,7 @@ func siginfo(s sig.Signal, value int32) *unix.Siginfo {
 	return info
 }
 
-// gone reports whether the process is certainly not there any more.
+// gone reports whether the process is known to have ended.
 func (p *Process) gone() bool {
 	switch {
 	case p.fd >= 0:
@@ -162,7 +170,7 @@ func (p *Process) gone() bool {
 	return errors.Is(err, procfs.ErrGone) || err == nil && st.Start != p.start
 }
 
-// zombie reports whether the number is that of a zombie.
+// zombie reports whether the PID belongs to a zombie.
 func (p *Process) zombie() bool {
 	if p.fs == nil {
 		return false
@@ -171,8 +179,8 @@ func (p *Process) zombie() bool {
 	return err == nil && st.Zombie()
 }
 
-// Ended reports whether the process has ended; a zombie has. Where there is neither pidfd nor /proc, a zombie cannot be
-// told from a process that runs.
+// Ended reports whether the process has ended. A zombie has ended. With neither a pidfd nor /proc,
+// a zombie cannot be distinguished from a running process.
 func (p *Process) Ended() bool {
 	if p.fd >= 0 {
 		ready := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
@@ -183,11 +191,11 @@ func (p *Process) Ended() bool {
 		return errors.Is(unix.Kill(p.PID, 0), unix.ESRCH)
 	}
 	st, err := p.fs.Stat(p.PID)
-	return errors.Is(err, procfs.ErrGone) || err == nil && (st.Start != p.start || st.Zombie())
+	return errors.Is(err, procfs.ErrGone) || err == nil && (st.Start != p.start || st.Ended())
 }
 
-// Wait waits until all of them have ended or the deadline has come, and returns those that have not. A zero deadline
-// is none.
+// Wait waits until all processes have ended or the deadline is reached, and returns those that have
+// not ended, in the same order. The zero deadline means no deadline.
 func Wait(all []*Process, deadline time.Time) []*Process {
 	left := all
 	for {
@@ -195,17 +203,17 @@ func Wait(all []*Process, deadline time.Time) []*Process {
 		if len(left) == 0 {
 			return nil
 		}
-		patience := time.Duration(-1)
+		limit := time.Duration(-1)
 		if !deadline.IsZero() {
-			if patience = time.Until(deadline); patience <= 0 {
+			if limit = time.Until(deadline); limit <= 0 {
 				return left
 			}
 		}
-		pause(left, patience)
+		pause(left, limit)
 	}
 }
 
-// running returns those that have not ended.
+// running returns the processes that have not ended.
 func running(all []*Process) []*Process {
 	var left []*Process
 	for _, p := range all {
@@ -216,22 +224,22 @@ func running(all []*Process) []*Process {
 	return left
 }
 
-// pause waits until one of them has ended, or for patience, if that is not negative. Without a pidfd there is nothing
-// to wait for but time.
-func pause(left []*Process, patience time.Duration) {
-	const look = 10 * time.Millisecond
+// pause waits until one of the processes has ended, or until limit has passed, unless limit is
+// negative. The end of a process without a pidfd cannot be waited for, so pause then returns soon.
+func pause(left []*Process, limit time.Duration) {
+	const interval = 10 * time.Millisecond
 	ready := make([]unix.PollFd, 0, len(left))
 	for _, p := range left {
 		if p.fd >= 0 {
 			ready = append(ready, unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN})
-		} else if patience < 0 || patience > look {
-			patience = look
+		} else if limit < 0 || limit > interval {
+			limit = interval
 		}
 	}
 	var timeout *unix.Timespec
-	if patience >= 0 {
-		t := unix.NsecToTimespec(int64(patience))
+	if limit >= 0 {
+		t := unix.NsecToTimespec(int64(limit))
 		timeout = &t
 	}
-	_, _ = unix.Ppoll(ready, timeout, nil) // EINTR: the caller looks and waits again
+	_, _ = unix.Ppoll(ready, timeout, nil) // after EINTR the caller checks and waits again
 }

@@ -6,10 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Format is what the beginning of a file tells about it, for a file that the kernel does not execute (ENOEXEC).
+// Format is what the beginning of a file says about it, for a file that the kernel does not
+// execute (ENOEXEC).
 type Format struct {
 	Kind    Kind
-	Machine string // ELF: the machine that it was built for, in the words of uname -m; "" if it is not known here
+	machine uint16 // ELF: e_machine (elf(5))
+	wide    bool   // ELF: of 64 bits
+	little  bool   // ELF: little endian
 }
 
 // Kind is the kind of a file.
@@ -17,17 +20,17 @@ type Kind uint8
 
 const (
 	Text   Kind = iota // what a shell may read as a script; also an empty file
-	Binary             // a byte 0 stands in its first line, which no script has
+	Binary             // its first line has a byte 0, which no script has
 	ELF                // a program or library (elf(5))
 )
 
-// FormatSize is how many bytes of a file [FormatOf] wants to see.
+// FormatSize is how many bytes of a file [FormatOf] needs.
 const FormatSize = 128
 
-// FormatOf looks at the beginning of a file.
+// FormatOf reads the beginning of a file.
 func FormatOf(head []byte) Format {
 	if len(head) >= 4 && head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F' {
-		return Format{ELF, machine(head)}
+		return elfFormat(head)
 	}
 	for _, c := range head {
 		switch c {
@@ -40,23 +43,31 @@ func FormatOf(head []byte) Format {
 	return Format{}
 }
 
-// machine names the machine of an ELF header (elf(5), e_machine; uname(2)).
-func machine(head []byte) string {
-	const wide, little = 2, 1 // EI_CLASS ELFCLASS64, EI_DATA ELFDATA2LSB
+// elfFormat reads an ELF header (elf(5)).
+func elfFormat(head []byte) Format {
+	const class64, littleEndian = 2, 1 // EI_CLASS ELFCLASS64, EI_DATA ELFDATA2LSB
+	f := Format{Kind: ELF}
 	if len(head) < 20 {
-		return ""
+		return f
 	}
-	code := uint(head[18])<<8 | uint(head[19])
-	if head[5] == little {
-		code = uint(head[19])<<8 | uint(head[18])
+	f.wide, f.little = head[4] == class64, head[5] == littleEndian
+	f.machine = uint16(head[18])<<8 | uint16(head[19])
+	if f.little {
+		f.machine = uint16(head[19])<<8 | uint16(head[18])
 	}
-	switch code {
+	return f
+}
+
+// Machine names the machine that an ELF file was built for as uname -m does, "" if it is not
+// known here.
+func (f Format) Machine() string {
+	switch f.machine {
 	case 3: // EM_386
 		return "i386"
 	case 8: // EM_MIPS
 		return "mips"
 	case 21: // EM_PPC64
-		if head[5] == little {
+		if f.little {
 			return "ppc64le"
 		}
 		return "ppc64"
@@ -69,7 +80,7 @@ func machine(head []byte) string {
 	case 183: // EM_AARCH64
 		return "aarch64"
 	case 243: // EM_RISCV
-		if head[4] == wide {
+		if f.wide {
 			return "riscv64"
 		}
 		return "riscv32"
@@ -79,18 +90,23 @@ func machine(head []byte) string {
 	return ""
 }
 
-// Why says, of a file that the kernel does not execute and that is no script, what it is: four parts of one sentence, for code that
-// cannot put them together. here is the machine as uname(2) calls it.
+// Why says what a file is that the kernel does not execute and that is not a script. The result
+// is four parts of one sentence, for code that cannot join them. here is the machine as uname(2)
+// names it.
 func (f Format) Why(here string) [4]string {
+	machine := f.Machine()
 	switch {
 	case f.Kind == Binary:
 		return [4]string{"exec format error: neither a program for Linux nor a script"}
-	case f.Machine == "":
+	case machine == "":
 		return [4]string{"exec format error: built for another machine, this one is ", here}
-	case runsHere(f.Machine, here):
-		return [4]string{"exec format error: built for ", f.Machine, ", as this machine, but damaged or no program"}
+	case runsHere(machine, here):
+		return [4]string{
+			"exec format error: built for ", machine,
+			", as this machine, but damaged or not a program",
+		}
 	}
-	return [4]string{"exec format error: built for ", f.Machine, ", this machine is ", here}
+	return [4]string{"exec format error: built for ", machine, ", this machine is ", here}
 }
 
 // runsHere reports whether a program for a machine can be expected to run where uname(2) says here.
@@ -101,8 +117,8 @@ func runsHere(machine, here string) bool {
 	return len(here) >= len(machine) && here[:len(machine)] == machine // armv7l
 }
 
-// formatAt is FormatOf for the file at path. One that cannot be read is none that a shell could read, and is left to it to
-// say so.
+// formatAt is FormatOf for the file at path. A file that cannot be read counts as text: a shell
+// cannot read it either, and prints why.
 func formatAt(path *byte) (f Format) {
 	fd, e := sys.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if e != 0 {

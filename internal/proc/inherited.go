@@ -7,20 +7,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inheritance is what a process inherits over an exec (execve(2); signal(7)) and the Go runtime changes before main.
+// Inheritance is what a process inherits over an exec (execve(2); signal(7)) and the Go runtime
+// changes before main.
 type Inheritance struct {
-	Known   bool    // the early entry took it down; else the rest is zero
+	Known   bool    // the early entry recorded it; else the rest is zero
 	Mask    sig.Set // the signals that were blocked
 	Ignored sig.Set // the signals that were ignored
-	Closed  [3]bool // the files 0, 1 and 2 that were closed: the runtime opens /dev/null in their place
+	Closed  [3]bool // the files 0, 1 and 2 that were closed: the runtime opens /dev/null
 }
 
-// Inherited is what this program was started with. The Go runtime replaces every disposition but those of HUP and INT
-// before main, so an applet that executes a command cannot find out by itself what the command should inherit. The
-// early entry takes it down on its way into the runtime.
+// Inherited is what this program was started with. Before main, the Go runtime replaces every
+// disposition except those of HUP and INT, so an applet that executes a command cannot find out
+// what the command should inherit. The early entry records it before it enters the runtime.
 var Inherited Inheritance
 
-// Note takes down what the process was started with. It is called once, before the runtime boots.
+// Note records what the process was started with. It is called once, before the runtime boots.
 func (s *Inheritance) Note(mask sig.Set) {
 	s.Known, s.Mask = true, mask
 	for n := sig.HUP; n <= sig.Max; n++ {
@@ -34,10 +35,11 @@ func (s *Inheritance) Note(mask sig.Set) {
 	}
 }
 
-// Restore gives the calling thread the mask, and the process the ignored signals, that it was started with, and lets an
-// exec close the standard files that were closed. Everything else is default after an exec. It is for the moment before
-// an exec, with the goroutine locked to its thread: from then on the signals that are ignored do not reach the Go
-// runtime. Nothing happens if they are not known.
+// Restore restores the mask of the calling thread and the ignored signals of the process, and
+// marks the standard files that were closed to be closed by an exec. Everything else is default
+// after an exec. It must be called just before an exec, with the goroutine locked to its thread:
+// the signals that are ignored do not reach the Go runtime after that. It does nothing if Known
+// is false.
 func (s *Inheritance) Restore() {
 	if !s.Known {
 		return

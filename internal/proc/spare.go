@@ -6,13 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RuntimeTasks is how many tasks more than the one that it has the Go runtime is given: it starts three to six threads in the applets, and
-// dies with a stack trace if it cannot.
+// RuntimeTasks is how many more tasks must be free for the Go runtime: it starts three to six
+// threads in the applets, and ends with a stack trace if it cannot.
 const RuntimeTasks = 8
 
-// FreeTasks returns how many more tasks there can be before a limit is reached (the pids limit of a cgroup; RLIMIT_NPROC,
-// getrlimit(2)), at most [RuntimeTasks]. Nothing tells but trying: limits of outer cgroups cannot be read from inside a
-// container. The children that it makes end at once and, as zombies, still count. It is for code that runs before the runtime.
+// FreeTasks returns how many more tasks can be made before a limit is reached (the pids limit of
+// a cgroup; RLIMIT_NPROC, getrlimit(2)), at most [RuntimeTasks]. It makes that many children,
+// because limits of outer cgroups cannot be read from inside a container. The children end at
+// once and, as zombies, still count. It is for code that runs before the runtime.
 func FreeTasks() (free int) {
 	var pids [RuntimeTasks]int32
 	made := 0
@@ -22,7 +23,7 @@ func FreeTasks() (free int) {
 			break
 		}
 		free++
-		if r <= ^uintptr(4095) { // else a seccomp filter, or want of memory: that is no limit
+		if r <= ^uintptr(4095) { // else a seccomp filter or lack of memory: not a limit
 			pids[made] = int32(r)
 			made++
 		}
@@ -33,5 +34,6 @@ func FreeTasks() (free int) {
 	return free
 }
 
-// shortLived makes a child that ends at once, without a signal to the caller, and returns what clone(2) returned.
+// shortLived makes a child that ends at once, without a signal to the caller, and returns what
+// clone(2) returned.
 func shortLived() (r uintptr)

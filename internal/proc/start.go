@@ -10,30 +10,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Place is where a new process stands among sessions and process groups.
+// Place says where a new process is among sessions and process groups.
 type Place uint8
 
 const (
 	NewSession    Place = iota // leads a session of its own, without a controlling terminal
-	TerminalOwner              // leads a session of its own, whose controlling terminal is Start.Terminal
+	TerminalOwner              // leads a session of its own; Start.Terminal is its controlling terminal
 	Background                 // leads a process group of its own in the caller's session
 	Foreground                 // the same, and that group is the foreground group of Start.Terminal
 	SameGroup                  // stays in the caller's process group and session
 )
 
-// Start describes a command to start, and takes down how that went.
+// Start describes a command to start, and records the result.
 type Start struct {
-	Argv     **byte         // NULL-terminated. Argv[-1] must exist: the shell's name goes there for a script without "#!"
+	Argv     **byte         // NULL-terminated; Argv[-1] must exist, for a shell's name
 	Envp     **byte         // NULL-terminated
-	Path     string         // where a name without a slash is searched
-	Listen   bool           // LISTEN_PID in Envp names the caller, and is to name the command (sd_listen_fds(3))
+	Path     string         // where a name without a slash is searched: [Environment]
+	Listen   bool           // LISTEN_PID names the caller, and must name the command
 	Place    Place          // its session and process group
 	Terminal int            // see Place
 	Mask     sig.Set        // its signal mask
 	Chld     *sys.Sigaction // its disposition of SIGCHLD
 
-	// The results. The child writes them through the memory that it shares with its parent until its exec, so they
-	// stay zero under an emulator that makes a fork of every vfork (qemu-user).
+	// The results. The child writes them into the memory that it shares with its parent until its
+	// exec. So they stay zero under an emulator that turns every vfork into a fork (qemu-user).
 
 	Errno   sys.Errno // why the exec failed, or 0
 	Found   bool      // there was a file to execute
@@ -41,16 +41,43 @@ type Start struct {
 	TermErr sys.Errno // why the terminal could not be handed over, or 0
 }
 
+// Environment returns what Start needs from an environment: where commands are searched, and
+// whether LISTEN_PID names self, the caller. If a variable is there twice, the first counts, as
+// for getenv(3).
+func Environment(envp **byte, self int32) (path string, listen bool) {
+	path = DefaultPath
+	hasPath, hasListen := false, false
+	for p := envp; *p != nil; p = next(p) {
+		// Most entries are told apart by their first letter. A constant of up to 16 letters stays in
+		// the code only where it is one side of the comparison. As a parameter, even of an inlined
+		// function, it is a string in memory that a plain run does not touch otherwise, and on arm64
+		// comparing it is a call of far code.
+		switch **p {
+		case 'P':
+			text := sys.String(*p)
+			if !hasPath && len(text) >= len(pathVar) && text[:len(pathVar)] == pathVar {
+				path, hasPath = text[len(pathVar):], true
+			}
+		case 'L':
+			text := sys.String(*p)
+			if !hasListen && len(text) >= len(listenPid) && text[:len(listenPid)] == listenPid {
+				listen, hasListen = ascii.Number(text[len(listenPid):]) == int(self), true
+			}
+		}
+	}
+	return path, listen
+}
+
 // DefaultPath is searched when the environment has no PATH.
 const DefaultPath = "/usr/local/bin:/bin:/usr/bin"
 
-// Run starts the command as a child of the caller and returns its pid once the exec has succeeded or failed; it failed
-// if Errno is set, and then the child has ended with ExitCannot or ExitNotFound. Errors are those of clone(2): EAGAIN
-// (a limit on processes), ENOMEM.
+// Run starts the command as a child of the caller and returns its pid once the exec has succeeded
+// or failed; it failed if Errno is set, and then the child has ended with ExitCannot or
+// ExitNotFound. Errors are those of clone(2): EAGAIN (a limit on processes), ENOMEM.
 //
-// The child is made with vfork's semantics (clone(2), CLONE_VM and CLONE_VFORK): it shares the caller's memory, the
-// caller sleeps, and nothing is copied. All signals must be blocked. It is for code that runs before the runtime only:
-// the child calls Go code on the caller's stack.
+// The child is made with vfork's semantics (clone(2), CLONE_VM and CLONE_VFORK): it shares the
+// caller's memory, the caller sleeps, and nothing is copied. All signals must be blocked. It is
+// for code that runs before the runtime only: the child calls Go code on the caller's stack.
 func (s *Start) Run() (pid int32, e sys.Errno) {
 	name := *s.Argv
 	r := vfork(s, uintptr(len(s.Path)+len(sys.String(name))+listenPidSize+2))
@@ -63,13 +90,13 @@ func (s *Start) Run() (pid int32, e sys.Errno) {
 	return int32(r), 0
 }
 
-// vfork makes the child, which calls child(s, p) on a stack that begins below the caller's frames, p being size bytes
-// of memory between the two. It returns what clone(2) returned.
+// vfork makes the child, which calls child(s, p) on a stack that begins below the caller's
+// frames, p being size bytes of memory between the two. It returns what clone(2) returned.
 //
 //go:noescape
 func vfork(s *Start, size uintptr) (r uintptr)
 
-// child is the child's life up to the exec.
+// child is what the child does, up to the exec.
 //
 //lint:ignore U1000 the assembly of vfork calls it
 func child(s *Start, scratch unsafe.Pointer) {
@@ -101,9 +128,9 @@ func child(s *Start, scratch unsafe.Pointer) {
 	sys.Exit(ExitNotFound)
 }
 
-// exec is execvp(3): it searches Path for a name without a slash, goes on behind what cannot be reached, and gives a
-// file that the kernel cannot execute to /bin/sh, unless it is no text. It returns only with an error: EACCES if a file was
-// found that may not be executed and nothing else was.
+// exec is execvp(3): it searches Path for a name without a slash, skips directories that cannot
+// be reached, and passes a file that the kernel cannot execute to /bin/sh, if it may be a script.
+// It returns only with an error: EACCES if all that was found is a file that may not be executed.
 func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 	name := sys.String(*s.Argv)
 	for i := 0; i < len(name); i++ {
@@ -131,7 +158,7 @@ func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 			}
 		case unix.EACCES: // another directory may have one that may be executed
 			denied = true
-		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // a directory that cannot be reached
+		case unix.ENAMETOOLONG, unix.ENODEV, unix.ESTALE, unix.ETIMEDOUT: // cannot be reached
 		default:
 			return e
 		}
@@ -143,7 +170,7 @@ func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 	return unix.ENOENT
 }
 
-// execFile executes one file. Found tells afterwards whether there was one.
+// execFile executes one file. Afterwards Found says whether it exists.
 func (s *Start) execFile(path *byte) sys.Errno {
 	e := sys.Execve(path, s.Argv, s.Envp)
 	switch e {
@@ -155,7 +182,7 @@ func (s *Start) execFile(path *byte) sys.Errno {
 		if s.Format.Kind != Text {
 			return e
 		}
-		// Nobody else needs the entry in front of the command's argv: it is init's own option or name.
+		// The entry before the command's argv, init's own option or name, is not needed any more.
 		argv := (**byte)(unsafe.Add(unsafe.Pointer(s.Argv), -int(unsafe.Sizeof(s.Argv))))
 		*argv = unsafe.StringData(shell)
 		*s.Argv = path
@@ -168,7 +195,8 @@ func (s *Start) execFile(path *byte) sys.Errno {
 
 const shell = "/bin/sh\x00"
 
-// put copies text to p+n and returns the offset behind it.
+// put copies text to p+n and returns the offset after it. It is not copy, which is a call of far
+// code.
 func put(p unsafe.Pointer, n int, text string) int {
 	for i := 0; i < len(text); i++ {
 		*(*byte)(unsafe.Add(p, n)) = text[i]
@@ -178,15 +206,18 @@ func put(p unsafe.Pointer, n int, text string) int {
 }
 
 const (
+	pathVar       = "PATH="
 	listenPid     = "LISTEN_PID="
 	listenPidSize = len(listenPid) + 10 + 1 // with the longest pid and the NUL
 )
 
-// listenPidfdid names the same process as LISTEN_PID, by the inode of its pidfd (systemd 258). Who sees one that is not its
-// own takes no sockets; who sees none looks at LISTEN_PID alone.
+// listenPidfdid names the same process as LISTEN_PID, by the inode of its pidfd (systemd 258). A
+// program that sees one of another process does not take the sockets; a program that sees none
+// compares LISTEN_PID alone.
 const listenPidfdid = "LISTEN_PIDFDID="
 
-// setListen puts entry in the place of the first LISTEN_PID of an environment, and removes every LISTEN_PIDFDID.
+// setListen replaces the first LISTEN_PID of an environment by entry, and removes every
+// LISTEN_PIDFDID.
 func setListen(envp **byte, entry *byte) {
 	set := false
 	to := envp
@@ -213,19 +244,13 @@ func begins(p *byte, prefix string) bool {
 	return len(text) >= len(prefix) && text[:len(prefix)] == prefix
 }
 
-// next returns the address behind p.
+// next returns the address after p.
 func next(p **byte) **byte { return (**byte)(unsafe.Add(unsafe.Pointer(p), unsafe.Sizeof(p))) }
 
 // putListenPid writes the C string LISTEN_PID=pid to p and returns its size.
 func putListenPid(p unsafe.Pointer, pid int32) int {
 	n := put(p, 0, listenPid)
-	unit := int32(1)
-	for pid/unit >= 10 {
-		unit *= 10
-	}
-	for ; unit > 0; unit /= 10 {
-		*(*byte)(unsafe.Add(p, n)) = byte('0' + pid/unit%10)
-		n++
-	}
+	var digits [10]byte
+	n = put(p, n, unsafe.String(&digits[0], ascii.Put(digits[:], int(pid))))
 	return put(p, n, "\x00")
 }

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exit statuses that every applet shares. They are what shells use (sh(1p), "Exit Status for Commands") and timeout(1).
+// Exit statuses that every applet shares. They are what shells use (sh(1p), "Exit Status for
+// Commands") and timeout(1).
 const (
 	ExitOK       = 0
 	ExitFailed   = 1   // the applet's own failure
@@ -25,7 +26,8 @@ type Status struct {
 	Core   bool       // it left a core dump
 }
 
-// Code is the status in the form that shells use: the exit status, or 128+n when signal n ended the process.
+// Code is the status in the form that shells use: the exit status, or 128+n when signal n ended
+// the process.
 func (s Status) Code() int {
 	if s.Signal != 0 {
 		return ExitSignal + int(s.Signal)
@@ -41,7 +43,8 @@ func statusOf(info *sys.Siginfo) Status {
 	return Status{Signal: sig.Signal(info.Status), Core: info.Code == cldDumped}
 }
 
-// Values of si_code for SIGCHLD (sigaction(2)). A tracee that has stopped is reported as trapped or as stopped.
+// Values of si_code for SIGCHLD (sigaction(2)). A tracee that has stopped is reported as trapped
+// or as stopped.
 const (
 	cldExited  = 1
 	cldKilled  = 2
@@ -50,16 +53,17 @@ const (
 	cldStopped = 5
 )
 
-// Child is a child that waits for its parent to do something. Pid 0 is no child.
+// Child is a child that its parent must handle. Pid 0 is no child.
 type Child struct {
 	Pid     int32
 	Status  Status // how it ended
 	Reaped  bool   // it has ended and is reaped already
-	Trapped bool   // it has not ended: it made the caller its tracer, and has stopped (ptrace(2)). See [Detach]
+	Trapped bool   // a tracee of the caller that has stopped (ptrace(2)); see [Detach]
 }
 
-// FromSIGCHLD returns the child whose end the SIGCHLD in info announces, or no child if it announces something else:
-// a stop, a continuation, or a signal that some process sent. Only the kernel can set a positive si_code.
+// FromSIGCHLD returns the child whose end the SIGCHLD in info announces, or no child if it
+// announces something else: a stop, a continuation, or a signal that some process sent. Only the
+// kernel can set a positive si_code.
 func FromSIGCHLD(info *sys.Siginfo) Child {
 	if info.Code < cldExited || info.Code > cldDumped {
 		return Child{}
@@ -67,9 +71,10 @@ func FromSIGCHLD(info *sys.Siginfo) Child {
 	return Child{Pid: info.Pid, Status: statusOf(info)}
 }
 
-// Ended returns a child that has ended, without reaping it, or a tracee that has stopped, or no child if there is neither.
-// The zombie keeps the pid, and with it the number of its process group, from being given to another process. Where a
-// seccomp filter refuses waitid(2), the child is reaped by wait4(2).
+// Ended returns a child that has ended, without reaping it, or a tracee that has stopped, or no
+// child if there is neither. The zombie keeps the pid, and with it the number of its process
+// group, from being given to another process. Where a seccomp filter refuses waitid(2), the child
+// is reaped by wait4(2).
 func Ended() Child {
 	var info sys.Siginfo
 	switch e := sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); {
@@ -89,9 +94,10 @@ func Ended() Child {
 	return Child{Pid: info.Pid, Status: statusOf(&info), Trapped: info.Code >= cldTrapped}
 }
 
-// Detach lets a tracee that has stopped go on as if it had never been traced: with the signal that it was about to get.
-// PTRACE_TRACEME makes whoever happens to be the parent the tracer, and it is how programs look whether a debugger is there.
-// The SIGTRAP by which the kernel announces the exec of a tracee is none that the program would get untraced (ptrace(2)).
+// Detach continues a tracee that has stopped as if it had never been traced: with the signal that
+// it was about to get. PTRACE_TRACEME makes the parent the tracer, whatever it is; programs use
+// it to find out whether a debugger is there. The SIGTRAP by which the kernel announces the exec
+// of a tracee is not sent to a program that is not traced (ptrace(2)).
 func Detach(pid int32) {
 	var info sys.Siginfo
 	var signal sig.Signal
@@ -105,21 +111,25 @@ func Detach(pid int32) {
 	sys.PtraceDetach(pid, signal)
 }
 
-// Reap removes the zombie of a child that has ended, and stores in usage, unless it is nil, what it and the children it
-// waited for have used. It returns false, and nothing happens, if pid is no such child.
+// Reap removes the zombie of a child that has ended, and stores in usage, unless it is nil, what
+// it and the children it waited for have used. It returns false, and nothing happens, if pid is
+// no such child.
 func Reap(pid int32, usage *unix.Rusage) bool {
 	n, _ := sys.Wait4(pid, nil, unix.WNOHANG, usage) // ECHILD: reaped before
 	return n > 0
 }
 
-// Gone reports whether pid is no child of the caller any more: it has been reaped, or is just being reaped by the kernel.
+// Gone reports whether pid is not a child of the caller any more: it has been reaped, or the
+// kernel is reaping it.
 func Gone(pid int32) bool {
 	var info sys.Siginfo
-	return sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == unix.ECHILD
+	return sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT,
+		nil) == unix.ECHILD
 }
 
-// Childless reports whether the caller has no child, neither a live one nor a zombie. Where a seccomp filter refuses waitid(2),
-// it cannot tell without reaping one, if it may; else it is false.
+// Childless reports whether the caller has no child, neither running nor a zombie. Where a
+// seccomp filter refuses waitid(2), that cannot be found out without reaping a child; if mayReap
+// is false, the result is false.
 func Childless(mayReap bool) bool {
 	var info sys.Siginfo
 	e := sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)

@@ -8,8 +8,9 @@
 //	R12             s, in parent and child
 //	SI              the child's stack pointer, and where its scratch memory begins
 //
-// Parent and child run on one stack: the parent sleeps in the system call, its frames above SI; the child's frames
-// are below. The child never returns from child, so nothing pops what is the parent's.
+// Parent and child run on one stack: the parent sleeps in the system call, its frames above SI;
+// the child's frames are below. The child never returns from child, so nothing pops what is the
+// parent's.
 TEXT ·vfork(SB),NOSPLIT,$0-24
 	MOVQ	s+0(FP), R12
 	MOVQ	SP, SI

@@ -8,8 +8,9 @@
 //	R19             s, in parent and child
 //	R1              the child's stack pointer, and where its scratch memory begins
 //
-// Parent and child run on one stack: the parent sleeps in the system call, its frames above R1; the child's frames
-// are below. The child never returns from child, so nothing pops what is the parent's.
+// Parent and child run on one stack: the parent sleeps in the system call, its frames above R1;
+// the child's frames are below. The child never returns from child, so nothing pops what is the
+// parent's.
 TEXT ·vfork(SB),NOSPLIT|NOFRAME,$0-24
 	MOVD	s+0(FP), R19
 	MOVD	size+8(FP), R2

@@ -1,7 +1,8 @@
-// Package procfs reads what /proc tells about processes (proc(5)).
+// Package procfs reads information about processes from /proc (proc(5)).
 //
-// It is for the applets that look at processes which are not their own, and it needs the Go runtime. What to do about
-// a process is the business of the applets; to hold on to one is that of package pidfd.
+// It is for the applets that examine processes other than their own children, and it needs the Go
+// runtime. It does not act on processes: the applets decide what to do, and package pidfd holds and
+// signals a process.
 package procfs
 
 import (
@@ -16,7 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unicode"
+	"unicode/utf8"
 	"unsafe"
 
 	"util/internal/sig"
@@ -24,27 +25,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrGone says that there is no such process, or not any more.
+// ErrGone means that the process does not exist, or has ended and been reaped.
 var ErrGone = errors.New("no such process")
 
 // FS is the proc filesystem at /proc. It is not safe for concurrent use.
 type FS struct {
 	dir *os.File
 	reader
-	silent bool // a read took too long: see patiently
+	slow bool // a read took too long: see withTimeout
 }
 
-// reader reads files of /proc.
+// reader reads files below /proc. Every reader has a buffer of its own.
 type reader struct {
-	dir  uintptr // the descriptor of /proc
+	dir  uintptr // the file descriptor of /proc
 	path []byte
 	buf  []byte
 }
 
 func newReader(dir uintptr) reader { return reader{dir: dir, buf: make([]byte, 4096)} }
 
-// Open opens /proc. It fails where /proc is not mounted, and where it is that of another PID namespace: its numbers
-// would be those of other processes than the ones that kill(2) knows by them.
+// Open opens /proc. It fails if /proc is not mounted. It also fails if /proc belongs to another PID
+// namespace, because its PIDs would then refer to different processes than the PIDs of kill(2).
 func Open() (*FS, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -54,19 +55,21 @@ func Open() (*FS, error) {
 	own, errno := fs.read("self/status")
 	if errno != 0 {
 		dir.Close()
-		return nil, errors.New("/proc is not mounted here, or is that of another PID namespace")
+		return nil, errors.New("/proc is not mounted here, or belongs to another PID namespace")
 	}
 	if !bytes.Equal(field(own, "NSpid"), strconv.AppendInt(nil, int64(os.Getpid()), 10)) {
 		dir.Close()
-		return nil, errors.New("/proc is that of another PID namespace: mount one for this namespace")
+		return nil, errors.New("/proc belongs to another PID namespace: " +
+			"mount one for this namespace")
 	}
 	return fs, nil
 }
 
-// Close lets go of /proc.
+// Close closes /proc.
 func (fs *FS) Close() { fs.dir.Close() }
 
-// HidePID returns the hidepid option of /proc if that hides processes of other users (proc(5)), else "".
+// HidePID returns the hidepid option of /proc if it hides the processes of other users (proc(5)),
+// and "" otherwise.
 func (fs *FS) HidePID() string {
 	info, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -89,7 +92,7 @@ func (fs *FS) HidePID() string {
 	return hides
 }
 
-// All reads /proc/PID/stat of all processes that can be seen, in no order.
+// All reads /proc/PID/stat of all visible processes, in no particular order.
 func (fs *FS) All() ([]Stat, error) {
 	if _, err := fs.dir.Seek(0, 0); err != nil {
 		return nil, err
@@ -107,9 +110,10 @@ func (fs *FS) All() ([]Stat, error) {
 	return fs.Stats(pids), nil
 }
 
-// Stats reads /proc/PID/stat of many processes, on all processors. Those that are gone are left out.
+// Stats reads /proc/PID/stat of many processes, in parallel. It leaves out those that no longer
+// exist.
 func (fs *FS) Stats(pids []int) []Stat {
-	const share = 250 // below that, a further goroutine costs more than it saves
+	const share = 250 // for fewer processes, a further goroutine costs more than it saves
 	workers := min(runtime.GOMAXPROCS(0), len(pids)/share+1)
 	found := make([][]Stat, workers)
 	var wait sync.WaitGroup
@@ -127,8 +131,8 @@ func (fs *FS) Stats(pids []int) []Stat {
 	return slices.Concat(found...)
 }
 
-// Stat is the part of /proc/PID/stat that the applets need. Parent, Group and Session are 0 where they are outside this
-// PID namespace.
+// Stat is the part of /proc/PID/stat that the applets need. Parent, Group and Session are 0 if they
+// are outside this PID namespace.
 type Stat struct {
 	PID     int
 	Name    string // the command name, at most 15 bytes
@@ -137,35 +141,57 @@ type Stat struct {
 	Group   int
 	Session int
 	Kernel  bool   // a kernel thread
-	Threads int    // of a zombie: 1, or more if only its first thread has ended
-	Start   uint64 // when it started, in ticks since the system started
+	Threads int    // of a zombie: 1, or more if only its main thread has ended
+	Start   uint64 // start time, in ticks since the system booted
 }
 
-// Title is what a process is called in a message: its number and name.
+// Title is how messages name a process: by its PID and command name.
 func (s *Stat) Title() string { return Title(s.PID, s.Name) }
 
-// Title is [Stat.Title] for a number and a name, which may be empty. A name can hold any byte; what would disturb a
-// terminal becomes "?".
+// Title is [Stat.Title] for a PID and a name, which may be empty. A name can contain any byte.
+// Every character that could disturb a terminal, and every byte that is not part of valid UTF-8, is
+// replaced by "?".
 func Title(pid int, name string) string {
 	if name == "" {
 		return strconv.Itoa(pid)
 	}
-	return fmt.Sprintf("%d (%s)", pid, strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	var shown strings.Builder
+	for len(name) > 0 {
+		r, n := utf8.DecodeRuneInString(name)
+		if r == utf8.RuneError && n == 1 || disturbs(r) {
+			shown.WriteByte('?')
+		} else {
+			shown.WriteString(name[:n])
 		}
-		return '?'
-	}, name))
+		name = name[n:]
+	}
+	return fmt.Sprintf("%d (%s)", pid, shown.String())
 }
 
-// TicksPerSecond is the unit of [Stat.Start]: USER_HZ, 100 on every architecture that this program is for.
+// disturbs reports whether a character could disturb a terminal. It is the same as in package
+// bynumber, which cannot use the tables of package unicode.
+func disturbs(r rune) bool {
+	control := r < ' ' || r >= 0x7f && r < 0xa0
+	// Invisible characters, and those that change the direction of text.
+	format := r == 0x61c || r == 0x180e || r >= 0x200b && r <= 0x200f ||
+		r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f ||
+		r == 0xfeff || r >= 0xfff9 && r <= 0xfffb || r >= 0xe0000
+	return control || format
+}
+
+// TicksPerSecond is the unit of [Stat.Start]: USER_HZ, which is 100 on every supported
+// architecture.
 const TicksPerSecond = 100
 
-// Zombie reports whether the process has ended and waits to be reaped. A process whose first thread has ended while
-// others run is in state Z too, but has not ended.
+// Zombie reports whether the process has ended and has not been reaped. A process whose main thread
+// has ended while other threads run is also in state Z, but has not ended.
 func (s *Stat) Zombie() bool { return s.State == 'Z' && s.Threads <= 1 }
 
-// Same reports whether both are the same process: the number alone may have been given to another one.
+// Ended reports whether the process has ended: it is a zombie, or is being reaped right now (state
+// X).
+func (s *Stat) Ended() bool { return s.State == 'X' || s.Zombie() }
+
+// Same reports whether both are the same process. The PID alone does not tell, as it can be reused.
 func (s *Stat) Same(other *Stat) bool { return s.PID == other.PID && s.Start == other.Start }
 
 // Stat reads /proc/PID/stat.
@@ -174,10 +200,10 @@ func (r *reader) Stat(pid int) (Stat, error) {
 	if err != nil {
 		return Stat{}, err
 	}
-	// The name is in parentheses and may hold any byte, parentheses too.
+	// The name is in parentheses and can contain any byte, including parentheses.
 	from, to := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
 	if from < 0 || to < from || to+4 > len(text) {
-		return Stat{}, fmt.Errorf("/proc/%d/stat: %q: not understood", pid, text)
+		return Stat{}, fmt.Errorf("/proc/%d/stat: %q: unexpected format", pid, text)
 	}
 	st := Stat{PID: pid, Name: string(text[from+1 : to]), State: text[to+2]}
 	rest := text[to+4:]
@@ -203,7 +229,7 @@ func (r *reader) Stat(pid int) (Stat, error) {
 	return st, nil
 }
 
-// number reads a decimal number; it is 0 for a negative one, which no column that is read here has.
+// number reads a decimal number. It returns 0 for a negative number, which no field read here has.
 func number(word []byte) (n uint64) {
 	for _, c := range word {
 		if c < '0' || c > '9' {
@@ -220,16 +246,17 @@ type Status struct {
 	Blocked sig.Set
 	Ignored sig.Set
 	Caught  sig.Set
-	Running bool // on a processor, or waiting for one
-	Nested  bool // in a PID namespace below that of /proc
+	Running bool // state R: on a processor, or waiting for one
+	Nested  bool // in a PID namespace nested in that of /proc
 }
 
-// Takes reports whether a process does something about the signal s: it catches it, or blocks it, as a process does that
-// takes its signals with signalfd(2) or sigwait(3). Inits of containers are of that kind.
+// Handles reports whether a process handles the signal s. It does if it catches the signal, or if
+// it blocks it: a process that receives its signals with signalfd(2) or sigwait(3), as container
+// inits do, blocks them.
 //
-// A process on its way out of sigwait(3) shows neither: its mask is not back yet, and it waits no more. It is looked at
-// again until it has come to rest.
-func (fs *FS) Takes(pid int, s sig.Signal) (bool, error) {
+// A process that is returning from sigwait(3) shows neither, because the kernel has not restored
+// its mask yet. So a running process is checked again until it sleeps.
+func (fs *FS) Handles(pid int, s sig.Signal) (bool, error) {
 	const tries = 200
 	for try := 1; ; try++ {
 		st, err := fs.Status(pid)
@@ -248,15 +275,16 @@ func (fs *FS) Takes(pid int, s sig.Signal) (bool, error) {
 	}
 }
 
-// WaitsForSignals reports whether a process is in sigwait(3). What it waits for does not count as blocked meanwhile
-// (kernel/signal.c, do_sigtimedwait), and the kernel does not tell what that is. It tells nothing to those who may not
-// trace the process.
+// WaitsForSignals reports whether a process is in sigwait(3). The signals that it waits for are not
+// shown as blocked during that time (kernel/signal.c, do_sigtimedwait), and the kernel does not
+// report which ones they are. The result is false if the caller may not trace the process
+// (ptrace(2)).
 func (fs *FS) WaitsForSignals(pid int) bool {
 	where, err := fs.readOf(pid, "/wchan")
 	return err == nil && bytes.HasPrefix(where, []byte("do_sigtimedwait"))
 }
 
-// Status reads /proc/PID/status. The masks are those of the first thread.
+// Status reads /proc/PID/status. The signal masks are those of the main thread.
 func (fs *FS) Status(pid int) (Status, error) {
 	text, err := fs.readOf(pid, "/status")
 	if err != nil {
@@ -267,7 +295,8 @@ func (fs *FS) Status(pid int) (Status, error) {
 		st.UID = uint32(number(ids[1]))
 	}
 	st.Running = bytes.HasPrefix(field(text, "State"), []byte("R"))
-	st.Nested = len(bytes.Fields(field(text, "NSpid"))) > 1 // a number for each namespace (proc_pid_status(5))
+	// The line has a PID for each namespace (proc_pid_status(5)).
+	st.Nested = len(bytes.Fields(field(text, "NSpid"))) > 1
 	st.Blocked = set(field(text, "SigBlk"))
 	st.Ignored = set(field(text, "SigIgn"))
 	st.Caught = set(field(text, "SigCgt"))
@@ -289,7 +318,8 @@ func set(hex []byte) sig.Set {
 	return sig.Set(n)
 }
 
-// Threads returns the numbers of all threads of a process. Stat and Status take them as well, though they are not in the list of /proc.
+// Threads returns the thread IDs of a process. Stat and Status accept them too, although [FS.All]
+// does not list them.
 func (fs *FS) Threads(pid int) (tids []int) {
 	entries, _ := os.ReadDir(path(pid, "task"))
 	for _, entry := range entries {
@@ -300,7 +330,8 @@ func (fs *FS) Threads(pid int) (tids []int) {
 	return tids
 }
 
-// BlockedByAll returns the signals that every thread of a process blocks: only those reach none of them.
+// BlockedByAll returns the signals that every thread of a process blocks. Any other signal reaches
+// at least one thread.
 func (fs *FS) BlockedByAll(pid int) sig.Set {
 	blocked := sig.All
 	for _, tid := range fs.Threads(pid) {
@@ -311,7 +342,7 @@ func (fs *FS) BlockedByAll(pid int) sig.Set {
 	return blocked
 }
 
-// readOf reads a file of one process, into memory that the next read uses again.
+// readOf reads a file of one process. The next read overwrites the result.
 func (r *reader) readOf(pid int, file string) ([]byte, error) {
 	text, errno := r.read(strconv.Itoa(pid) + file)
 	switch errno {
@@ -323,11 +354,12 @@ func (r *reader) readOf(pid int, file string) ([]byte, error) {
 	return nil, fmt.Errorf("/proc/%d%s: %w", pid, file, errno)
 }
 
-// read reads a file. Its system calls are raw: they do not wait for anything, and telling Go's scheduler about each one
-// would take longer than the call.
+// read reads a file. Its system calls are raw: they do not block, and notifying the Go scheduler of
+// each one would take longer than the call.
 func (r *reader) read(name string) ([]byte, syscall.Errno) {
 	r.path = append(append(r.path[:0], name...), 0)
-	fd, _, e := unix.RawSyscall6(unix.SYS_OPENAT, r.dir, uintptr(unsafe.Pointer(&r.path[0])), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	fd, _, e := unix.RawSyscall6(unix.SYS_OPENAT, r.dir, uintptr(unsafe.Pointer(&r.path[0])),
+		unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
 	if e != 0 {
 		return nil, e
 	}
@@ -336,17 +368,19 @@ func (r *reader) read(name string) ([]byte, syscall.Errno) {
 		if n == len(r.buf) {
 			r.buf = append(r.buf, make([]byte, n)...)
 		}
-		more, _, e := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.buf[n])), uintptr(len(r.buf)-n))
+		free := r.buf[n:]
+		more, _, e := unix.RawSyscall(unix.SYS_READ, fd,
+			uintptr(unsafe.Pointer(&free[0])), uintptr(len(free)))
 		if e != 0 {
 			return nil, e
 		}
-		if n += int(more); n < len(r.buf) { // the files that are read here come in one piece
+		if n += int(more); n < len(r.buf) { // these files are never returned in several parts
 			return r.buf[:n], 0
 		}
 	}
 }
 
-// Now is the present in the unit of [Stat.Start].
+// Now returns the current time in the unit of [Stat.Start].
 func Now() uint64 {
 	var t unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &t) != nil {

@@ -1,6 +1,7 @@
 package sig
 
-// Terminates reports whether the default action of s ends the process (signal(7), "Standard signals").
+// Terminates reports whether the default action of s ends the process (signal(7), "Standard
+// signals").
 func (s Signal) Terminates() bool {
 	switch s {
 	case 0, CHLD, CONT, 23, 28: // URG, WINCH: ignored

@@ -1,15 +1,16 @@
-// Package sig knows Linux's signals: their numbers, their names and the ways people write them.
+// Package sig has the signals of Linux: their numbers, their names and how people write them.
+// Sending, masking and waiting for signals is done elsewhere.
 //
-// It is for every applet, and it is usable before the Go runtime boots: nothing here allocates. Sending, waiting for
-// and masking signals is not its business.
+// It is usable before the Go runtime boots: nothing here allocates.
 package sig
 
 import "util/internal/ascii"
 
-// Signal is a signal number as the kernel counts it, 1 to 64, the same on amd64 and arm64 (signal(7)). 0 is no signal.
+// Signal is a signal number as the kernel counts it, 1 to 64, the same on amd64 and arm64
+// (signal(7)). 0 is not a signal.
 type Signal uint8
 
-// The signals that have a meaning of their own in this project.
+// The signals that the code refers to by name.
 const (
 	HUP   Signal = 1
 	INT   Signal = 2
@@ -28,7 +29,7 @@ const (
 	XFSZ  Signal = 25
 	WINCH Signal = 28
 	PWR   Signal = 30
-	RTMin Signal = 34 // as glibc and the shells count: the kernel's 32 and 33 serve threading libraries
+	RTMin Signal = 34 // as in glibc and shells: 32 and 33 serve threading libraries
 	Max   Signal = 64
 )
 
@@ -39,11 +40,12 @@ var names = [Max + 1]string{
 	17: "CHLD", 18: "CONT", 19: "STOP", 20: "TSTP", 21: "TTIN", 22: "TTOU", 23: "URG", 24: "XCPU",
 	25: "XFSZ", 26: "VTALRM", 27: "PROF", 28: "WINCH", 29: "IO", 30: "PWR", 31: "SYS",
 	32: "32", 33: "33",
-	34: "RTMIN", 35: "RTMIN+1", 36: "RTMIN+2", 37: "RTMIN+3", 38: "RTMIN+4", 39: "RTMIN+5", 40: "RTMIN+6",
-	41: "RTMIN+7", 42: "RTMIN+8", 43: "RTMIN+9", 44: "RTMIN+10", 45: "RTMIN+11", 46: "RTMIN+12", 47: "RTMIN+13",
-	48: "RTMIN+14", 49: "RTMIN+15", 50: "RTMAX-14", 51: "RTMAX-13", 52: "RTMAX-12", 53: "RTMAX-11", 54: "RTMAX-10",
-	55: "RTMAX-9", 56: "RTMAX-8", 57: "RTMAX-7", 58: "RTMAX-6", 59: "RTMAX-5", 60: "RTMAX-4", 61: "RTMAX-3",
-	62: "RTMAX-2", 63: "RTMAX-1", 64: "RTMAX",
+	34: "RTMIN", 35: "RTMIN+1", 36: "RTMIN+2", 37: "RTMIN+3", 38: "RTMIN+4", 39: "RTMIN+5",
+	40: "RTMIN+6", 41: "RTMIN+7", 42: "RTMIN+8", 43: "RTMIN+9", 44: "RTMIN+10",
+	45: "RTMIN+11", 46: "RTMIN+12", 47: "RTMIN+13", 48: "RTMIN+14", 49: "RTMIN+15",
+	50: "RTMAX-14", 51: "RTMAX-13", 52: "RTMAX-12", 53: "RTMAX-11", 54: "RTMAX-10",
+	55: "RTMAX-9", 56: "RTMAX-8", 57: "RTMAX-7", 58: "RTMAX-6", 59: "RTMAX-5",
+	60: "RTMAX-4", 61: "RTMAX-3", 62: "RTMAX-2", 63: "RTMAX-1", 64: "RTMAX",
 }
 
 // aliases are the further names of signal(7).
@@ -52,8 +54,8 @@ var aliases = [...]struct {
 	is   Signal
 }{{"CLD", 17}, {"IOT", 6}, {"POLL", 29}, {"UNUSED", 31}}
 
-// Name returns the canonical name of s without "SIG": "TERM", "RTMIN+2". For 32 and 33, which have none, it is the
-// number; for what is no signal it is "0".
+// Name returns the canonical name of s without "SIG": "TERM", "RTMIN+2". For 32 and 33, which
+// have none, it is the number; for anything else it is "0".
 func (s Signal) Name() string {
 	if s == 0 || s > Max {
 		return "0"
@@ -61,32 +63,33 @@ func (s Signal) Name() string {
 	return names[s]
 }
 
-// Parse reads a signal as people write it: a number from 1 to 64, a name in any case with or without "SIG", RTMIN+n
-// or RTMAX-n.
+// Parse reads a signal as people write it: a number from 1 to 64, a name in any case with or
+// without "SIG", RTMIN+n or RTMAX-n.
 func Parse(text string) (Signal, bool) {
 	if n, ok := number(text); ok {
 		return Signal(n), n >= 1 && n <= int(Max)
 	}
-	if len(text) > 3 && fold(text[:3], "SIG") {
+	if len(text) > 3 && ascii.EqualFold(text[:3], "SIG") {
 		text = text[3:]
 	}
-	if len(text) >= 5 && (fold(text[:5], "RTMIN") || fold(text[:5], "RTMAX")) {
+	if len(text) >= 5 && (ascii.EqualFold(text[:5], "RTMIN") || ascii.EqualFold(text[:5], "RTMAX")) {
 		return parseRealtime(text)
 	}
 	for s := HUP; s <= 31; s++ {
-		if fold(text, names[s]) {
+		if ascii.EqualFold(text, names[s]) {
 			return s, true
 		}
 	}
 	for i := range aliases {
-		if fold(text, aliases[i].name) {
+		if ascii.EqualFold(text, aliases[i].name) {
 			return aliases[i].is, true
 		}
 	}
 	return 0, false
 }
 
-// parseRealtime reads RTMIN, RTMIN+n, RTMAX and RTMAX-n, whose first five letters the caller has seen.
+// parseRealtime reads RTMIN, RTMIN+n, RTMAX and RTMAX-n. The caller has checked the first five
+// letters.
 func parseRealtime(text string) (Signal, bool) {
 	base, sign := int(RTMin), byte('+')
 	if text[4]|0x20 == 'x' {
@@ -107,33 +110,8 @@ func parseRealtime(text string) (Signal, bool) {
 
 // number reads a decimal number of at most three digits.
 func number(text string) (n int, ok bool) {
-	if len(text) == 0 || len(text) > 3 {
-		return 0, false
-	}
-	for i := 0; i < len(text); i++ {
-		if text[i] < '0' || text[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + int(text[i]-'0')
-	}
-	return n, true
-}
-
-// fold reports whether a equals upper, which is in upper case, when the case of letters in a is not looked at.
-func fold(a, upper string) bool {
-	if len(a) != len(upper) {
-		return false
-	}
-	for i := 0; i < len(a); i++ {
-		c := a[i]
-		if c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		if c != upper[i] {
-			return false
-		}
-	}
-	return true
+	n = ascii.Number(text)
+	return n, n >= 0 && len(text) <= 3
 }
 
 // Set is a set of signals as the kernel lays it out: bit n-1 is signal n.
@@ -151,8 +129,8 @@ func (set Set) Has(s Signal) bool { return set&Of(s) != 0 }
 // Names lists the canonical names in the order of the numbers.
 func Names() []string { return names[HUP:] }
 
-// MaskIn returns the set of signals behind a key such as "SigCgt:\t" in a text of /proc/PID/status (proc_pid_status(5)); it is
-// empty if there is none.
+// MaskIn returns the set of signals that follows a key such as "SigCgt:\t" in a text of
+// /proc/PID/status (proc_pid_status(5)). It is empty if the key is missing.
 func MaskIn(status, key string) (set Set) {
 	at := ascii.Index(status, key)
 	if at < 0 {

@@ -11,7 +11,8 @@ func String(p *byte) string {
 	return unsafe.String(p, n)
 }
 
-// Vector returns the pointers of a NULL-terminated array such as argv or envp, without the NULL and without copying.
+// Vector returns the pointers of a NULL-terminated array such as argv or envp, without the NULL
+// and without copying.
 func Vector(p **byte) []*byte {
 	n := 0
 	for *(**byte)(unsafe.Add(unsafe.Pointer(p), n*int(unsafe.Sizeof(p)))) != nil {

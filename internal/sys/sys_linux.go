@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errno is the kernel's error number, 0 for success. Before the runtime boots it may be compared, not printed: its texts are
-// in package syscall's memory.
+// Errno is the kernel's error number, 0 for success. Before the runtime boots it may be compared
+// but not printed: its texts are in the memory of package syscall.
 type Errno = syscall.Errno
 
-// Call makes the system call nr and returns what the kernel returned: a value, or a negative errno from -4095 to -1.
+// Call makes the system call nr and returns what the kernel returned: a value, or a negative
+// errno from -4095 to -1.
 func Call(nr, a1, a2, a3, a4, a5, a6 uintptr) (r uintptr)
 
 // result splits what [Call] returned into value and errno.
@@ -24,17 +25,18 @@ func result(r uintptr) (int, Errno) {
 	return int(r), 0
 }
 
-// errno is [result] for calls whose value means nothing.
+// errno is [result] for calls whose value has no meaning.
 func errno(r uintptr) Errno {
 	_, e := result(r)
 	return e
 }
 
-// sigsetSize is the size in bytes of the kernel's signal set (sigprocmask(2), "C library/kernel differences").
+// sigsetSize is the size in bytes of the kernel's signal set (sigprocmask(2), "C library/kernel
+// differences").
 const sigsetSize = 8
 
-// Siginfo is the part of siginfo_t that init reads, laid out as for SIGCHLD and for signals sent by a process
-// (sigaction(2), "The siginfo_t argument to a SA_SIGINFO handler").
+// Siginfo is the part of siginfo_t that init reads, laid out as for SIGCHLD and for signals sent
+// by a process (sigaction(2), "The siginfo_t argument to a SA_SIGINFO handler").
 type Siginfo struct {
 	Signo  int32
 	Errno  int32
@@ -60,7 +62,8 @@ const (
 	SigIgn = 1
 )
 
-// NoCldWait is SA_NOCLDWAIT (sigaction(2)): children that end become no zombies, but SIGCHLD tells of them all the same.
+// NoCldWait is SA_NOCLDWAIT (sigaction(2)): children that end do not become zombies, but SIGCHLD
+// announces them nevertheless.
 const NoCldWait = 2
 
 // Getpid is getpid(2).
@@ -72,7 +75,8 @@ func Getppid() int32 { return int32(Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)) }
 // Geteuid is geteuid(2).
 func Geteuid() uint32 { return uint32(Call(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)) }
 
-// Getsid is getsid(2) for the caller: the ID of its session, 0 where the leader is in an outer PID namespace.
+// Getsid is getsid(2) for the caller: the ID of its session, 0 where the leader is in an outer
+// PID namespace.
 func Getsid() int32 { return int32(Call(unix.SYS_GETSID, 0, 0, 0, 0, 0, 0)) }
 
 // Getpgid is getpgid(2) for the caller: its process group.
@@ -104,7 +108,8 @@ func Exit(status int) {
 
 // Sigprocmask is rt_sigprocmask(2) with SIG_SETMASK.
 func Sigprocmask(set sig.Set) Errno {
-	return errno(Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&set)), 0, sigsetSize, 0, 0))
+	return errno(Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&set)), 0,
+		sigsetSize, 0, 0))
 }
 
 // Sigpending is rt_sigpending(2).
@@ -113,33 +118,41 @@ func Sigpending() (set sig.Set) {
 	return set
 }
 
-// RtSigaction is rt_sigaction(2): it sets the disposition of a signal to act and stores the former one in old. Either may be nil.
+// RtSigaction is rt_sigaction(2): it sets the disposition of a signal to act and stores the
+// former one in old. Either may be nil.
 func RtSigaction(signal sig.Signal, act, old *Sigaction) Errno {
-	return errno(Call(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0))
+	return errno(Call(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(act)),
+		uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0))
 }
 
-// Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil timeout waits without
-// limit. Errors: EAGAIN when the time is up, EINTR.
+// Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil
+// timeout waits without limit. Errors: EAGAIN when the time is up, EINTR.
 func Sigtimedwait(set sig.Set, info *Siginfo, timeout *unix.Timespec) (signal int, e Errno) {
-	return result(Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
+	return result(Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)),
+		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
 }
 
 // Waitid is waitid(2). With WNOHANG and nothing to report, info.Pid is 0.
 func Waitid(idType int, id int32, info *Siginfo, options int, usage *unix.Rusage) Errno {
-	return errno(Call(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(info)), uintptr(options), uintptr(unsafe.Pointer(usage)), 0))
+	return errno(Call(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(info)),
+		uintptr(options), uintptr(unsafe.Pointer(usage)), 0))
 }
 
 // Wait4 is wait4(2): it reaps. status may be nil.
 func Wait4(pid int32, status *int32, options int, usage *unix.Rusage) (int, Errno) {
-	return result(Call(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(status)), uintptr(options), uintptr(unsafe.Pointer(usage)), 0, 0))
+	return result(Call(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(status)),
+		uintptr(options), uintptr(unsafe.Pointer(usage)), 0, 0))
 }
 
-// PtraceSiginfo is ptrace(2) with PTRACE_GETSIGINFO: the signal that a tracee is about to get. EINVAL if it is about to get none.
+// PtraceSiginfo is ptrace(2) with PTRACE_GETSIGINFO: the signal that a tracee is about to get.
+// EINVAL if it is about to get none.
 func PtraceSiginfo(pid int32, info *Siginfo) Errno {
-	return errno(Call(unix.SYS_PTRACE, unix.PTRACE_GETSIGINFO, uintptr(pid), 0, uintptr(unsafe.Pointer(info)), 0, 0))
+	return errno(Call(unix.SYS_PTRACE, unix.PTRACE_GETSIGINFO, uintptr(pid), 0,
+		uintptr(unsafe.Pointer(info)), 0, 0))
 }
 
-// PtraceDetach is ptrace(2) with PTRACE_DETACH: a tracee goes on untraced, and gets the signal unless it is 0.
+// PtraceDetach is ptrace(2) with PTRACE_DETACH: a tracee goes on untraced, and gets the signal
+// unless it is 0.
 func PtraceDetach(pid int32, signal sig.Signal) Errno {
 	return errno(Call(unix.SYS_PTRACE, unix.PTRACE_DETACH, uintptr(pid), 0, uintptr(signal), 0, 0))
 }
@@ -164,17 +177,20 @@ func IsSubreaper() bool {
 // Open is openat(2) for a path that ends with a NUL byte.
 func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
 	at := unix.AT_FDCWD
-	return result(Call(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(flags), uintptr(mode), 0, 0))
+	return result(Call(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(flags),
+		uintptr(mode), 0, 0))
 }
 
 // Openat is openat(2) for a path that ends with a NUL byte and is relative to the directory dir.
 func Openat(dir int, path *byte, flags int, mode uint32) (fd int, e Errno) {
-	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(flags), uintptr(mode), 0, 0))
+	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)),
+		uintptr(flags), uintptr(mode), 0, 0))
 }
 
 // Readlinkat is readlinkat(2) for a path that ends with a NUL byte.
 func Readlinkat(dir int, path *byte, p []byte) (int, Errno) {
-	return result(Call(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0))
+	return result(Call(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0))
 }
 
 // Seek is lseek(2) with SEEK_SET.
@@ -185,35 +201,41 @@ func Seek(fd int, offset int64) Errno {
 // Access is faccessat(2) with F_OK for a path that ends with a NUL byte: does it exist?
 func Access(path *byte) Errno {
 	at := unix.AT_FDCWD
-	return errno(Call(unix.SYS_FACCESSAT, uintptr(at), uintptr(unsafe.Pointer(path)), unix.F_OK, 0, 0, 0))
+	return errno(Call(unix.SYS_FACCESSAT, uintptr(at), uintptr(unsafe.Pointer(path)), unix.F_OK, 0,
+		0, 0))
 }
 
 // Read is read(2).
 func Read(fd int, p []byte) (int, Errno) {
-	return result(Call(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+	return result(Call(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+		uintptr(len(p)), 0, 0, 0))
 }
 
 // Write is write(2).
 func Write(fd int, p []byte) (int, Errno) {
-	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+		uintptr(len(p)), 0, 0, 0))
 }
 
 // WriteString is write(2) for a string.
 func WriteString(fd int, text string) (int, Errno) {
-	return result(Call(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text)), 0, 0, 0))
+	return result(Call(unix.SYS_WRITE, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text)), 0, 0, 0))
 }
 
 // Send is sendto(2) on a connected socket.
 func Send(fd int, p []byte, flags int) (int, Errno) {
-	return result(Call(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(flags), 0, 0))
+	return result(Call(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+		uintptr(len(p)), uintptr(flags), 0, 0))
 }
 
-// WriteNowait is pwritev2(2) at the current offset with RWF_NOWAIT (for pipes since Linux 6.5): EAGAIN where it would
-// have to wait, EOPNOTSUPP where the file cannot say.
+// WriteNowait is pwritev2(2) at the current offset with RWF_NOWAIT (for pipes since Linux 6.5):
+// EAGAIN where it would have to wait, EOPNOTSUPP where the file cannot say.
 func WriteNowait(fd int, p []byte) (int, Errno) {
 	iov := [2]uintptr{uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))}
 	const here = ^uintptr(0)
-	return result(Call(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, here, 0, unix.RWF_NOWAIT))
+	return result(Call(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, here, 0,
+		unix.RWF_NOWAIT))
 }
 
 // Fstat is fstat(2).
@@ -241,10 +263,11 @@ func FcntlDupfd(fd, least int) (int, Errno) {
 	return result(Call(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(least), 0, 0, 0))
 }
 
-// Getcwd is getcwd(2): it stores the path of the working directory in p and returns its length with the NUL byte. ERANGE
-// if p is too small.
+// Getcwd is getcwd(2): it stores the path of the working directory in p and returns its length
+// with the NUL byte. ERANGE if p is too small.
 func Getcwd(p []byte) (int, Errno) {
-	return result(Call(unix.SYS_GETCWD, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0, 0))
+	return result(Call(unix.SYS_GETCWD, uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+		uintptr(len(p)), 0, 0, 0, 0))
 }
 
 // Uname is uname(2).
@@ -255,14 +278,16 @@ func Uname(name *unix.Utsname) Errno {
 // Close is close(2).
 func Close(fd int) Errno { return errno(Call(unix.SYS_CLOSE, uintptr(fd), 0, 0, 0, 0, 0)) }
 
-// CloseRange is close_range(2), Linux 5.9: it closes first to last, both included. ENOSYS on an older kernel.
+// CloseRange is close_range(2), Linux 5.9: it closes first to last, both included. ENOSYS on an
+// older kernel.
 func CloseRange(first, last uint) Errno {
 	return errno(Call(unix.SYS_CLOSE_RANGE, uintptr(first), uintptr(last), 0, 0, 0, 0))
 }
 
 // Getdents is getdents64(2).
 func Getdents(fd int, p []byte) (int, Errno) {
-	return result(Call(unix.SYS_GETDENTS64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
+	return result(Call(unix.SYS_GETDENTS64, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0))
 }
 
 // Chdir is chdir(2) for a path that ends with a NUL byte.
@@ -272,7 +297,8 @@ func Chdir(path *byte) Errno {
 
 // Execve is execve(2). It returns only when it fails.
 func Execve(path *byte, argv, envp **byte) Errno {
-	return errno(Call(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(argv)), uintptr(unsafe.Pointer(envp)), 0, 0, 0))
+	return errno(Call(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(argv)), uintptr(unsafe.Pointer(envp)), 0, 0, 0))
 }
 
 // Ioctl is ioctl(2) with a value for its argument.
@@ -280,15 +306,18 @@ func Ioctl(fd int, request uint, arg uintptr) Errno {
 	return errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), arg, 0, 0, 0))
 }
 
-// IoctlGetInt is ioctl(2) for the requests that store an int, such as TIOCGPGRP and TIOCGSID (ioctl_tty(2)).
+// IoctlGetInt is ioctl(2) for the requests that store an int, such as TIOCGPGRP and TIOCGSID
+// (ioctl_tty(2)).
 func IoctlGetInt(fd int, request uint) (value int32, e Errno) {
-	e = errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value)), 0, 0, 0))
+	e = errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value)),
+		0, 0, 0))
 	return value, e
 }
 
 // IoctlSetInt is ioctl(2) for the requests that read an int, such as TIOCSPGRP (ioctl_tty(2)).
 func IoctlSetInt(fd int, request uint, value int32) Errno {
-	return errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request), uintptr(unsafe.Pointer(&value)), 0, 0, 0))
+	return errno(Call(unix.SYS_IOCTL, uintptr(fd), uintptr(request),
+		uintptr(unsafe.Pointer(&value)), 0, 0, 0))
 }
 
 // PidfdOpen is pidfd_open(2), Linux 5.3. The file is closed on exec.
@@ -296,14 +325,16 @@ func PidfdOpen(pid int32) (fd int, e Errno) {
 	return result(Call(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0, 0, 0, 0))
 }
 
-// PidfdSendSignal is pidfd_send_signal(2), Linux 5.1. The flag PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9, means the process
-// group that the process led, also when it has been reaped: a number that was given anew is never mistaken for it.
+// PidfdSendSignal is pidfd_send_signal(2), Linux 5.1. The flag PIDFD_SIGNAL_PROCESS_GROUP, Linux
+// 6.9, means the process group that the process led, also when it has been reaped: a number that
+// was given anew is never mistaken for it.
 func PidfdSendSignal(fd int, s sig.Signal, flags int) Errno {
 	return errno(Call(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), uintptr(s), 0, uintptr(flags), 0, 0))
 }
 
-// PidfdExit is the ioctl PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15: the status of a process that has been reaped,
-// in the format of wait(2). ok is false as long as it has not, and on an older kernel.
+// PidfdExit is the ioctl PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15: the status of a process
+// that has been reaped, in the format of wait(2). ok is false as long as it has not, and on an
+// older kernel.
 func PidfdExit(fd int) (status int32, ok bool) {
 	var info struct { // struct pidfd_info of <linux/pidfd.h>, first version
 		mask     uint64
@@ -319,13 +350,15 @@ func PidfdExit(fd int) (status int32, ok bool) {
 // Signalfd is signalfd4(2) for a new, non-blocking file that is closed on exec.
 func Signalfd(set sig.Set) (fd int, e Errno) {
 	none := -1
-	return result(Call(unix.SYS_SIGNALFD4, uintptr(none), uintptr(unsafe.Pointer(&set)), sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0))
+	return result(Call(unix.SYS_SIGNALFD4, uintptr(none), uintptr(unsafe.Pointer(&set)),
+		sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0))
 }
 
-// Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR; EINVAL if there are more files
-// than RLIMIT_NOFILE allows.
+// Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
+// EINVAL if there are more files than RLIMIT_NOFILE allows.
 func Ppoll(files []unix.PollFd, timeout *unix.Timespec) (ready int, e Errno) {
-	return result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(files))), uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0))
+	return result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
+		uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0))
 }
 
 // ClockGettime is clock_gettime(2), in nanoseconds.

@@ -1,5 +1,5 @@
-// Package version says which util this is. It imports nothing but the runtime, so that what early code lies beside depends on
-// little: see ARCHITECTURE.md, Weight.
+// Package version is the version of this program. It imports only the runtime, so that it does
+// not move early code: see ARCHITECTURE.md, Weight.
 package version
 
 import "runtime"
@@ -16,11 +16,14 @@ func Number() string { return number }
 // Commit is the commit that the program was built from, or "unknown".
 func Commit() string { return commit }
 
-// Text is what --version prints. early tells whether the program entered through the early entry.
+// Text is what --version prints. early says whether the program entered through the early entry.
 func Text(early bool) string {
 	linked := "with the early entry"
 	if !early {
-		linked = "without the early entry: init re-executes itself through it (link with -ldflags '-E _rt0_util')"
+		linked = "without the early entry: init re-executes itself through it " +
+			"(link with -ldflags '-E _rt0_util')"
 	}
-	return "util " + number + "\ncommit " + commit + "\n" + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\nlinked " + linked + "\n"
+	return "util " + number + "\ncommit " + commit + "\n" +
+		runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n" +
+		"linked " + linked + "\n"
 }

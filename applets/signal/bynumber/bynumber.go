@@ -1,8 +1,11 @@
-// Package bynumber is util sendsig in its plain form: a signal for processes and process groups that are named by number.
+// Package bynumber is the plain form of util sendsig: it sends a signal to processes and process
+// groups that are given by number.
 //
-// It runs before the Go runtime boots, as init does and under the same rule (package pid1), and so in one task: where a limit on
-// tasks is reached, which is when somebody wants to end something, the runtime cannot start its threads. Whatever is not plain
-// is the business of package sendsig, which does the same under the runtime, and more; a test compares the two.
+// It runs before the Go runtime boots, as init does, and under the same rule (package entry of init). So it
+// needs only one task. Where a limit on tasks has been reached, the runtime cannot start its
+// threads, and this is just when a user wants to end processes. Package sendsig carries out every
+// other command line. It also implements the plain form, under the runtime, and a test compares the
+// two.
 package bynumber
 
 import (
@@ -16,34 +19,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ExitSome is the status if some could be signalled and some not, as kill(1) of util-linux has it.
+// ExitSome is the exit status if some processes could be signalled and others could not. kill(1) of
+// util-linux uses the same.
 const ExitSome = 64
 
 // sender carries out one command line.
 type sender struct {
 	argv    []*byte
-	option  bool // the signal is an option, so that all plain words are targets
+	option  bool // the signal is given as an option, so all plain words are targets
 	signal  sig.Signal
 	self    int32
-	ours    bool // /proc is there, and is that of this PID namespace
-	subject word // whom messages are about
-	titled  bool // they show its name
+	hasProc bool // /proc is mounted, and belongs to this PID namespace
+	subject word // the target that is signalled now
+	at      int  // the index of the word after the subject
+	titled  bool // messages show the name of the process
 	sent    int
 	failed  int
 }
 
-// Run carries out a command line, of which argv is what stands behind the name, and ends the process. mask is the signal mask
-// that sendsig was started with. If the command line is not plain, it returns and has done nothing: there is another
-// option, a process group that holds sendsig or one of its ancestors, or something wrong.
+// Run carries out a plain command line and exits. argv are the words after the name of the program,
+// and mask is the signal mask that sendsig was started with.
+//
+// If the command line is not plain, Run returns without having done anything. This is so if there
+// is any other option, an error, or a process group that contains sendsig or one of its ancestors.
 func Run(argv []*byte, mask sig.Set) {
 	s := sender{argv: argv, self: sys.Getpid()}
 	if !s.isPlain() {
 		return
 	}
-	// Nothing here waits for signals, so whoever ends sendsig ends it; but not the reader of its messages, by going away.
+	// Signals can terminate sendsig as usual. Only PIPE is blocked, so that it does not terminate
+	// sendsig when the reader of its messages has gone.
 	sys.Sigprocmask(mask | sig.Of(sig.PIPE))
-	s.ours = isOurs(s.self)
-	s.signalAll(group) // first, as package sendsig does
+	s.hasProc = hasProc(s.self)
+	s.signalAll(group) // groups come first, as in package sendsig
 	s.signalAll(process)
 	switch {
 	case s.sent == 0:
@@ -61,28 +69,44 @@ func (s *sender) signalAll(which kind) {
 		if t.kind != which {
 			continue
 		}
-		s.subject, s.titled = t, false
+		s.subject, s.at, s.titled = t, w.i, false
 		if which == group {
 			s.count(sys.Kill(-t.id, s.signal))
-		} else if !s.isRepeated(w.i) {
+		} else if !s.isRepeated() {
 			s.signalProcess()
 		}
 	}
 }
 
-// isRepeated reports whether the subject, which ends before word i of the command line, was named before.
-func (s *sender) isRepeated(i int) bool {
+// isRepeated reports whether an earlier word of the command line is the same as the subject.
+func (s *sender) isRepeated() bool {
 	w := s.words()
-	for t := w.next(); w.i < i; t = w.next() {
-		if t.kind == process && t.id == s.subject.id {
+	for t := w.next(); w.i < s.at; t = w.next() {
+		if t.kind == process && t.id == s.subject.id && t.inode == s.subject.inode {
 			return true
 		}
 	}
 	return false
 }
 
-// signalProcess holds a process by a pidfd (pidfd_open(2)), so that its number cannot be given to another one between the look at
-// its inode and the signal. Where an old kernel or a seccomp filter has no pidfds, kill(2) has to do.
+// wasSignalled reports whether an earlier word of the command line names the process of the
+// subject, with or without its inode number. fd is the pidfd of the process.
+func (s *sender) wasSignalled(fd int) bool {
+	w := s.words()
+	for t := w.next(); w.i < s.at; t = w.next() {
+		if t.kind != process || t.id != s.subject.id {
+			continue
+		}
+		if t.inode == 0 || t.inode == inodeOf(fd) {
+			return true
+		}
+	}
+	return false
+}
+
+// signalProcess signals the subject. It holds the process by a pidfd (pidfd_open(2)), so that the
+// PID cannot be reused between the check of the inode number and the signal. Without pidfds,
+// because of an old kernel or a seccomp filter, it uses kill(2).
 func (s *sender) signalProcess() {
 	pid := s.subject.id
 	if pid == s.self {
@@ -110,19 +134,23 @@ func (s *sender) signalProcess() {
 	}
 }
 
-// signalHeld signals the subject. fd is its pidfd; if there is none, fd is negative.
+// signalHeld signals the subject. fd is its pidfd, or negative if there is none.
 func (s *sender) signalHeld(fd int) {
 	pid := s.subject.id
 	if want := s.subject.inode; want != 0 {
-		inode := inodeOf(fd)
-		if inode == 0 {
-			s.fail("cannot be told from others of that number: pidfds have no inodes here (they need Linux 6.9)")
+		switch inode := inodeOf(fd); inode {
+		case want:
+		case 0:
+			s.fail("the inode number cannot be checked: pidfds have none here " +
+				"(this needs Linux 6.9)")
 			return
-		}
-		if inode != want {
+		default:
 			s.failReused(inode)
 			return
 		}
+	}
+	if s.wasSignalled(fd) {
+		return
 	}
 	s.titled = true
 	if pid == 1 {
@@ -132,25 +160,30 @@ func (s *sender) signalHeld(fd int) {
 	if fd >= 0 {
 		e = sys.PidfdSendSignal(fd, s.signal, 0)
 	}
-	if (e == unix.ENOSYS || e == unix.EPERM) && !hasEnded(fd) { // EPERM is a seccomp filter, or the truth: kill(2) tells
+	// EPERM comes from a seccomp filter, or sendsig really lacks permission. kill(2) tells which.
+	if (e == unix.ENOSYS || e == unix.EPERM) && !hasEnded(fd) {
 		e = sys.Kill(pid, s.signal)
 	}
 	s.count(e)
 }
 
-// inodeOf returns the inode number of a pidfd, which is that of no other process since the system started (Linux 6.9), or 0.
+// inodeOf returns the inode number of a pidfd, or 0 if there is none. Since Linux 6.9 no two
+// processes have the same one until the system reboots.
 func inodeOf(fd int) uint64 {
 	const pidfsMagic = 0x50494446 // PID_FS_MAGIC, include/uapi/linux/magic.h
-	if fd < 0 || sys.Fstatfs(fd, &where) != 0 || where.Type != pidfsMagic || sys.Fstat(fd, &what) != 0 {
+	if fd < 0 || sys.Fstatfs(fd, &fdFS) != 0 || fdFS.Type != pidfsMagic {
 		return 0
 	}
-	return what.Ino
+	if sys.Fstat(fd, &fdStat) != 0 {
+		return 0
+	}
+	return fdStat.Ino
 }
 
-// where and what are package variables because they are large: the stack may be small.
+// fdFS and fdStat are package variables because they are large, and the stack may be small.
 var (
-	where unix.Statfs_t
-	what  unix.Stat_t
+	fdFS   unix.Statfs_t
+	fdStat unix.Stat_t
 )
 
 // hasEnded reports whether the process of a pidfd has ended.
@@ -164,27 +197,29 @@ func hasEnded(fd int) bool {
 	return n == 1
 }
 
-// warnPID1 warns of a signal that PID 1 will not get: the kernel drops those for which it has no handler, and KILL and
-// STOP from within its namespace (pid_namespaces(7), "The namespace init process").
+// warnPID1 warns about a signal that PID 1 will not get. The kernel drops a signal for which PID 1
+// has no handler. It also drops KILL and STOP from inside the PID namespace (pid_namespaces(7),
+// "The namespace init process").
 func (s *sender) warnPID1() {
-	if !s.ours || !s.signal.Terminates() && !s.signal.Stops() {
+	if !s.hasProc || !s.signal.Terminates() && !s.signal.Stops() {
 		return
 	}
-	takes, known := takes1(s.signal)
+	handles, known := pid1Handles(s.signal)
 	switch {
 	case !known:
 	case s.signal == sig.KILL:
-		warn("the kernel does not let KILL from inside its PID namespace reach it")
+		warn("the kernel drops KILL from inside its PID namespace")
 	case s.signal == sig.STOP:
-		warn("the kernel does not let STOP from inside its PID namespace reach it")
-	case !takes:
+		warn("the kernel drops STOP from inside its PID namespace")
+	case !handles:
 		warnUnhandled(s.signal)
 	}
 }
 
-// takes1 reports whether PID 1 does something about a signal: it catches it, blocks it, or waits for signals (sigwait(3)). On its
-// way out of sigwait it shows neither, so one that runs is looked at again until it has come to rest.
-func takes1(signal sig.Signal) (takes, known bool) {
+// pid1Handles reports whether PID 1 handles a signal: it catches it, blocks it, or waits for
+// signals (sigwait(3)). While it returns from sigwait(3), /proc shows none of these, so a running
+// PID 1 is checked again until it sleeps.
+func pid1Handles(signal sig.Signal) (handles, known bool) {
 	const (
 		tries = 200
 		pause = 1e6 // nanoseconds
@@ -195,7 +230,10 @@ func takes1(signal sig.Signal) (takes, known bool) {
 			return false, false
 		}
 		running := ascii.Index(status, "\nState:\tR") >= 0
-		if (sig.MaskIn(status, "SigCgt:\t") | sig.MaskIn(status, "SigBlk:\t")).Has(signal) || ascii.HasPrefix(readOf(1, "/wchan\x00"), "do_sigtimedwait") {
+		if (sig.MaskIn(status, "SigCgt:\t") | sig.MaskIn(status, "SigBlk:\t")).Has(signal) {
+			return true, true
+		}
+		if ascii.HasPrefix(readOf(1, "/wchan\x00"), "do_sigtimedwait") {
 			return true, true
 		}
 		if !running {
@@ -207,26 +245,27 @@ func takes1(signal sig.Signal) (takes, known bool) {
 	return false, true
 }
 
-// isOurs reports whether /proc is there, and is that of this PID namespace.
-func isOurs(self int32) bool {
+// hasProc reports whether /proc is mounted, and belongs to this PID namespace.
+func hasProc(self int32) bool {
 	var link [16]byte
 	n, e := sys.Readlinkat(unix.AT_FDCWD, unsafe.StringData("/proc/self\x00"), link[:])
 	return e == 0 && ascii.Number(unsafe.String(&link[0], n)) == int(self)
 }
 
-// holdsUs reports whether sendsig or one of its ancestors is in a process group. Where /proc tells nothing, no further than its parent.
-func holdsUs(group, self int32) bool {
+// containsSelf reports whether sendsig or one of its ancestors is in a process group. Without
+// /proc, it checks only sendsig and its parent.
+func containsSelf(group, self int32) bool {
 	if sys.Getpgid() == group {
 		return true
 	}
-	const most = 1 << 16 // steps: parents that end meanwhile must not keep it going
+	const limit = 1 << 16 // the walk must end even if parents keep ending during it
 	pid := sys.Getppid()
-	ours := isOurs(self)
-	for n := 0; n < most && pid > 0; n++ {
+	known := hasProc(self)
+	for n := 0; n < limit && pid > 0; n++ {
 		if id, e := sys.GetpgidOf(pid); e == 0 && id == group {
 			return true
 		}
-		if !ours {
+		if !known {
 			return false
 		}
 		pid = parentOf(pid)
@@ -242,12 +281,13 @@ func parentOf(pid int32) int32 {
 	return int32(max(0, ascii.Number(word)))
 }
 
-// readStat reads the name of a process, and what stands behind it in /proc/PID/stat. Both are empty if there is no such process.
+// readStat reads the name of a process, and the fields after it, from /proc/PID/stat. Both are
+// empty if there is no such process.
 func readStat(pid int32) (name, rest string) {
 	stat := readOf(pid, "/stat\x00")
 	from := ascii.Index(stat, "(")
 	to := len(stat) - 1
-	for to >= 0 && stat[to] != ')' { // the name may hold anything
+	for to >= 0 && stat[to] != ')' { // the name can contain any byte
 		to--
 	}
 	if from < 0 || to < from || to+2 > len(stat) {
@@ -256,11 +296,12 @@ func readStat(pid int32) (name, rest string) {
 	return stat[from+1 : to], stat[to+2:]
 }
 
-// contents is what was read of a file last. A package variable because it is large.
+// contents is the content of the file that was read last. It is a package variable because it is
+// large.
 var contents [8 << 10]byte
 
-// readOf reads the beginning of a file of a process, whose name begins with a slash and ends with a NUL byte. It is good until the
-// next one is read.
+// readOf reads the beginning of a file of a process. The name of the file begins with a slash and
+// ends with a NUL byte. The next call overwrites the result.
 func readOf(pid int32, file string) string {
 	path := [32]byte{'/', 'p', 'r', 'o', 'c', '/'}
 	n := len("/proc/")

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// message is the line that is being written. A package variable because it is large.
+// message is the line that is being built. It is a package variable because it is large.
 var message struct {
 	n   int
 	buf [512]byte
@@ -29,7 +29,7 @@ func (s *sender) begin() {
 		number(uint64(t.id))
 	default:
 		number(uint64(t.id))
-		if name, _ := readStat(t.id); s.titled && s.ours && name != "" {
+		if name, _ := readStat(t.id); s.titled && s.hasProc && name != "" {
 			text(" (")
 			printable(name)
 			text(")")
@@ -57,7 +57,7 @@ func end() {
 	}
 }
 
-// text appends to the message what fits.
+// text appends a text to the message, as far as it fits.
 //
 //go:noinline
 func text(t string) { message.n += copy(message.buf[message.n:], t) }
@@ -66,7 +66,7 @@ func text(t string) { message.n += copy(message.buf[message.n:], t) }
 func number(n uint64) {
 	var digits [20]byte
 	many := 0
-	if n > math.MaxInt64 { // an inode may be
+	if n > math.MaxInt64 { // as an inode number can be
 		many = ascii.Put(digits[:], int(n/10))
 		n %= 10
 	}
@@ -74,18 +74,7 @@ func number(n uint64) {
 	text(unsafe.String(&digits[0], many))
 }
 
-// printable writes a text that comes from outside, with what could disturb a terminal replaced by "?".
-func printable(t string) {
-	for i := 0; i < len(t); i++ {
-		c := [1]byte{t[i]}
-		if c[0] < ' ' || c[0] >= 0x7f {
-			c[0] = '?'
-		}
-		text(unsafe.String(&c[0], 1))
-	}
-}
-
-// count takes down how a signal went.
+// count counts a signal that was sent, or reports why it was not.
 func (s *sender) count(e sys.Errno) {
 	switch e {
 	case 0:
@@ -102,9 +91,9 @@ func (s *sender) count(e sys.Errno) {
 		s.begin()
 		text("operation not permitted")
 		if known {
-			text(": it is of user ")
+			text(": the process belongs to user ")
 			number(uid)
-			text(", sendsig of user ")
+			text(", sendsig runs as user ")
 			number(uint64(sys.Geteuid()))
 		}
 		end()
@@ -117,7 +106,7 @@ func (s *sender) count(e sys.Errno) {
 	}
 }
 
-// fail says why the subject was not signalled.
+// fail reports why the subject was not signalled.
 //
 //go:noinline
 func (s *sender) fail(why string) {
@@ -127,23 +116,23 @@ func (s *sender) fail(why string) {
 	end()
 }
 
-// failReused says that the number of the subject is that of another process now.
+// failReused reports that the PID of the subject now belongs to another process.
 func (s *sender) failReused(inode uint64) {
 	s.failed++
 	s.begin()
-	text("has ended, and its number was given to ")
+	text("has ended, and its PID was reused by ")
 	number(uint64(s.subject.id))
 	text(":")
 	number(inode)
 	end()
 }
 
-// userOf returns the effective user of the subject, if it is a process and /proc tells.
+// userOf returns the effective user ID of the subject, if it is a process and /proc shows it.
 func (s *sender) userOf() (uid uint64, known bool) {
-	if s.subject.kind == group || !s.ours {
+	if s.subject.kind == group || !s.hasProc {
 		return 0, false
 	}
-	const key = "\nUid:\t" // real, effective, saved, of the file system
+	const key = "\nUid:\t" // real, effective, saved, file system
 	status := readOf(s.subject.id, "/status\x00")
 	at := ascii.Index(status, key)
 	if at < 0 {
@@ -155,14 +144,14 @@ func (s *sender) userOf() (uid uint64, known bool) {
 	return uint64(n), n >= 0
 }
 
-// warn says what is to be known about PID 1.
+// warn prints a warning about PID 1.
 func warn(why string) {
 	beginWarning()
 	text(why)
 	end()
 }
 
-// warnUnhandled says that PID 1 will not get a signal.
+// warnUnhandled warns that PID 1 will not get a signal.
 func warnUnhandled(signal sig.Signal) {
 	beginWarning()
 	text("has no handler for ")

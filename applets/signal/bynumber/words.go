@@ -1,66 +1,55 @@
 package bynumber
 
 import (
+	"math"
+
 	"util/internal/ascii"
 	"util/internal/sig"
 	"util/internal/sys"
 )
 
-// kind is what a word of the command line is.
+// kind is the kind of a word of the command line.
 type kind uint8
 
 const (
-	none    kind = iota // the end
-	signal              // the signal: of -s or --signal, of -SIGNAL, or the first word
+	none    kind = iota // the end of the command line
+	signal              // the signal: from -s, --signal, -SIGNAL or the first word
 	process             // PID or PID:INODE
-	group               // -PGID, or of -g or --group
-	strange             // anything else: the command line is not plain
+	group               // -PGID, or from -g or --group
+	other               // anything else: the command line is not plain
 )
 
 // word is a word of the command line, or an option with its value.
 type word struct {
 	kind  kind
-	text  string // of a signal
-	id    int32  // of a process or group
-	inode uint64 // of the pidfd; 0: any
+	text  string // the signal
+	id    int32  // the process or group ID
+	inode uint64 // the inode number of the pidfd; 0: any
 }
 
-// words reads the command line, in the way of split in package sendsig.
+// words reads the command line by the same rules as split in package sendsig.
 type words struct {
 	argv   []*byte
 	i      int
 	first  bool // the next plain word is the signal
-	signal bool // there was a signal or a word, so that -N is a process group
+	signal bool // a signal or a plain word was seen, so -N is a process group
 	dashes bool // "--" was seen: no options follow
 }
 
-// words begins a reading.
+// words starts reading the command line from its beginning.
 func (s *sender) words() words { return words{argv: s.argv, first: !s.option} }
 
-// isPlain reads the whole command line and reports whether it is plain. Then the signal is known.
+// isPlain reads the whole command line and reports whether it is plain. If it is, s.signal is set.
 func (s *sender) isPlain() bool {
-	// Whether the first word is the signal depends on what follows.
-	for w := (words{argv: s.argv}); ; {
-		next := w.next()
-		if next.kind == none {
-			break
-		}
-		if next.kind == signal {
-			if s.option { // a second one
-				return false
-			}
-			s.option = true
-			if !s.isSignal(next.text) {
-				return false
-			}
-		}
+	if !s.takeOption() {
+		return false
 	}
 	targets := false
 	for w := s.words(); ; {
 		switch next := w.next(); next.kind {
 		case none:
 			return targets
-		case strange:
+		case other:
 			return false
 		case signal:
 			if !s.isSignal(next.text) {
@@ -68,7 +57,7 @@ func (s *sender) isPlain() bool {
 			}
 			continue
 		case group:
-			if holdsUs(next.id, s.self) {
+			if containsSelf(next.id, s.self) {
 				return false
 			}
 		}
@@ -76,14 +65,32 @@ func (s *sender) isPlain() bool {
 	}
 }
 
-// isSignal takes down the signal. 0 is none, by which kill(2) tells whether a process exists.
+// takeOption searches for an option that gives the signal. Without one, the first plain word is the
+// signal. It returns false if the option is not a signal or is given twice.
+func (s *sender) takeOption() bool {
+	for w := (words{argv: s.argv}); ; {
+		next := w.next()
+		if next.kind == none {
+			return true
+		}
+		if next.kind == signal {
+			if s.option || !s.isSignal(next.text) {
+				return false
+			}
+			s.option = true
+		}
+	}
+}
+
+// isSignal sets s.signal and reports whether text is a signal, or 0, with which kill(2) only checks
+// whether a process exists.
 func (s *sender) isSignal(text string) bool {
 	known := false
 	s.signal, known = sig.Parse(text)
 	return known || text == "0"
 }
 
-// next returns the next word, of kind none at the end.
+// next returns the next word. At the end, its kind is none.
 func (w *words) next() word {
 	text, ok := w.take()
 	if ok && text == "--" && !w.dashes {
@@ -106,19 +113,24 @@ func (w *words) next() word {
 	case ascii.HasPrefix(text, "--group="):
 		return groupOf(text[len("--group="):], true)
 	}
+	return w.short(text)
+}
+
+// short reads a word that begins with a dash: -SIGNAL, or a short option with its value.
+func (w *words) short(text string) word {
 	_, name := sig.Parse(text[1:])
 	switch {
-	case text[1] == 's' && !name: // -sTERM; but -stop is a signal
+	case text[1] == 's' && !name: // -sTERM is the option -s, but -stop is a signal
 		return w.theSignal(text[2:], true)
 	case text[1] == 'g' && !name:
 		return groupOf(text[2:], true)
 	case w.signal, !name && text != "-0":
-		return word{kind: strange}
+		return word{kind: other}
 	}
 	return w.theSignal(text[1:], true)
 }
 
-// take returns the next word as it is.
+// take returns the next word without interpreting it.
 func (w *words) take() (text string, ok bool) {
 	if w.i == len(w.argv) {
 		return "", false
@@ -127,16 +139,16 @@ func (w *words) take() (text string, ok bool) {
 	return sys.String(w.argv[w.i-1]), true
 }
 
-// theSignal makes a word of the text of a signal, unless the text is missing.
+// theSignal returns a word of kind signal, unless the value of the option is missing.
 func (w *words) theSignal(text string, ok bool) word {
 	w.signal = true
 	if !ok {
-		return word{kind: strange}
+		return word{kind: other}
 	}
 	return word{kind: signal, text: text}
 }
 
-// plain reads a word that is no option: the signal, PID, PID:INODE or -PGID.
+// plain reads a word that is not an option: the signal, PID, PID:INODE or -PGID.
 func (w *words) plain(text string) word {
 	w.signal = true
 	if w.first {
@@ -152,26 +164,26 @@ func (w *words) plain(text string) word {
 		t.inode = ascii.Uint64(inode)
 	}
 	if t.id == 0 || both && t.inode == 0 {
-		return word{kind: strange}
+		return word{kind: other}
 	}
 	return t
 }
 
-// groupOf reads the number of a process group, unless the text is missing. -1 and 0 mean others to kill(2), so for group 1 the
-// members have to be searched.
+// groupOf reads a process group ID, unless the value of the option is missing. Group 1 is not
+// plain: for kill(2), -1 means every process, so package sendsig has to search the members of group
+// 1.
 func groupOf(text string, ok bool) word {
 	id := idOf(text)
 	if !ok || id <= 1 {
-		return word{kind: strange}
+		return word{kind: other}
 	}
 	return word{kind: group, id: id}
 }
 
-// idOf reads the number of a process or process group; 0 is none.
+// idOf reads a process or process group ID. It returns 0 if text is not a valid ID.
 func idOf(text string) int32 {
-	const most = 1<<31 - 1
 	n := ascii.Number(text)
-	if n <= 0 || n > most {
+	if n <= 0 || n > math.MaxInt32 {
 		return 0
 	}
 	return int32(n)

@@ -1,9 +1,10 @@
-// Package callgraph finds out, by reading the machine code of a linked Go program, whether the code that can be reached
-// from one function keeps to a policy. It is for tests only.
+// Package callgraph checks the machine code of a linked Go program: whether all code that can be
+// reached from one function follows a policy. It is for tests only.
 //
-// The machine code is the only witness: the compiler and the linker put calls where the source has none (an allocation
-// is one, a map access, the end of a function with defer), and leave out others. It is read in the form that
-// `go tool objdump` gives it, on amd64 and arm64.
+// The source is not enough, because the compiler and the linker insert calls that it does not
+// show, and remove others. An allocation is such a call, and so are a map access and the end of a
+// function with a defer statement. The package reads the output of `go tool objdump`, for amd64
+// and arm64.
 package callgraph
 
 import (
@@ -13,19 +14,27 @@ import (
 	"strings"
 )
 
-// Policy says what may be reached. Its maps tell the reason of each exception.
+// Policy is the set of functions and variables that may be reached. Its maps give the reason for
+// each exception.
 type Policy struct {
-	Packages  []string          // import paths. Their functions may be called and are looked into
-	Functions map[string]string // further functions that may be called. They are not looked into
-	Variables map[string]string // further variables that may be used. Names are known on amd64 only
+	// Packages are import paths. Their functions may be called, and are checked themselves.
+	Packages []string
+	// Functions are further functions that may be called. They are not checked themselves.
+	Functions map[string]string
+	// Variables are further variables that may be used. They are checked on amd64 only, because
+	// objdump does not name them on arm64.
+	Variables map[string]string
 }
 
-// Check reports each breach of the policy by the code that can be reached from the function entry of the program in
-// the file path: a call or jump to a function that the policy does not list, with the way there; a call or jump whose
-// target is computed, other than that of a switch statement; a package whose variables need code to be initialized; a
-// variable of some other package; an instruction that the disassembler does not know.
+// Check reports each violation of the policy by the code that can be reached from the function
+// entry of the program in the file path:
+//   - a call or jump to a function that the policy does not list, with the chain of calls to it;
+//   - a call or jump to a computed address, except the jump of a switch statement;
+//   - a package of the policy with an init function, or with variables that code initializes;
+//   - a variable that the policy does not list, of another package;
+//   - an instruction that the disassembler does not know.
 //
-// The program must have its symbols, and there must be a Go toolchain to disassemble it.
+// The program must have its symbols. The command go must be in PATH, to disassemble the program.
 func Check(path, entry string, policy Policy) ([]string, error) {
 	p, err := load(path)
 	if err != nil {
@@ -35,89 +44,102 @@ func Check(path, entry string, policy Policy) ([]string, error) {
 	if start == nil {
 		return nil, fmt.Errorf("%s: has no function %s", path, entry)
 	}
-	w := walk{program: p, policy: policy, cameFrom: map[*function]*function{start: nil}, queue: []*function{start}}
+	w := walk{
+		program: p,
+		policy:  policy,
+		callers: map[*function]*function{start: nil},
+		queue:   []*function{start},
+	}
 	for len(w.queue) > 0 {
 		f := w.queue[0]
 		w.queue = w.queue[1:]
-		w.look(f)
+		w.scan(f)
 	}
-	w.lookForInit()
-	return w.breaches, nil
+	w.checkInit()
+	return w.violations, nil
 }
 
-// walk is a breadth-first search, so that the way that it finds to a function is a shortest one.
+// walk is a breadth-first search, so the chain of calls that it finds to a function is a shortest
+// one.
 type walk struct {
 	*program
-	policy   Policy
-	cameFrom map[*function]*function // the functions seen, and their first callers
-	queue    []*function             // seen, but not looked into
-	breaches []string
+	policy     Policy
+	callers    map[*function]*function // from each function seen to its first caller
+	queue      []*function             // seen, not yet scanned
+	violations []string
 }
 
-// look checks each instruction of a function and puts the functions that it calls into the queue.
-func (w *walk) look(f *function) {
+// scan checks each instruction of f and adds the functions that it calls to the queue.
+func (w *walk) scan(f *function) {
 	for i, in := range f.code {
 		switch in.kind {
 		case unknown:
-			w.breach(f, in, "is no known instruction")
+			w.violation(f, in, "is not a known instruction")
 		case computed:
 			if !w.isSwitch(f, i) {
-				w.breach(f, in, "calls or jumps to a computed address")
+				w.violation(f, in, "calls or jumps to a computed address")
 			}
 		case branch:
-			if !f.holds(in.target) {
+			if !f.contains(in.target) {
 				w.call(f, in)
 			}
 		case other:
-			if in.symbol != "" && !w.ours(in.symbol) && w.policy.Variables[in.symbol] == "" {
-				w.breach(f, in, "uses the variable "+in.symbol)
+			name := in.symbol
+			if name != "" && !w.inPackages(name) && w.policy.Variables[name] == "" {
+				w.violation(f, in, "uses the variable "+name)
 			}
 		}
 	}
 }
 
-// call checks a call or jump to another function, the first one to that function.
+// call checks a call or jump from f to another function, unless an earlier one to the same
+// function was checked.
 func (w *walk) call(f *function, in instruction) {
 	callee := w.at(in.target)
 	if callee == nil {
-		w.breach(f, in, "leads out of the code")
+		w.violation(f, in, "goes to an address outside all functions")
 		return
 	}
-	if _, seen := w.cameFrom[callee]; seen {
+	if _, seen := w.callers[callee]; seen {
 		return
 	}
-	w.cameFrom[callee] = f
+	w.callers[callee] = f
 	switch {
 	case w.policy.Functions[callee.name] != "":
-	case w.ours(callee.name):
+	case w.inPackages(callee.name):
 		w.queue = append(w.queue, callee)
 	default:
-		w.breach(f, in, "→ "+callee.name)
+		w.violation(f, in, "→ "+callee.name)
 	}
 }
 
-// ours reports whether a function or variable belongs to one of the policy's packages.
-func (w *walk) ours(name string) bool {
-	return slices.ContainsFunc(w.policy.Packages, func(pkg string) bool { return strings.HasPrefix(name, pkg+".") })
+// inPackages reports whether a function or variable belongs to a package of the policy.
+func (w *walk) inPackages(name string) bool {
+	return slices.ContainsFunc(w.policy.Packages, func(pkg string) bool {
+		return strings.HasPrefix(name, pkg+".")
+	})
 }
 
-// lookForInit reports the packages whose variables get their values from code, which runs when the runtime has booted.
-func (w *walk) lookForInit() {
+// checkInit reports each package of the policy that has an init function. The compiler generates
+// one for variables whose initial values need code. It runs only after the Go runtime has booted.
+func (w *walk) checkInit() {
 	for _, name := range slices.Sorted(maps.Keys(w.byName)) {
 		for _, pkg := range w.policy.Packages {
 			if name == pkg+".init" {
-				w.breaches = append(w.breaches, name+": the package has variables that need code to be initialized, or an init function")
+				w.violations = append(w.violations, name+": the package has an init function, "+
+					"or variables that code initializes")
 			}
 		}
 	}
 }
 
-// breach reports that an instruction of f breaks the policy.
-func (w *walk) breach(f *function, in instruction, what string) {
-	way := ""
-	for caller := f; caller != nil; caller = w.cameFrom[caller] {
-		way = caller.name + " → " + way
+// violation reports that the instruction in of f violates the policy, with the chain of calls to f.
+func (w *walk) violation(f *function, in instruction, what string) {
+	var chain []string
+	for caller := f; caller != nil; caller = w.callers[caller] {
+		chain = append(chain, caller.name)
 	}
-	way = strings.TrimSuffix(way, " → ")
-	w.breaches = append(w.breaches, fmt.Sprintf("%s (%s: %s) %s", way, in.position, in.text, what))
+	slices.Reverse(chain)
+	w.violations = append(w.violations, fmt.Sprintf("%s (%s: %s) %s",
+		strings.Join(chain, " → "), in.position, in.text, what))
 }

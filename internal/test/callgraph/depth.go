@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// Depth returns how many bytes of stack the code needs that can be reached from the function entry of the program in the file
-// path, an amd64 one, and the way there: at the most, over all ways that the code has, taken or not. What a function takes whose
-// amount is computed when it runs is not counted. Recursion is an error, as then there is no most.
-func Depth(path, entry string, policy Policy) (bytes int, way []string, err error) {
+// Depth returns the maximum number of bytes of stack that the function entry of an amd64 program
+// in the file path can need, and the chain of calls that needs them. It takes the maximum over all
+// paths through the code, whether a run can take them or not. It does not count stack space whose
+// size is computed at run time. Recursion is an error, because it has no maximum.
+func Depth(path, entry string, policy Policy) (bytes int, chain []string, err error) {
 	p, err := load(path)
 	if err != nil {
 		return 0, nil, err
@@ -20,62 +21,66 @@ func Depth(path, entry string, policy Policy) (bytes int, way []string, err erro
 		return 0, nil, fmt.Errorf("%s: has no function %s, or is for arm64", path, entry)
 	}
 	d := depths{walk: walk{program: p, policy: policy}, known: map[*function]*depth{}}
-	most, err := d.of(start)
+	deepest, err := d.of(start)
 	if err != nil {
 		return 0, nil, err
 	}
-	for at := most; at != nil; at = at.next {
-		way = append(way, fmt.Sprintf("%s (%d)", at.f.name, at.frame))
+	for at := deepest; at != nil; at = at.next {
+		chain = append(chain, fmt.Sprintf("%s (%d)", at.f.name, at.frame))
 	}
-	return most.bytes, way, nil
+	return deepest.bytes, chain, nil
 }
 
-// depth is the deepest way from a function.
+// depth is the stack that f needs, with everything that it calls.
 type depth struct {
 	f     *function
-	frame int // the function's own part of bytes
-	bytes int
-	next  *depth
+	frame int    // the bytes of f itself
+	bytes int    // the bytes of f and of the deepest chain of calls from it
+	next  *depth // the first function of that chain, nil if there is none
 }
 
+// depths computes the depth of each function once.
 type depths struct {
 	walk
-	known map[*function]*depth // nil while it is being found out
+	known map[*function]*depth // nil while the depth of the function is being computed
 }
 
+// of returns the depth of f.
 func (d *depths) of(f *function) (*depth, error) {
 	if known, seen := d.known[f]; seen {
 		if known == nil {
-			return nil, fmt.Errorf("%s calls itself, maybe by way of others", f.name)
+			return nil, fmt.Errorf("%s calls itself, directly or through other functions", f.name)
 		}
 		return known, nil
 	}
 	d.known[f] = nil
-	most := &depth{f: f, frame: frame(f)}
-	most.bytes = most.frame
+	deepest := &depth{f: f, frame: frame(f)}
+	deepest.bytes = deepest.frame
 	for _, in := range f.code {
-		if in.kind != branch || f.holds(in.target) && !strings.HasPrefix(in.text, "CALL") {
-			continue // within the function; also back to its start, once the stack has grown
+		if in.kind != branch || f.contains(in.target) && !strings.HasPrefix(in.text, "CALL") {
+			continue // a jump within f, or back to its start after morestack has grown the stack
 		}
 		callee := d.at(in.target)
-		if callee == nil || d.policy.Functions[callee.name] != "" && !d.ours(callee.name) {
-			continue // not looked into; or where init ends
+		if callee == nil || d.policy.Functions[callee.name] != "" && !d.inPackages(callee.name) {
+			continue // outside all functions, or listed by the policy: not checked itself
 		}
 		below, err := d.of(callee)
 		if err != nil {
 			return nil, err
 		}
-		if most.frame+below.bytes > most.bytes {
-			most.bytes, most.next = most.frame+below.bytes, below
+		if bytes := deepest.frame + below.bytes; bytes > deepest.bytes {
+			deepest.bytes, deepest.next = bytes, below
 		}
 	}
-	d.known[f] = most
-	return most, nil
+	d.known[f] = deepest
+	return deepest, nil
 }
 
-var takes = regexp.MustCompile(`^(SUBQ|ADDQ) \$(-?0x[0-9a-f]+), SP$`)
+// adjustSP matches an instruction that moves the stack pointer by a constant.
+var adjustSP = regexp.MustCompile(`^(SUBQ|ADDQ) \$(-?0x[0-9a-f]+), SP$`)
 
-// frame returns how many bytes of stack a function takes, the address to return to included.
+// frame returns how many bytes of stack f uses itself, including its return address. It reads them
+// from the prologue: the first instruction that lowers the stack pointer.
 func frame(f *function) int {
 	const word = 8
 	size := word
@@ -84,10 +89,10 @@ func frame(f *function) int {
 		if text == "PUSHQ BP" {
 			size += word
 		}
-		if m := takes.FindStringSubmatch(text); m != nil {
+		if m := adjustSP.FindStringSubmatch(text); m != nil {
 			n, err := strconv.ParseInt(m[2], 0, 64)
 			if m[1] == "ADDQ" {
-				n = -n // $-0x80 is shorter than $0x80
+				n = -n // the assembler encodes $-0x80 in fewer bytes than $0x80
 			}
 			if err == nil && n > 0 {
 				return size + int(n)

@@ -6,19 +6,19 @@ import (
 	"strconv"
 )
 
-// How the compiler writes the jump of a switch statement. amd64:
+// The instructions that the compiler generates for the jump of a switch statement on amd64:
 //
-//	CMPQ AX, $0x9              compare the index with the last one
-//	JA …                       greater, or negative: none of the cases
+//	CMPQ AX, $0x9              compare the index with that of the last entry
+//	JA …                       if it is greater, or negative: no case matches
 //	LEAQ 0x2e053(IP), CX       the address of the table
 //	JMP 0(CX)(AX*8)
 //
-// arm64:
+// And on arm64:
 //
 //	CMP $9, R0
 //	BHI …
 //	ADRP 225280(PC), R1        the page of the table
-//	ADD $640, R1, R1           its place in the page
+//	ADD $640, R1, R1           its offset in the page
 //	MOVD (R1)(R0<<3), R27
 //	JMP (R27)
 var (
@@ -32,12 +32,14 @@ var (
 	lowARM64   = regexp.MustCompile(`^ADD \$(\d+), (\w+), (\w+)$`)
 )
 
-// lookBack is how many instructions may lie between the comparison and the jump: others are scheduled among them.
-const lookBack = 16
+// lookBehind is how many instructions before the jump are searched for the others of its pattern:
+// the compiler schedules unrelated instructions between them.
+const lookBehind = 16
 
-// isSwitch reports whether the computed jump f.code[i] is that of a switch statement, and stays in f whatever the index.
+// isSwitch reports whether the computed jump f.code[i] is that of a switch statement, and its
+// target is in f for every index.
 func (p *program) isSwitch(f *function, i int) bool {
-	before := f.code[max(0, i-lookBack) : i+1]
+	before := f.code[max(0, i-lookBehind) : i+1]
 	find := tableOfAMD64
 	if p.arm64 {
 		find = tableOfARM64
@@ -48,7 +50,7 @@ func (p *program) isSwitch(f *function, i int) bool {
 		return false
 	}
 	for ; entries > 0; entries-- {
-		if !f.holds(binary.LittleEndian.Uint64(p.rodata[offset:])) {
+		if !f.contains(binary.LittleEndian.Uint64(p.rodata[offset:])) {
 			return false
 		}
 		offset += 8
@@ -56,8 +58,8 @@ func (p *program) isSwitch(f *function, i int) bool {
 	return true
 }
 
-// tableOfAMD64 returns the address and the number of entries of the jump table that the last instruction of code uses,
-// or zeros if it uses none.
+// tableOfAMD64 returns the address and the number of entries of the jump table that the last
+// instruction of code uses. One of them is zero if it does not use a jump table.
 func tableOfAMD64(code []instruction) (table, entries uint64) {
 	last := len(code) - 1
 	jump := jumpAMD64.FindStringSubmatch(code[last].text)
@@ -66,7 +68,8 @@ func tableOfAMD64(code []instruction) (table, entries uint64) {
 	}
 	base, index := jump[1], jump[2]
 	for i := last - 1; i >= 0 && (table == 0 || entries == 0); i-- {
-		if m := tableAMD64.FindStringSubmatch(code[i].text); m != nil && m[2] == base && table == 0 {
+		m := tableAMD64.FindStringSubmatch(code[i].text)
+		if m != nil && m[2] == base && table == 0 {
 			table = code[i+1].address + number(m[1])
 		}
 		if m := boundAMD64.FindStringSubmatch(code[i].text); m != nil && m[1] == index {
@@ -92,7 +95,8 @@ func tableOfARM64(code []instruction) (table, entries uint64) {
 		if m := lowARM64.FindStringSubmatch(code[i].text); m != nil && m[3] == base && table == 0 {
 			low, base = number(m[1]), m[2]
 		}
-		if m := pageARM64.FindStringSubmatch(code[i].text); m != nil && m[2] == base && table == 0 {
+		m := pageARM64.FindStringSubmatch(code[i].text)
+		if m != nil && m[2] == base && table == 0 {
 			const pageSize = 4096
 			table = code[i].address&^(pageSize-1) + number(m[1]) + low
 		}
@@ -103,8 +107,9 @@ func tableOfARM64(code []instruction) (table, entries uint64) {
 	return table, entries
 }
 
-// number reads a number of objdump's. A negative one becomes what makes a sum wrap around to the right result.
+// number parses a number in objdump's output. A negative one is returned in two's complement, so
+// that adding it wraps around to the correct sum.
 func number(text string) uint64 {
-	n, _ := strconv.ParseInt(text, 0, 64) // the patterns above let only numbers pass
+	n, _ := strconv.ParseInt(text, 0, 64) // the patterns above match only numbers
 	return uint64(n)
 }

@@ -2,12 +2,15 @@ package callgraph
 
 import (
 	"encoding/binary"
+	"slices"
 	"testing"
 )
 
-// TestIsSwitch bends the jump table of a switch statement.
+// TestIsSwitch checks that isSwitch accepts the jump of a switch statement, and rejects one with a
+// wrong jump table or with an instruction missing.
 func TestIsSwitch(t *testing.T) {
-	// amd64 computes the table's address from that of the next instruction, arm64 from its own page of 4096 bytes.
+	// The address of the table is relative to the next instruction on amd64, and on arm64 to the
+	// page of 4096 bytes that the instruction itself is in.
 	amd64 := []instruction{
 		{address: 0x1000, text: "CMPQ AX, $0x2"},
 		{address: 0x1004, text: "JA 0x1020"},
@@ -22,32 +25,36 @@ func TestIsSwitch(t *testing.T) {
 		{address: 0x1010, text: "MOVD (R1)(R0<<3), R27"},
 		{address: 0x1014, text: "JMP (R27)"},
 	}
+	// replace returns a function that replaces the text of instruction i. -1 is the last one.
+	replace := func(i int, text string) func([]instruction) {
+		return func(code []instruction) { code[(i+len(code))%len(code)].text = text }
+	}
 	const start, end, rodata = 0x1000, 0x1040, 0x2000
 	for _, c := range []struct {
 		name  string
 		table []uint64
-		bend  func(code []instruction)
+		alter func(code []instruction)
 		want  bool
 	}{
-		{"good", []uint64{0x1018, start, end - 1}, nil, true},
-		{"an entry behind the function", []uint64{0x1018, 0x1020, end}, nil, false},
-		{"an entry before the function", []uint64{start - 1, 0x1018, 0x1020}, nil, false},
-		{"shorter than the comparison lets pass", []uint64{0x1018, 0x1020}, nil, false},
-		{"no comparison", []uint64{0x1018, 0x1018, 0x1018}, func(code []instruction) { code[0].text = "NOPL" }, false},
-		{"no table", []uint64{0x1018, 0x1018, 0x1018}, func(code []instruction) { code[2].text = "NOPL" }, false},
-		{"another jump", []uint64{0x1018, 0x1018, 0x1018}, func(code []instruction) { code[len(code)-1].text = "JMP CX" }, false},
+		{"a valid jump", []uint64{0x1018, start, end - 1}, nil, true},
+		{"an entry after the end of the function", []uint64{0x1018, 0x1020, end}, nil, false},
+		{"an entry before the start of the function", []uint64{start - 1, 0x1018, 0x1020}, nil, false},
+		{"a table with fewer entries than the comparison allows", []uint64{0x1018, 0x1020}, nil, false},
+		{"no comparison", []uint64{0x1018, 0x1018, 0x1018}, replace(0, "NOPL"), false},
+		{"no address of a table", []uint64{0x1018, 0x1018, 0x1018}, replace(2, "NOPL"), false},
+		{"another jump", []uint64{0x1018, 0x1018, 0x1018}, replace(-1, "JMP CX"), false},
 	} {
-		for _, code := range [][]instruction{append([]instruction(nil), amd64...), append([]instruction(nil), arm64...)} {
+		for _, code := range [][]instruction{slices.Clone(amd64), slices.Clone(arm64)} {
 			p := &program{arm64: len(code) == len(arm64), rodataAt: rodata}
 			for _, target := range c.table {
 				p.rodata = binary.LittleEndian.AppendUint64(p.rodata, target)
 			}
-			if c.bend != nil {
-				c.bend(code)
+			if c.alter != nil {
+				c.alter(code)
 			}
 			f := &function{start: start, end: end, code: code}
 			if got := p.isSwitch(f, len(code)-1); got != c.want {
-				t.Errorf("%s: isSwitch is %v, arm64 %v", c.name, got, p.arm64)
+				t.Errorf("%s (arm64: %v): isSwitch is %v, not %v", c.name, p.arm64, got, c.want)
 			}
 		}
 	}

@@ -13,42 +13,43 @@ import (
 	"strings"
 )
 
-// program is what is known about a linked program.
+// program is a linked program, disassembled.
 type program struct {
-	functions []*function // by address
+	functions []*function // sorted by address
 	byName    map[string]*function
 	arm64     bool
-	rodata    []byte // section .rodata, which holds the jump tables of switch statements
-	rodataAt  uint64 // its address
+	rodata    []byte // section .rodata, which contains the jump tables of switch statements
+	rodataAt  uint64 // the address of the section
 }
 
-// function is a function and its machine code: the addresses from start up to, not including, end.
+// function is a function and its machine code. The code is at the addresses from start up to, but
+// not including, end.
 type function struct {
 	name       string
 	start, end uint64
 	code       []instruction
 }
 
-func (f *function) holds(address uint64) bool { return f.start <= address && address < f.end }
+func (f *function) contains(address uint64) bool { return f.start <= address && address < f.end }
 
-// kind is what an instruction means for the flow of control.
+// kind is what an instruction does to the flow of control.
 type kind uint8
 
 const (
-	other    kind = iota // goes on behind itself, returns, or asks the kernel
+	other    kind = iota // continues with the next instruction, returns, or makes a system call
 	branch               // a call or jump to target
 	computed             // a call or jump to an address in a register or in memory
 	unknown              // the disassembler does not know it
 )
 
-// instruction is one line of objdump.
+// instruction is one line of objdump's output.
 type instruction struct {
 	address  uint64
 	position string // file:line
 	text     string
 	kind     kind
 	target   uint64 // of a branch
-	symbol   string // of any other instruction: the variable or function that it names, or ""
+	symbol   string // of an instruction of kind other: the variable or function that it names, or ""
 }
 
 // load reads and disassembles the program in the file path.
@@ -77,12 +78,14 @@ func load(path string) (*program, error) {
 		}
 		f := &function{name: s.Name, start: s.Value, end: s.Value + s.Size}
 		if p.byName[f.name] != nil {
-			return nil, fmt.Errorf("%s: has two functions %s", path, f.name)
+			return nil, fmt.Errorf("%s: has two functions named %s", path, f.name)
 		}
 		p.functions = append(p.functions, f)
 		p.byName[f.name] = f
 	}
-	slices.SortFunc(p.functions, func(a, b *function) int { return cmp.Compare(a.start, b.start) })
+	slices.SortFunc(p.functions, func(a, b *function) int {
+		return cmp.Compare(a.start, b.start)
+	})
 
 	dump, err := exec.Command("go", "tool", "objdump", path).Output()
 	if err != nil {
@@ -91,11 +94,14 @@ func load(path string) (*program, error) {
 	return p, p.parse(dump)
 }
 
-// parse reads what objdump wrote: for each function a line "TEXT …", then for each instruction a line of its position
-// in the source, its address, its bytes and its text, with tabs between them.
+// parse adds the output of objdump to the functions. It has a line "TEXT …" for each function, and
+// then a line for each instruction: its position in the source, its address, its bytes and its
+// text, separated by tabs.
 func (p *program) parse(dump []byte) error {
 	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
-		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool { return s == "" })
+		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool {
+			return s == ""
+		})
 		if len(columns) < 4 {
 			continue
 		}
@@ -103,7 +109,7 @@ func (p *program) parse(dump []byte) error {
 		address, err := strconv.ParseUint(columns[1], 0, 64)
 		f := p.at(address)
 		if err != nil || f == nil {
-			return fmt.Errorf("line of objdump: %q: an address within a function is missing", lines.Text())
+			return fmt.Errorf("objdump: %q: no address of a function in this line", lines.Text())
 		}
 		in.address = address
 		p.classify(&in, columns[2])
@@ -112,31 +118,38 @@ func (p *program) parse(dump []byte) error {
 	return nil
 }
 
-// at returns the function that an address lies in, or nil.
+// at returns the function that contains an address, or nil.
 func (p *program) at(address uint64) *function {
-	i, exact := slices.BinarySearchFunc(p.functions, address, func(f *function, a uint64) int { return cmp.Compare(f.start, a) })
+	i, exact := slices.BinarySearchFunc(p.functions, address, func(f *function, a uint64) int {
+		return cmp.Compare(f.start, a)
+	})
 	if !exact {
 		i--
 	}
-	if i < 0 || !p.functions[i].holds(address) {
+	if i < 0 || !p.functions[i].contains(address) {
 		return nil
 	}
 	return p.functions[i]
 }
 
 var (
-	// What can change the flow of control, beside a return: objdump writes CALL and JMP for all unconditional ones.
+	// All instructions that change the flow of control, except returns. objdump prints CALL and
+	// JMP for the unconditional ones, on both architectures.
 	branchAMD64 = regexp.MustCompile(`^(CALL|J[A-Z]+|LOOP[A-Z]*|XBEGIN)\b`)
-	branchARM64 = regexp.MustCompile(`^(CALL|JMP|B(EQ|NE|CS|HS|CC|LO|MI|PL|VS|VC|HI|LS|GE|LT|GT|LE|AL|NV)|CBN?ZW?|TBN?Z)\b`)
+	branchARM64 = regexp.MustCompile(`^(CALL|JMP|B(EQ|NE|CS|HS|CC|LO|MI|PL|VS|VC|HI|LS|GE|LT|GT|` +
+		`LE|AL|NV)|CBN?ZW?|TBN?Z)\b`)
 
-	relative = regexp.MustCompile(`(-?\d+)\(PC\)$`) // arm64: counted in instructions
+	relative = regexp.MustCompile(`(-?\d+)\(PC\)$`) // on arm64, as a number of instructions
 	symbolic = regexp.MustCompile(`([^\s,$]+?)(\+\d+)?\(SB\)`)
 )
 
-// classify finds out what an instruction does to the flow of control.
+// classify sets the kind of an instruction, and its target or symbol. code is its bytes, in
+// hexadecimal.
 func (p *program) classify(in *instruction, code string) {
 	if in.text == "?" {
-		if strings.Trim(code, "0") != "" || !p.arm64 { // arm64: zeros are the padding behind a function, and trap
+		// On arm64 zeros are the padding after a function. They are not valid instructions, so
+		// executing them is a fault.
+		if padding := p.arm64 && strings.Trim(code, "0") == ""; !padding {
 			in.kind = unknown
 		}
 		return

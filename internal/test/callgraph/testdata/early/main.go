@@ -1,5 +1,5 @@
-// Early breaks, one after another, each rule that the checker is there for; and does what looks bad and is not. It is
-// linked and read, never run.
+// Early has a function for each kind of violation that a compiler can produce, and two functions
+// that only look like violations. The program is linked and disassembled, but never run.
 package main
 
 import (
@@ -74,7 +74,7 @@ func recurses(n int) int {
 //go:noinline
 func foreignVariable() { variable = len(os.Args) }
 
-// A number has a method that is called directly, which is fine.
+// A number has a method that is called directly, which is allowed.
 type number int
 
 //go:noinline
@@ -83,7 +83,7 @@ func (n number) twice() number { return 2 * n }
 //go:noinline
 func methods(n number) int { return int(n.twice()) }
 
-// switches has a jump table, which is fine.
+// switches has a jump table, which is allowed.
 //
 //go:noinline
 func switches(n int) int {

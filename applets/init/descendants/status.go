@@ -1,0 +1,116 @@
+package descendants
+
+import (
+	"unsafe"
+
+	"util/internal/ascii"
+	"util/internal/files"
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// status is the text of a /proc/PID/status. It is a package variable because it is rarely used and
+// large: the list of groups can be long.
+var status [16 << 10]byte
+
+// readStatus reads /proc/PID/status. self is the caller.
+func readStatus(self, pid int32) (text string, ok bool) {
+	var w Walk
+	if !w.Open(self) {
+		return "", false
+	}
+	n := w.read(pid, "/status\x00", status[:])
+	w.Close()
+	return unsafe.String(&status[0], n), n > 0
+}
+
+// Takes reports whether a process does something about a signal: it catches the signal, or blocks
+// it, as a process does that receives signals by signalfd(2) or sigwait(3). self is the caller.
+//
+// A signal that a process waits for in sigwait does not show as blocked during the wait, and the
+// kernel does not say which signals those are (kernel/signal.c, do_sigtimedwait). Until the
+// process is out of that call, its mask is not restored either. So a process that runs is read
+// again until it rests.
+//
+//go:noinline
+func Takes(self, pid int32, signal sig.Signal) bool {
+	const (
+		tries = 100 // it may have to wait for a processor
+		pause = 1e6 // nanoseconds
+	)
+	for range tries {
+		text, ok := readStatus(self, pid)
+		if !ok {
+			return false
+		}
+		masks := sig.MaskIn(text, "SigCgt:\t") | sig.MaskIn(text, "SigBlk:\t")
+		if masks.Has(signal) || isInSigwait(self, pid) {
+			return true
+		}
+		if ascii.Index(text, "\nState:\tR") < 0 {
+			return false
+		}
+		var info sys.Siginfo
+		wait := unix.Timespec{Nsec: pause}
+		_, _ = sys.Sigtimedwait(0, &info, &wait) // an empty set: this is a sleep
+	}
+	return false
+}
+
+// isInSigwait reports whether a process waits for a signal, as far as the kernel tells the caller.
+func isInSigwait(self, pid int32) bool {
+	var w Walk
+	if !w.Open(self) {
+		return false
+	}
+	var text [32]byte
+	n := w.read(pid, "/wchan\x00", text[:])
+	w.Close()
+	return ascii.HasPrefix(unsafe.String(&text[0], n), "do_sigtimedwait")
+}
+
+// IsPending reports whether one of the signals is pending in a process. It is true as well where
+// that cannot be found out. self is the caller.
+//
+//go:noinline
+func IsPending(self, pid int32, set sig.Set) bool {
+	text, ok := readStatus(self, pid)
+	pending := sig.MaskIn(text, "SigPnd:\t") | sig.MaskIn(text, "ShdPnd:\t")
+	return !ok || pending&set != 0
+}
+
+// PIDWindow returns how far one PID may be ahead of another to count as given later. It is at
+// most half of the PIDs that are given in turn, so that the wrap at the highest PID is
+// recognized, and at most what can be given in a hundredth of a second.
+func PIDWindow() int32 {
+	const (
+		most     = 1 << 13
+		reserved = 300 // the PIDs below are given only once (RESERVED_PIDS, kernel/pid.c)
+	)
+	var text [16]byte
+	n := files.Read("/proc/sys/kernel/pid_max\x00", text[:])
+	pidMax := ascii.Number(unsafe.String(&text[0], n))
+	if pidMax <= reserved {
+		return most
+	}
+	return int32(min((pidMax-reserved)/2, most))
+}
+
+// LastPID returns the PID that was given last in the caller's PID namespace (proc_loadavg(5)), or
+// 0.
+//
+//go:noinline
+func LastPID() int32 {
+	var text [128]byte
+	n := files.Read("/proc/loadavg\x00", text[:])
+	from := n
+	for from > 0 && text[from-1] != ' ' {
+		from--
+	}
+	if from == n {
+		return 0
+	}
+	return int32(max(0, ascii.Number(unsafe.String(&text[from], n-from))))
+}

@@ -1,0 +1,241 @@
+package entry_test
+
+import (
+	"bytes"
+	"debug/dwarf"
+	"debug/elf"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"util/applets"
+	"util/applets/init/report"
+	"util/internal/test"
+	"util/internal/test/callgraph"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestMain(m *testing.M) { test.Main(m, applets.Main) }
+
+// policy is what the code may do that runs before the Go runtime boots.
+//
+// It is a statement of policy, not a list of what happens to be called: do not extend it to make
+// a build pass. Code that is rejected here needs the runtime, now or with the next compiler;
+// write it in another way.
+var policy = callgraph.Policy{
+	Packages: []string{
+		"util/applets/init/compat",
+		"util/applets/init/descendants",
+		"util/applets/init/entry",
+		"util/applets/init/options",
+		"util/applets/init/report",
+		"util/applets/init/supervise",
+		"util/applets/signal/bynumber",
+		"util/internal/ascii",
+		"util/internal/files",
+		"util/internal/proc",
+		"util/internal/sig",
+		"util/internal/sys",
+	},
+	Functions: map[string]string{
+		"_rt0_amd64_linux": "the way out, when this is not a plain run of init: the runtime boots",
+		"_rt0_arm64_linux": "the same",
+
+		"runtime.memmove": "assembly that needs no g and, as long as the features of the processor " +
+			"are unknown, does not use them",
+		"runtime.memequal":             "the same",
+		"runtime.memclrNoHeapPointers": "the same",
+
+		"runtime.morestack_noctxt.abi0": "not reached: stackguard0 of the stand-in g " +
+			"is 0, and the stack is the kernel's",
+
+		"runtime.gcWriteBarrier1": "not reached: runtime.writeBarrier is false before the " +
+			"first garbage collection",
+		"runtime.gcWriteBarrier2": "the same",
+		"runtime.gcWriteBarrier3": "the same",
+		"runtime.gcWriteBarrier4": "the same",
+		"runtime.wbMove":          "the same",
+		"runtime.wbZero":          "the same",
+
+		"runtime.panicBounds": "reached by a bug only, which ends the process: " +
+			"an index or slice out of range",
+		"runtime.panicdivide":             "the same: division by zero",
+		"runtime.panicunsafeslicelen":     "the same: unsafe.Slice of a negative length",
+		"runtime.panicunsafestringlen":    "the same: unsafe.String of a negative length",
+		"runtime.panicunsafestringnilptr": "the same: unsafe.String at nil",
+	},
+	Variables: map[string]string{
+		"runtime.writeBarrier": "false before the first garbage collection",
+
+		"util/internal/version.number": "a string that the linker writes and nobody changes",
+		"util/internal/version.commit": "the same",
+	},
+}
+
+var archs = []string{"amd64", "arm64"}
+
+// TestCallGraph finds what can be reached from the early entry in the linked binary.
+func TestCallGraph(t *testing.T) {
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			breaches, err := callgraph.Check(twin(t, arch), "_rt0_util", policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, breach := range breaches {
+				t.Error(breach)
+			}
+		})
+	}
+}
+
+// TestStackDepth keeps the stack that init needs small: with a limit of 16 kB (RLIMIT_STACK), of
+// which the arguments, the environment and the path of the command take their part, everything
+// works.
+func TestStackDepth(t *testing.T) {
+	const most = 6 << 10
+	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes:\n%s", bytes, strings.Join(way, "\n"))
+	if bytes > most {
+		t.Errorf("init needs %d bytes of stack, more than %d:\n%s", bytes, most, strings.Join(way, "\n"))
+	}
+}
+
+// twin links util for arch twice: as the Makefile does, and so with the symbols kept, which is
+// returned. What is found in the twin is true of the other, because both have the same code and
+// the same entry point.
+func twin(t *testing.T, arch string) string {
+	t.Helper()
+	const root = "../../.."
+	for _, name := range []string{"Makefile", "main.go"} {
+		if _, err := os.Stat(filepath.Join(root, name)); err != nil { // go test takes note of it
+			t.Fatal(err)
+		}
+	}
+	dryRun := exec.Command(test.Tool(t, "make"), "-C", root, "--no-print-directory", "-n", "bin/util",
+		"GOARCH="+arch)
+	dryRun.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
+	recipe, err := dryRun.Output()
+	if err != nil {
+		t.Fatalf("make -n: %v", err)
+	}
+	const output, strip = " -o bin/util ", "'-s -w "
+	if strings.Count(string(recipe), output) != 1 || strings.Count(string(recipe), strip) != 1 {
+		t.Fatalf("the recipe of bin/util is to have %q and %q once: %s", output, strip, recipe)
+	}
+	dir := t.TempDir()
+	link := func(name, flags string) (path string) {
+		path = filepath.Join(dir, name)
+		cmd := exec.Command("sh", "-c", strings.NewReplacer(output, " -o "+path+" ", strip,
+			flags).Replace(string(recipe)))
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd, err, out)
+		}
+		return path
+	}
+	shipped, twin := link("util", strip), link("twin", "'")
+	a, b := load(t, shipped), load(t, twin)
+	if !bytes.Equal(a.text, b.text) {
+		t.Error("the twin's code is not that of the binary")
+	}
+	if a.entry != b.entry || b.entry != b.early {
+		t.Errorf("entry point %#x, the twin's %#x: not _rt0_util at %#x", a.entry, b.entry, b.early)
+	}
+	return twin
+}
+
+// image is what the two programs must have in common.
+type image struct {
+	text  []byte // the machine code
+	entry uint64 // where it starts
+	early uint64 // the address of _rt0_util, 0 if the program has no symbols
+}
+
+func load(t *testing.T, path string) (im image) {
+	t.Helper()
+	file, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	im.entry = file.Entry
+	if im.text, err = file.Section(".text").Data(); err != nil {
+		t.Fatal(err)
+	}
+	symbols, err := file.Symbols()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		t.Fatal(err)
+	}
+	for _, s := range symbols {
+		if s.Name == "_rt0_util" {
+			im.early = s.Value
+		}
+	}
+	return im
+}
+
+// TestStandInG compares the size of the g that the early entry makes with that of the toolchain's
+// own: code that loads a field of it must not read beyond.
+func TestStandInG(t *testing.T) {
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			source, err := os.ReadFile("entry_" + arch + ".s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := regexp.MustCompile(`(?m)^#define GSIZE (\d+)$`).FindSubmatch(source)
+			if m == nil {
+				t.Fatal("no GSIZE")
+			}
+			size, _ := strconv.ParseInt(string(m[1]), 10, 64)
+			if need := sizeOfG(t, test.Build(t, "util", test.Early, arch)); size < need {
+				t.Errorf("the stand-in g has %d bytes, runtime.g %d", size, need)
+			}
+		})
+	}
+}
+
+// sizeOfG finds the size of runtime.g in a program's debugging information.
+func sizeOfG(t *testing.T, path string) int64 {
+	t.Helper()
+	file, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	data, err := file.DWARF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := data.Reader(); ; {
+		entry, err := r.Next()
+		if err != nil || entry == nil {
+			t.Fatalf("no runtime.g in the debugging information: %v", err)
+		}
+		if entry.Tag == dwarf.TagStructType && entry.Val(dwarf.AttrName) == "runtime.g" {
+			return entry.Val(dwarf.AttrByteSize).(int64)
+		}
+	}
+}
+
+// Every error number of Linux has words.
+func TestErrnoText(t *testing.T) {
+	for e := unix.Errno(1); e <= unix.EHWPOISON; e++ {
+		if e == 41 || e == 58 { // numbers that are not used (errno(3), EWOULDBLOCK and EDEADLOCK)
+			continue
+		}
+		if got, want := report.ErrnoText(e), e.Error(); !strings.EqualFold(got, want) && got == "" {
+			t.Errorf("%d: %q; package syscall says %q", e, got, want)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package entry
+
+import (
+	"unsafe"
+
+	"util/applets/init/compat"
+	"util/applets/init/options"
+	"util/applets/init/report"
+	"util/applets/init/supervise"
+	"util/applets/signal/bynumber"
+	"util/internal/ascii"
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+)
+
+// Name makes a process an init, as the base name of argv[0], or as the first argument of a
+// program whose name begins with multicall ("util", "util-0.1", "util.arm64"). Under any other
+// name init is started by way of the Go runtime.
+const (
+	Name      = "init"
+	multicall = "util"
+)
+
+// entry is called by _rt0_util in the first microsecond of the process, with all signals blocked.
+// stack is what the kernel put on the stack, mask the signal mask that was in force. If this is a
+// plain run of init, or sendsig by number, it becomes that and does not return. Else it returns,
+// and has changed nothing but proc.Inherited.
+//
+//lint:ignore U1000 the assembly of _rt0_util calls it
+func entry(stack unsafe.Pointer, mask sig.Set) {
+	const word = unsafe.Sizeof(uintptr(0))
+	argc := *(*int)(stack)
+	argv := (**byte)(unsafe.Add(stack, word))
+	words := unsafe.Slice(argv, argc)
+	name, n := called(words)
+	as := options.InitOf(name)
+	switch {
+	case name == Name || as != options.Util:
+		runInit(as, argv, words, n, mask)
+	case name == "sendsig":
+		bynumber.Run(words[n:], mask)
+	}
+	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
+		report.TooFewTasks(free)
+		sys.Exit(proc.ExitFailed)
+	}
+	proc.Inherited.Note(mask)
+}
+
+// called returns the name that argv begins with, or the argument after it if it begins with util,
+// and how many words that takes.
+func called(argv []*byte) (name string, words int) {
+	if len(argv) == 0 {
+		return "", 0
+	}
+	name = ascii.Base(sys.String(argv[0]))
+	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
+		return sys.String(argv[1]), 2
+	}
+	return name, 1
+}
+
+// runInit is init, under its own name or as another one. words are argv, of which the first n
+// name it. It returns if this is not a plain run.
+func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
+	const word = int(unsafe.Sizeof(uintptr(0)))
+	envp := (**byte)(unsafe.Add(unsafe.Pointer(argv), (len(words)+1)*word))
+	var (
+		o options.Options
+		s = supervise.Supervisor{Settings: &o.Settings, Envp: envp, Mask: mask, Entry: entryPC()}
+		r = report.Reporter{Options: &o, Facts: &s}
+		p = compat.Personality{Rep: &r}
+	)
+	if !read(&o, &p, as, words[n-1:], sys.Vector(envp)) {
+		return
+	}
+	s.Argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (n+o.Command)*word))
+	// With a log format, messages are init's own whatever its name.
+	r.Foreign = p.Is != options.Util && o.LogFormat == options.LogDefault
+	o.Account = o.Explains()
+	o.Notes = r.Wanted()
+	if o.Unknown {
+		r.UnknownVariables()
+	}
+	if o.Explains() && !o.Pause {
+		r.Begin()
+	}
+	r.CloseLog()
+	if !s.Start() {
+		cannotStart(&o, &s, &r, &p)
+	}
+	switch {
+	case r.Foreign:
+		p.Started()
+	case !o.Pause && (o.Verbose > 0 || s.TTY.Attached != 0):
+		r.Started()
+	}
+	for over := false; !over; {
+		over = s.Wait()
+		tell(&s, &r, &p)
+	}
+	end(&o, &s, &r, &p)
+}
+
+// read reads a command line, whose first word is the name. It reports whether this is a plain
+// run. Help and usage errors of other inits end the process.
+func read(o *options.Options, p *compat.Personality, as options.Init, words, env []*byte) bool {
+	called := ""
+	var problem options.Problem
+	if as == options.Util {
+		problem = options.Parse(o, words[1:], env)
+	} else {
+		called = sys.String(words[0])
+		problem = o.ParseEnv(env)
+		if problem.Reason == options.None {
+			problem = o.Check()
+		}
+		if problem.Reason == options.None {
+			o.As, problem.Reason = as, options.OtherInit
+		}
+	}
+	if problem.Reason == options.OtherInit {
+		begin := o.Command
+		p.Is = o.As
+		p.Read(called, words[1+begin:], env)
+		o.Command += begin
+		return true
+	}
+	return problem.Reason == options.None
+}
+
+// tell prints what happened, in the words of init or of the init that it has taken on.
+func tell(s *supervise.Supervisor, r *report.Reporter, p *compat.Personality) {
+	notes := s.TakeNotes()
+	for i := range notes {
+		if !r.Foreign || !p.Tell(&notes[i]) {
+			r.Tell(&notes[i])
+		}
+	}
+}
+
+// cannotStart prints why the command could not be started and ends the process.
+//
+//go:noinline
+func cannotStart(
+	o *options.Options, s *supervise.Supervisor, r *report.Reporter, p *compat.Personality,
+) {
+	status := uint8(proc.ExitNotFound)
+	switch f := &s.Failure; {
+	case f.Fork != 0:
+		r.CannotStart()
+		sys.Exit(proc.ExitFailed)
+	case p.Is != options.Util:
+		p.CannotExec(r.Foreign)
+		status = s.Status.Exit
+	case f.Found:
+		status = proc.ExitCannot
+	}
+	r.CannotStart()
+	proc.Reap(s.PID, nil)
+	sys.Exit(int(o.ExitCode(status)))
+}
+
+// end prints why init ends, if that is wanted, and ends the process.
+func end(
+	o *options.Options, s *supervise.Supervisor, r *report.Reporter, p *compat.Personality,
+) {
+	if o.Pause {
+		sys.Exit(proc.ExitOK)
+	}
+	code := o.ExitCode(uint8(s.Status.Code()))
+	if o.Explains() || s.LimitReached() {
+		if r.Foreign {
+			p.Ended(code)
+		}
+		if !r.Foreign || o.TerminationLog != "" || !s.Ended {
+			r.Ended(code)
+		}
+	}
+	sys.Exit(int(code))
+}
+
+// entryPC returns the address of _rt0_util.
+func entryPC() uintptr
+
+// PC returns the address of the early entry, which the linker flag -E makes the entry point
+// of the program.
+func PC() uintptr { return entryPC() }

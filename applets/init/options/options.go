@@ -1,0 +1,173 @@
+// Package options is init's command line: the table of its options, the parser, and the values that
+// come out of it. Help, completion and the documents are made from the same table.
+//
+// It runs before the Go runtime, under the rule of package entry, and in tests. What is wrong
+// with a command line is a [Problem], a plain value; package initcmd puts it into words.
+package options
+
+import "util/applets/init/supervise"
+
+// EnvPrefix is what the name of every environment variable of init begins with.
+const EnvPrefix = "UTIL_INIT_"
+
+// Options is what a command line and an environment ask of init. The zero value is the default.
+type Options struct {
+	supervise.Settings
+
+	WarnReaped     bool       // print a line for each orphan reaped
+	Verbose        uint8      // 1: what happens to the command; 2: orphans and terminals as well
+	LogFormat      LogFormat  // of init's lines
+	TerminationLog string     // a file for the last line, or ""
+	As             Init       // the init whose command line follows
+	Unknown        bool       // a variable has the prefix but is not one of init's
+	exitTo         [256]uint8 // init's exit status, by the command's, where exitMapped has it
+	exitMapped     [4]uint64  // bit n: status n is mapped
+	anyMapped      bool       // other statuses than 0 that are not mapped become anyTo
+	anyTo          uint8
+	Command        int // where the command's name is, in the argv given to Parse
+}
+
+// LogFormat is the format of init's lines.
+type LogFormat uint8
+
+// The formats.
+const (
+	LogDefault LogFormat = iota // text, and only what --verbose and --warn-reaped ask for
+	LogText
+	LogJSON
+)
+
+// MapExit makes init end with status to when the command's is from.
+func (o *Options) MapExit(from, to uint8) {
+	o.exitTo[from] = to
+	o.exitMapped[from/64] |= 1 << (from % 64)
+}
+
+// ExitCode is the status that init ends with when the command's is status.
+func (o *Options) ExitCode(status uint8) uint8 {
+	if o.exitMapped[status/64]&(1<<(status%64)) != 0 {
+		return o.exitTo[status]
+	}
+	if status != 0 && o.anyMapped {
+		return o.anyTo
+	}
+	return status
+}
+
+// Explains reports whether init's last line must say why it ended.
+func (o *Options) Explains() bool {
+	return o.Verbose > 0 || o.LogFormat != LogDefault || o.TerminationLog != ""
+}
+
+// ID identifies an option within init.
+type ID uint8
+
+// The options of all command lines.
+const (
+	SingleChild ID = iota + 1
+	RewriteSignal
+	ParentDeath
+	Verbose
+	WarnReaped
+	Grace
+	StopSignal
+	StopDelay
+	ScopeOf
+	ExitCode
+	LogFormatOf
+	TerminationLog
+	Pause
+	Compat
+	Help
+	Version
+)
+
+// Arg says what an option takes.
+type Arg uint8
+
+// What an option takes.
+const (
+	NoArg   Arg = iota // nothing
+	MayArg             // --option or --option=value
+	MustArg            // --option value, --option=value, -o value, -ovalue
+)
+
+// Option is one option of a command line.
+type Option struct {
+	ID    ID
+	Short byte   // 0 if there is no short form
+	Long  string // without the dashes
+	Arg   Arg
+	Env   string // its variable without EnvPrefix, "" if there is none
+	Value string // what help calls the value
+	Help  string
+}
+
+// Table lists init's options in the order of the help. It is the only list: the parser, the help,
+// the completion and the table in docs/init.md (checked by a test) are made from it.
+var Table = [...]Option{
+	{
+		SingleChild, 'c', "single-child", MayArg, "SINGLE_CHILD", "",
+		"send signals to the command only, not to its process group",
+	},
+	{
+		RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO",
+		"forward signal TO when FROM arrives, or nothing if TO is none; repeatable, or a list " +
+			"with commas",
+	},
+	{
+		ParentDeath, 'p', "parent-death", MustArg, "PARENT_DEATH", "SIGNAL",
+		"have the kernel send SIGNAL to init, which forwards it, when init's parent ends",
+	},
+	{
+		Grace, 'g', "grace", MustArg, "GRACE", "DURATION",
+		"time from a stop signal to KILL, such as 8s, 500ms or plain seconds; 0, the default, " +
+			"means no KILL, and no waiting for other processes after the command has ended",
+	},
+	{
+		StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL",
+		"a signal that starts a stop, besides TERM and INT; repeatable, or a list with commas",
+	},
+	{
+		StopDelay, 0, "stop-delay", MustArg, "STOP_DELAY", "DURATION",
+		"forward a stop signal only after this time, in which load balancers stop sending " +
+			"requests; the grace period runs at the same time",
+	},
+	{
+		ScopeOf, 0, "scope", MustArg, "SCOPE", "group|ordered|container",
+		"which processes a stop applies to: the command's process group; the group first, then " +
+			"every process that the command left (the default with --grace); every process at once",
+	},
+	{
+		ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO",
+		"end with status TO when the command's status is FROM: a number, a signal that ended it, " +
+			"or any (except 0); repeatable, or a list with commas",
+	},
+	{
+		Pause, 0, "pause", MayArg, "PAUSE", "",
+		"run no command: reap orphans until TERM, INT, PWR or RTMIN+3, then end with status 0",
+	},
+	{
+		LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "text|json",
+		"format of init's lines; if given, the last line says why the command ended",
+	},
+	{
+		TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH",
+		"also write that last line to PATH, such as /dev/termination-log",
+	},
+	{
+		Verbose, 'v', "verbose", MayArg, "VERBOSE", "",
+		"print on stderr what happens; given twice, also orphans and terminals",
+	},
+	{
+		WarnReaped, 'w', "warn-reaped", MayArg, "WARN_REAPED", "",
+		"print on stderr which orphans were reaped",
+	},
+	{
+		Compat, 0, "compat", MustArg, "COMPAT", "NAME",
+		"act as another init: what follows is a command line of dumb-init, tini, docker-init, " +
+			"catatonit or podman-init",
+	},
+	{Help, 'h', "help", NoArg, "", "", "show this help"},
+	{Version, 0, "version", NoArg, "", "", "show the version"},
+}

@@ -1,0 +1,106 @@
+package report
+
+import (
+	"util/applets/init/options"
+	"util/internal/ascii"
+	"util/internal/proc"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// CannotStart prints why the command could not be started, on stderr and to the termination log.
+//
+//go:noinline
+func (r *Reporter) CannotStart() {
+	f := &r.Facts.Failure
+	t := r.newLine()
+	if f.Fork != 0 {
+		t.str("cannot make a process: ")
+		t.errno(f.Fork)
+		if f.Fork == unix.EAGAIN {
+			t.str(" (a pids limit of the container or RLIMIT_NPROC is reached)")
+		}
+		t.field("event", "not started")
+		r.last(t)
+		return
+	}
+	name := r.Facts.Name()
+	t.str("command ")
+	t.quoted(name)
+	t.str(": ")
+	switch {
+	case f.Exec == unix.ENOENT && f.Found:
+		t.str("found, but the interpreter of its #! line or its dynamic loader is missing")
+	case f.Exec == unix.ENOENT && ascii.Base(name) == name:
+		path, _ := proc.Environment(r.Facts.Envp, 0)
+		t.str("not found in PATH ")
+		t.quoted(path)
+	case f.Exec == unix.ENOEXEC:
+		t.format(f.Format)
+	default:
+		t.errno(f.Exec)
+	}
+	t.field("event", "not started")
+	t.field("command", name)
+	r.last(t)
+}
+
+// format says why a file cannot be executed although its permissions allow it.
+//
+//go:noinline
+func (t *Line) format(f proc.Format) {
+	if f.Kind == proc.Text {
+		t.str("neither a program for this machine nor a script that /bin/sh can run")
+		return
+	}
+	var name unix.Utsname
+	sys.Uname(&name)
+	why := f.Why(sys.String(&name.Machine[0]))
+	for i := range why {
+		t.Plain(why[i])
+	}
+}
+
+// last writes a message that says why nothing could be started: to stderr, unless another init's
+// message is there, and to the termination log.
+func (r *Reporter) last(t *Line) {
+	if r.Foreign {
+		t.Finish()
+	} else {
+		r.End(t)
+	}
+	r.locateTerminationLog()
+	r.writeTerminationLog(t)
+}
+
+// UsageError writes what is wrong with a command line to the termination log, if its path is
+// known, and in the format json as an object to stderr. It reports whether it did the latter; if
+// not, the caller prints the message.
+func UsageError(o *options.Options, text string) (printed bool) {
+	r := Reporter{Options: o}
+	t := &complaint
+	t.clear()
+	t.head(o.LogFormat == options.LogJSON)
+	t.escaped(text)
+	t.field("event", "usage error")
+	t.Finish()
+	if printed = o.LogFormat == options.LogJSON; printed {
+		Print(2, t.Text())
+	}
+	r.locateTerminationLog()
+	r.writeTerminationLog(t)
+	return printed
+}
+
+// TooFewTasks prints that the Go runtime cannot start its threads.
+func TooFewTasks(free int) {
+	t := NewLine()
+	t.Raw("util: needs ")
+	t.Num(proc.RuntimeTasks)
+	t.Raw(" free tasks, and there are ")
+	t.Num(free)
+	t.Raw(": a pids limit or RLIMIT_NPROC is reached; util sendsig SIGNAL PID needs none")
+	t.Finish()
+	Print(2, t.Text())
+}

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"unsafe"
+
+	"util/internal/files"
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// Logger writes lines to stderr or stdout. It never blocks, and it does not change the file for the
+// command, which has the same one: O_NONBLOCK would be set for all that share it.
+type Logger struct {
+	Stdout bool // write to stdout, not to stderr
+	how    how
+	fd     int
+	lost   int // lines dropped since the last one that was written
+}
+
+// how a line gets to its file.
+type how uint8
+
+const (
+	unopened how = iota
+	plain        // a regular file, which does not block; or a non-blocking description of init's own
+	socket       // send(2) takes MSG_DONTWAIT for each call
+	careful      // a shared description that may block
+)
+
+// open decides how to write. Pipes and terminals are opened again, so that they can be
+// non-blocking for init alone. A regular file must not be: a description of init's own would have
+// its own offset.
+func (l *Logger) open() {
+	l.fd, l.how = 2, plain
+	path := unsafe.StringData("/proc/self/fd/2\x00")
+	if l.Stdout {
+		l.fd, path = 1, unsafe.StringData("/proc/self/fd/1\x00")
+	}
+	var st unix.Stat_t
+	if sys.Fstat(l.fd, &st) != 0 {
+		return
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFSOCK:
+		l.how = socket
+	case unix.S_IFIFO, unix.S_IFCHR:
+		const flags = unix.O_WRONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+		fd, e := files.Own(sys.Open(path, flags, 0))
+		if e == 0 {
+			l.fd = fd
+		} else { // no /proc, or another user's pipe
+			l.how = careful
+		}
+	}
+}
+
+// Close closes what the logger has opened. The next line opens it again.
+func (l *Logger) Close() {
+	if l.how != unopened && l.fd > 2 {
+		sys.Close(l.fd)
+	}
+	l.how = unopened
+}
+
+// write writes one line if that is possible at once.
+func (l *Logger) write(p []byte) {
+	if l.how == unopened {
+		l.open()
+	}
+	var e sys.Errno
+	switch l.how {
+	case socket:
+		_, e = sys.Send(l.fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	case careful:
+		_, e = sys.WriteNowait(l.fd, p)
+		if e == unix.EOPNOTSUPP || e == unix.ENOSYS {
+			// An old kernel. Between the check and the write another process may fill the pipe.
+			e = unix.EAGAIN
+			if files.IsReady(l.fd, unix.POLLOUT) {
+				_, e = sys.Write(l.fd, p)
+			}
+		}
+	default:
+		_, e = sys.Write(l.fd, p)
+	}
+	discardRaised(e)
+	switch e {
+	case 0, unix.EPIPE: // EPIPE: no process reads it, now or later
+	default:
+		l.lost++
+	}
+}
+
+// discardRaised discards the signal that came with the error of a write. It is for init, not for
+// the command. Since it was sent to the thread, it is received before one of the same kind that
+// was sent to the process.
+func discardRaised(e sys.Errno) {
+	var signal sig.Signal
+	switch e {
+	case unix.EPIPE:
+		signal = sig.PIPE
+	case unix.EFBIG: // RLIMIT_FSIZE
+		signal = sig.XFSZ
+	default:
+		return
+	}
+	var none unix.Timespec
+	var info sys.Siginfo
+	_, _ = sys.Sigtimedwait(sig.Of(signal), &info, &none)
+}
+
+// Print writes a text as a program does that has nothing else to do. If it is for stdout and
+// cannot be written, the process ends with status 1.
+func Print(fd int, text string) {
+	for text != "" {
+		n, e := sys.WriteString(fd, text)
+		if e != 0 || n <= 0 {
+			if fd == 1 {
+				_, _ = sys.WriteString(2, "util init: stdout: cannot be written\n")
+				sys.Exit(proc.ExitFailed)
+			}
+			return
+		}
+		text = text[n:]
+	}
+}

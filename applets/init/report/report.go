@@ -1,0 +1,353 @@
+package report
+
+import (
+	"unsafe"
+
+	"util/applets/init/options"
+	"util/applets/init/supervise"
+	"util/internal/ascii"
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// Reporter prints what init does.
+type Reporter struct {
+	Options *options.Options
+	Facts   *supervise.Supervisor
+
+	// Foreign says that the messages on stderr are those of another init. Then the reporter is silent
+	// about what other inits report themselves.
+	Foreign bool
+
+	log      Logger
+	start    int64 // when the command was started, on the monotonic clock in nanoseconds
+	oomKills int   // what the memory cgroup had counted by then; -1 if that is not known
+}
+
+// Wanted returns which notes the options ask for.
+func (r *Reporter) Wanted() (wanted supervise.What) {
+	wanted = supervise.Killing
+	if !r.Foreign {
+		wanted |= supervise.Denied
+	}
+	o := r.Options
+	if o.Verbose > 0 {
+		wanted |= supervise.Forwarded | supervise.Dropped | supervise.Held
+		if r.Foreign {
+			wanted |= supervise.Received | supervise.Handled
+		}
+	}
+	if o.WarnReaped || o.Verbose >= 2 {
+		wanted |= supervise.Reaped
+	}
+	return wanted
+}
+
+// Begin records what the last line needs to know about the time before the command was started.
+//
+//go:noinline
+func (r *Reporter) Begin() {
+	r.start = monotonic()
+	r.oomKills = oomKills()
+	r.locateTerminationLog()
+}
+
+// CloseLog closes the file that messages have opened, before the command is started.
+func (r *Reporter) CloseLog() { r.log.Close() }
+
+func monotonic() int64 { return sys.ClockGettime(unix.CLOCK_MONOTONIC) }
+
+// newLine begins a message of init's own.
+//
+//go:noinline
+func (r *Reporter) newLine() *Line {
+	r.sayLost()
+	t := NewLine()
+	t.head(r.Options.LogFormat == options.LogJSON)
+	return t
+}
+
+// End completes a line and writes it.
+//
+//go:noinline
+func (r *Reporter) End(t *Line) {
+	r.sayLost()
+	t.Finish()
+	r.log.write(t.buf[:t.n])
+}
+
+// EndOn completes a line and writes it by another logger.
+func (t *Line) EndOn(l *Logger) {
+	t.Finish()
+	l.write(t.buf[:t.n])
+}
+
+// sayLost reports messages that could not be written.
+//
+//go:noinline
+func (r *Reporter) sayLost() {
+	if r.log.lost == 0 {
+		return
+	}
+	t := &apology
+	t.clear()
+	t.head(r.Options.LogFormat == options.LogJSON)
+	t.Num(r.log.lost)
+	t.str(" messages lost: stderr was full")
+	r.log.lost = 0
+	t.EndOn(&r.log)
+}
+
+// Tell prints what a note says.
+//
+//go:noinline
+func (r *Reporter) Tell(n *supervise.Note) {
+	switch n.What {
+	case supervise.Forwarded, supervise.Denied:
+		r.forwarded(n)
+	case supervise.Dropped:
+		r.dropped(n.Arrived)
+	case supervise.Held:
+		r.held(n.Arrived)
+	case supervise.Reaped:
+		r.reaped(n.Child)
+	case supervise.Killing:
+		r.killing()
+	}
+}
+
+// Started prints that the command runs.
+//
+//go:noinline
+func (r *Reporter) Started() {
+	s := r.Facts
+	if s.TTY.Attached != 0 {
+		t := r.newLine()
+		t.str("the command has no controlling terminal: ")
+		t.errno(s.TTY.Attached)
+		r.End(t)
+	}
+	if r.Options.Verbose == 0 {
+		return
+	}
+	t := r.newLine()
+	t.str("started ")
+	t.quoted(s.Name())
+	t.str(" as pid ")
+	t.Num(int(s.PID))
+	if s.Job {
+		t.str(" in a process group of its own")
+	} else {
+		t.str(" in a session of its own")
+	}
+	t.field("event", "started")
+	t.field("command", s.Name())
+	t.fieldNum("pid", int(s.PID))
+	r.End(t)
+	if s.NoReap == 0 {
+		return
+	}
+	t = r.newLine()
+	t.str("orphans will not be reaped here: not PID 1, and cannot become a subreaper: ")
+	t.errno(s.NoReap)
+	t.field("event", "no subreaper")
+	r.End(t)
+}
+
+//go:noinline
+func (r *Reporter) forwarded(n *supervise.Note) {
+	t := r.newLine()
+	if n.Errno == 0 {
+		t.str("forwarded ")
+	} else {
+		t.str("cannot forward ")
+	}
+	t.str(n.Sent.Name())
+	if n.Sent != n.Arrived {
+		t.str(" for ")
+		t.str(n.Arrived.Name())
+	}
+	if r.Facts.Single {
+		t.str(" to pid ")
+	} else {
+		t.str(" to process group ")
+	}
+	t.Num(int(r.Facts.PID))
+	if n.Errno != 0 {
+		t.str(": ")
+		t.errno(n.Errno)
+	}
+	if n.Errno == unix.EPERM {
+		t.str(" (the command is another user's; init needs CAP_KILL to signal it)")
+	}
+	t.field("event", "forwarded")
+	t.field("signal", n.Sent.Name())
+	t.field("arrived", n.Arrived.Name())
+	t.fieldNum("pid", int(r.Facts.PID))
+	t.fieldBool("ok", n.Errno == 0)
+	r.End(t)
+}
+
+//go:noinline
+func (r *Reporter) dropped(arrived sig.Signal) {
+	t := r.newLine()
+	t.str("dropped ")
+	t.str(arrived.Name())
+	t.field("event", "dropped")
+	t.field("arrived", arrived.Name())
+	r.End(t)
+}
+
+//go:noinline
+func (r *Reporter) held(arrived sig.Signal) {
+	t := r.newLine()
+	t.str("holds ")
+	t.str(arrived.Name())
+	t.str(" back for ")
+	t.seconds(r.Options.Delay)
+	t.field("event", "held back")
+	t.field("arrived", arrived.Name())
+	r.End(t)
+}
+
+//go:noinline
+func (r *Reporter) reaped(child proc.Child) {
+	t := r.newLine()
+	t.str("reaped orphan ")
+	t.Num(int(child.Pid))
+	t.str(": ")
+	t.Status(child.Status)
+	t.field("event", "reaped")
+	t.fieldNum("pid", int(child.Pid))
+	if child.Status.Signal != 0 {
+		t.field("signal", child.Status.Signal.Name())
+	} else {
+		t.fieldNum("status", int(child.Status.Exit))
+	}
+	r.End(t)
+}
+
+//go:noinline
+func (r *Reporter) killing() {
+	s := r.Facts
+	t := r.newLine()
+	t.str("the grace period of ")
+	t.seconds(r.Options.Grace)
+	t.str(" is over: KILL to ")
+	switch {
+	case s.Killed <= 0 && s.IsWide():
+		t.str("all that is left")
+	case s.Killed <= 0:
+		t.str("the process group")
+	default:
+		t.Num(s.Killed)
+		t.str(" that are left: ")
+		t.left()
+	}
+	t.field("event", "kill")
+	t.fieldNum("killed", max(s.Killed, 0))
+	r.End(t)
+}
+
+// left appends the names of the processes that are left.
+//
+//go:noinline
+func (t *Line) left() {
+	all := supervise.LeftList()
+	for i := range all {
+		if i > 0 {
+			t.str(", ")
+		}
+		t.Plain(all[i].Name())
+		t.str(" (")
+		t.Num(int(all[i].PID))
+		t.str(")")
+	}
+}
+
+// UnknownVariables names the variables that begin with init's prefix but are not init's, and what
+// was probably meant.
+//
+//go:noinline
+func (r *Reporter) UnknownVariables() {
+	const maxLines = 8
+	said := 0
+	const word = unsafe.Sizeof(uintptr(0))
+	for entry := r.Facts.Envp; *entry != nil; entry = (**byte)(unsafe.Add(unsafe.Pointer(entry),
+		word)) {
+		name, value, _ := ascii.Cut(sys.String(*entry), '=')
+		if value == "" || !ascii.HasPrefix(name, options.EnvPrefix) || options.OfVariable(name) != nil {
+			continue
+		}
+		if said++; said > maxLines {
+			return
+		}
+		near := nearestVariable(name[len(options.EnvPrefix):])
+		t := r.newLine()
+		t.str("variable ")
+		t.quoted(name)
+		t.str(": unknown")
+		if near != "" {
+			t.str(" (did you mean ")
+			t.str(options.EnvPrefix)
+			t.str(near)
+			t.str("?)")
+		}
+		t.field("event", "unknown variable")
+		t.field("variable", name)
+		r.End(t)
+	}
+}
+
+// nearestVariable returns the variable that was probably meant by a name, both without EnvPrefix,
+// or "". At most a third of its letters may have to be changed, added, left out or exchanged with
+// a neighbour.
+func nearestVariable(name string) (near string) {
+	best := max(1, len(name)/3) + 1
+	for i := range options.Table {
+		env := options.Table[i].Env
+		if d := distance(name, env); env != "" && d < best {
+			near, best = env, d
+		}
+	}
+	return near
+}
+
+// distance counts the edits from a to b. An exchange of two neighbours is one edit (optimal
+// string alignment); upper and lower case are not distinguished. It is large for names that are
+// longer than all that init knows.
+func distance(a, b string) int {
+	const most = 24
+	if len(a) > most || len(b) > most {
+		return most
+	}
+	var rows [3][most + 1]int
+	for i := 0; i <= len(a); i++ {
+		row, above, before := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
+		for j := 0; j <= len(b); j++ {
+			switch {
+			case i == 0:
+				row[j] = j
+				continue
+			case j == 0:
+				row[j] = i
+				continue
+			}
+			d := above[j-1]
+			if !same(a[i-1], b[j-1]) {
+				d++
+			}
+			d = min(d, above[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && same(a[i-1], b[j-2]) && same(a[i-2], b[j-1]) {
+				d = min(d, before[j-2]+1)
+			}
+			row[j] = d
+		}
+	}
+	return rows[len(a)%3][len(b)]
+}
+
+func same(a, b byte) bool { return ascii.Lower(a) == ascii.Lower(b) }

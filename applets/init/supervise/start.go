@@ -1,0 +1,140 @@
+package supervise
+
+import (
+	"unsafe"
+
+	"util/internal/ascii"
+	"util/internal/files"
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// Start prepares init and starts the command. If it returns false, Failure says why.
+//
+// From its success on the command is running: if init ends, the kernel ends every process of the
+// container. Only the end of the command may end init after that.
+func (s *Supervisor) Start() bool {
+	s.console, s.wait.command = -1, -1
+	s.Self = sys.Getpid()
+	s.noStop = s.Self == 1
+	if s.Self != 1 && !s.NoSubreaper {
+		s.NoReap = sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1) // Linux 3.4; a filter may refuse it
+	}
+	if s.ParentDeath != 0 {
+		s.dieWithParent()
+	}
+
+	// Where the parent ignores SIGCHLD, init would inherit that, and never be told about a child. All
+	// other dispositions stay as they are: a blocked signal is queued even if it is ignored, so init
+	// gets it and the command inherits the rest.
+	var act, chld sys.Sigaction
+	if s.Pause && s.canBeQuiet() {
+		act.Flags = sys.NoCldWait // the kernel reaps
+		s.wait.quiet = true
+	}
+	sys.RtSigaction(sig.CHLD, &act, &chld)
+	if !s.Pause && !s.startCommand(&chld) {
+		return false
+	}
+	s.release()
+	return true
+}
+
+// startCommand starts the command, whose disposition of SIGCHLD is chld.
+func (s *Supervisor) startCommand(chld *sys.Sigaction) bool {
+	path, listen := proc.Environment(s.Envp, s.Self)
+	cmd := proc.Start{
+		Argv:   s.Argv,
+		Envp:   s.Envp,
+		Path:   path,
+		Listen: listen,
+		Mask:   s.Mask,
+		Chld:   chld,
+	}
+	cmd.Place, cmd.Terminal = s.terminal()
+	pid, e := cmd.Run()
+	s.PID = pid
+	if cmd.TermErr != 0 {
+		s.TTY.Attached = cmd.TermErr
+	}
+	if e != 0 || cmd.Errno != 0 {
+		s.fail(e, &cmd)
+		return false
+	}
+	return true
+}
+
+// fail records why the command could not be started.
+//
+//go:noinline
+func (s *Supervisor) fail(fork sys.Errno, cmd *proc.Start) {
+	s.Failure = Failure{Fork: fork, Exec: cmd.Errno, Found: cmd.Found, Format: cmd.Format}
+	s.takeBack()
+}
+
+// dieWithParent makes the kernel send the signal of --parent-death when the parent ends. If the
+// parent has ended just before, init has another parent already.
+//
+//go:noinline
+func (s *Supervisor) dieWithParent() {
+	parent := sys.Getppid()
+	sys.Prctl(unix.PR_SET_PDEATHSIG, uintptr(s.ParentDeath))
+	if sys.Getppid() != parent {
+		sys.Kill(s.Self, s.ParentDeath)
+	}
+}
+
+// release makes init hold nothing that belongs to the command, so that a file system can be
+// unmounted and the other end of a pipe sees the command close it. The standard files stay open
+// under their numbers: jobs of cron, links of logs and docker exec write to /proc/1/fd/1 and
+// /proc/1/fd/2.
+func (s *Supervisor) release() {
+	root := [2]byte{'/'}
+	sys.Chdir(&root[0])
+	const last = ^uint(0) >> 32
+	first := uint(3)
+	if s.console > 2 {
+		first = uint(s.console) + 1
+		if s.console > 3 {
+			sys.CloseRange(3, uint(s.console)-1)
+		}
+	}
+	if e := sys.CloseRange(first, last); e != 0 { // before Linux 5.9, or a filter that refuses it
+		s.closeEach()
+	}
+}
+
+// closeEach is what release does with close_range(2), file by file.
+//
+//go:noinline
+func (s *Supervisor) closeEach() {
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+	dir, e := files.Own(sys.Open(unsafe.StringData("/proc/self/fd\x00"), flags, 0))
+	if e != 0 {
+		const most = 1024 // without /proc: the usual limit on open files
+		for fd := 3; fd < most; fd++ {
+			if fd != s.console {
+				sys.Close(fd)
+			}
+		}
+		return
+	}
+	var names files.Directory
+	for name := names.Next(dir); name != ""; name = names.Next(dir) {
+		if fd := ascii.Number(name); fd >= 3 && fd != dir && fd != s.console {
+			sys.Close(fd)
+		}
+	}
+	sys.Close(dir)
+}
+
+// piece is how much of a file the kernel maps around a page that is touched, in bytes and aligned
+// to that (fault_around_bytes, Linux 3.15).
+const piece = 1 << 16
+
+// dropEntry gives back the piece of the program that only the first instructions were in. The
+// kernel reads it again if it is needed (ARCHITECTURE.md, "Weight").
+func (s *Supervisor) dropEntry() { sys.Madvise(s.Entry&^(piece-1), piece, unix.MADV_DONTNEED) }

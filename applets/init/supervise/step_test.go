@@ -1,0 +1,380 @@
+package supervise
+
+import (
+	"testing"
+
+	"util/internal/sig"
+)
+
+// TestStep goes through the rows of step's switch. Each runs as PID 1 without a job (a
+// container), in a session below another init, and as a job of an interactive shell.
+func TestStep(t *testing.T) {
+	type mode struct {
+		name         string
+		jobs, noStop bool
+	}
+	var (
+		container = mode{"PID 1", false, true}
+		session   = mode{"a session", false, false}
+		job       = mode{"a job", true, false}
+		jobOfPID1 = mode{"a job of PID 1", true, true}
+		all       = []mode{container, session, job, jobOfPID1}
+		sessions  = []mode{container, session}
+		jobs      = []mode{job, jobOfPID1}
+	)
+	none := Settings{}
+	rewrite := func(from sig.Signal, to Rewriting) (o Settings) {
+		o.Rewrite[from] = to
+		return o
+	}
+	arrived := func(s sig.Signal) Event { return Event{Kind: Arrived, Signal: s} }
+
+	for _, c := range []struct {
+		name    string
+		modes   []mode
+		options Settings
+		event   Event
+		want    Action
+	}{
+		{"a signal", all, none, arrived(sig.USR1), Action{Forward, sig.USR1}},
+		{"a realtime signal", all, none, arrived(sig.RTMin), Action{Forward, sig.RTMin}},
+		{"of a threading library", all, none, arrived(32), Action{Forward, 32}},
+		{"the last signal", all, none, arrived(sig.Max), Action{Forward, sig.Max}},
+		{"SIGCHLD of a process", all, none, arrived(sig.CHLD), Action{Forward, sig.CHLD}},
+		{"SIGPIPE", all, none, arrived(sig.PIPE), Action{Forward, sig.PIPE}},
+		{"an end is asked for", all, none, arrived(sig.TERM), Action{Forward | Wake, sig.TERM}},
+		{"an end is asked for", all, none, arrived(sig.INT), Action{Forward | Wake, sig.INT}},
+		{"an end is asked for", all, none, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{"an end is asked for", all, none, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
+
+		{
+			"a stop, which the command takes", all, none,
+			Event{Kind: Arrived, Signal: sig.TSTP, Taken: true},
+			Action{Forward, sig.TSTP},
+		},
+		{
+			"a stop, which the command takes", all, none,
+			Event{Kind: Arrived, Signal: sig.TTIN, Taken: true},
+			Action{Forward, sig.TTIN},
+		},
+		{
+			"a stop, which the command takes", all, none,
+			Event{Kind: Arrived, Signal: sig.TTOU, Taken: true},
+			Action{Forward, sig.TTOU},
+		},
+		{
+			"a stop, rewritten and taken", all, rewrite(sig.TSTP, Rewriting(sig.USR1)),
+			Event{Kind: Arrived, Signal: sig.TSTP, Taken: true},
+			Action{Forward, sig.USR1},
+		},
+		{"a stop", []mode{container}, none, arrived(sig.TSTP), Action{Forward, sig.STOP}},
+		{"a stop", []mode{container}, none, arrived(sig.TTIN), Action{Forward, sig.STOP}},
+		{"a stop", []mode{container}, none, arrived(sig.TTOU), Action{Forward, sig.STOP}},
+		{"a stop", []mode{session}, none, arrived(sig.TSTP), Action{Forward | StopSelf, sig.STOP}},
+		{"a stop", []mode{session}, none, arrived(sig.TTIN), Action{Forward | StopSelf, sig.STOP}},
+		{"a stop", []mode{session}, none, arrived(sig.TTOU), Action{Forward | StopSelf, sig.STOP}},
+		{"a stop", jobs, none, arrived(sig.TSTP), Action{Forward, sig.TSTP}},
+		{"a stop", jobs, none, arrived(sig.TTIN), Action{Forward, sig.TTIN}},
+		{"a stop", jobs, none, arrived(sig.TTOU), Action{Forward, sig.TTOU}},
+		{"continued", sessions, none, arrived(sig.CONT), Action{Forward, sig.CONT}},
+		{"continued", jobs, none, arrived(sig.CONT), Action{HandOver | Forward, sig.CONT}},
+
+		{
+			"rewritten", all, rewrite(sig.USR1, Rewriting(sig.HUP)), arrived(sig.USR1),
+			Action{Forward | Wake, sig.HUP},
+		},
+		{"rewritten, no end", all, rewrite(sig.USR1, 12), arrived(sig.USR1), Action{Forward, 12}},
+		{
+			"another is rewritten", all, rewrite(sig.USR1, Rewriting(sig.HUP)), arrived(sig.HUP),
+			Action{Forward | Wake, sig.HUP},
+		},
+		{
+			"an end, rewritten", all, rewrite(sig.TERM, Rewriting(sig.USR1)), arrived(sig.TERM),
+			Action{Forward | Wake, sig.USR1},
+		},
+		{
+			"a stop, rewritten", all, rewrite(sig.TSTP, Rewriting(sig.USR1)), arrived(sig.TSTP),
+			Action{Forward, sig.USR1},
+		},
+		{
+			"a stop, to itself", all, rewrite(sig.TSTP, Rewriting(sig.TSTP)), arrived(sig.TSTP),
+			Action{Forward, sig.TSTP},
+		},
+		{
+			"CONT, rewritten", all, rewrite(sig.CONT, Rewriting(sig.USR1)), arrived(sig.CONT),
+			Action{Forward, sig.USR1},
+		},
+		{
+			"to KILL", all, rewrite(sig.TERM, Rewriting(sig.KILL)), arrived(sig.TERM),
+			Action{Forward | Wake, sig.KILL},
+		},
+		{
+			"the last, rewritten", all, rewrite(sig.Max, Rewriting(sig.HUP)), arrived(sig.Max),
+			Action{Forward | Wake, sig.HUP},
+		},
+		{"dropped", all, rewrite(sig.TERM, Drop), arrived(sig.TERM), Action{Ignore, sig.TERM}},
+		{"a stop, dropped", all, rewrite(sig.TSTP, Drop), arrived(sig.TSTP), Action{Ignore, sig.TSTP}},
+
+		{
+			"the command has stopped", jobs, none,
+			Event{Kind: Suspended, Signal: sig.TSTP},
+			Action{StopSelf, sig.TSTP},
+		},
+		{
+			"the command has stopped", jobs, none,
+			Event{Kind: Suspended, Signal: sig.STOP},
+			Action{StopSelf, sig.STOP},
+		},
+		{
+			"stopped by what is dropped", jobs, rewrite(sig.TTIN, Drop),
+			Event{Kind: Suspended, Signal: sig.TTIN},
+			Action{StopSelf, sig.TTIN},
+		},
+
+		{"the command has ended", all, none, Event{Kind: Ended}, Action{Do: Sweep | End}},
+		{
+			"the command has ended, grace", all,
+			Settings{Grace: 1},
+			Event{Kind: Ended},
+			Action{Do: Sweep | StartGrace},
+		},
+		{
+			"a stop signal, grace", all,
+			Settings{Grace: 1},
+			arrived(sig.TERM),
+			Action{MarkStop | Forward | Wake | StartGrace, sig.TERM},
+		},
+		{
+			"a stop signal, grace, ordered", all,
+			Settings{Grace: 1, Scope: ScopeOrdered},
+			arrived(sig.TERM),
+			Action{MarkStop | Forward | Wake | StartGrace, sig.TERM},
+		},
+		{
+			"a stop signal, grace, group", all,
+			Settings{Grace: 1, Scope: ScopeGroup},
+			arrived(sig.INT),
+			Action{MarkStop | Forward | Wake | StartGrace, sig.INT},
+		},
+		{
+			"a stop signal, grace, container", all,
+			Settings{Grace: 1, Scope: ScopeContainer},
+			arrived(sig.INT),
+			Action{MarkStop | ForwardAll | Wake | StartGrace, sig.INT},
+		},
+		{
+			"a stop signal, ordered", all,
+			Settings{Scope: ScopeOrdered},
+			arrived(sig.TERM),
+			Action{MarkStop | Forward | Wake, sig.TERM},
+		},
+		{
+			"a stop signal, container", all,
+			Settings{Scope: ScopeContainer},
+			arrived(sig.INT),
+			Action{MarkStop | ForwardAll | Wake, sig.INT},
+		},
+		{
+			"a stop signal, group", all,
+			Settings{Scope: ScopeGroup},
+			arrived(sig.INT),
+			Action{Forward | Wake, sig.INT},
+		},
+		{
+			"a stop signal, single child", all,
+			Settings{Grace: 1, Single: true},
+			arrived(sig.TERM),
+			Action{MarkStop | Forward | Wake | StartGrace, sig.TERM},
+		},
+		{
+			"a stop signal, single child, container", all,
+			Settings{Grace: 1, Scope: ScopeContainer, Single: true},
+			arrived(sig.TERM),
+			Action{MarkStop |
+				Forward | Wake | StartGrace, sig.TERM},
+		},
+		{
+			"another stop signal", all,
+			Settings{Grace: 1, StopSignals: sig.Of(sig.USR1) | sig.Of(sig.PWR)},
+			arrived(sig.USR1),
+			Action{MarkStop | Forward | StartGrace, sig.USR1},
+		},
+		{
+			"another stop signal", all,
+			Settings{Grace: 1, StopSignals: sig.Of(sig.USR1) | sig.Of(sig.PWR)},
+			arrived(sig.PWR),
+			Action{MarkStop | Forward | StartGrace, sig.PWR},
+		},
+		{
+			"TERM is one beside another", all,
+			Settings{Grace: 1, StopSignals: sig.Of(sig.USR1)},
+			arrived(sig.TERM),
+			Action{MarkStop | Forward | Wake | StartGrace, sig.TERM},
+		},
+		{"QUIT is none", all, Settings{Grace: 1}, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
+		{
+			"QUIT, named", all,
+			Settings{Grace: 1, StopSignals: sig.Of(sig.QUIT)},
+			arrived(sig.QUIT),
+			Action{MarkStop | Forward | Wake | StartGrace, sig.QUIT},
+		},
+		{"HUP is none", all, Settings{Grace: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{
+			"a stop signal, delayed", all,
+			Settings{Grace: 2, Delay: 1},
+			arrived(sig.TERM),
+			Action{Delay | StartGrace, sig.TERM},
+		},
+		{
+			"a stop signal, delayed, no grace", all,
+			Settings{Delay: 1},
+			arrived(sig.TERM),
+			Action{Delay, sig.TERM},
+		},
+		{
+			"no stop signal, delay", all,
+			Settings{Delay: 1},
+			arrived(sig.HUP),
+			Action{Forward | Wake, sig.HUP},
+		},
+		{"pause", all, Settings{Pause: true}, arrived(sig.TERM), Action{Do: End}},
+		{"pause", all, Settings{Pause: true}, arrived(sig.INT), Action{Do: End}},
+		{"pause", all, Settings{Pause: true}, arrived(sig.PWR), Action{Do: End}},
+		{"pause", all, Settings{Pause: true}, arrived(37), Action{Do: End}},
+		{"pause", all, Settings{Pause: true}, arrived(sig.HUP), Action{Ignore, sig.HUP}},
+	} {
+		for _, m := range c.modes {
+			s := Supervisor{Settings: &c.options, Job: m.jobs, noStop: m.noStop}
+			if got := s.step(c.event); got != c.want {
+				t.Errorf("%s: %s, signal %d: %+v, want %+v", m.name, c.name, c.event.Signal, got, c.want)
+			}
+		}
+	}
+}
+
+// What a rewritten signal is counts by what arrives.
+func TestStepRewrittenStop(t *testing.T) {
+	for _, c := range []struct {
+		arrives, becomes sig.Signal
+		isStop           bool
+	}{{sig.TERM, sig.QUIT, true}, {sig.INT, sig.HUP, true}, {sig.QUIT, sig.TERM, false}, {
+		sig.USR1,
+		sig.INT, false,
+	}} {
+		s := Supervisor{Settings: &Settings{Grace: 1}}
+		s.Rewrite[c.arrives] = Rewriting(c.becomes)
+		a := s.step(Event{Kind: Arrived, Signal: c.arrives})
+		if a.Signal != c.becomes || (a.Do&StartGrace != 0) != c.isStop || a.Do&Forward == 0 {
+			t.Errorf("%s, which becomes %s: %+v", c.arrives.Name(), c.becomes.Name(), a)
+		}
+	}
+}
+
+// TestStepPhases goes from phase to phase.
+func TestStepPhases(t *testing.T) {
+	term, interrupt := Event{Kind: Arrived, Signal: sig.TERM}, Event{Kind: Arrived, Signal: sig.INT}
+	ended, expired, over := Event{Kind: Ended}, Event{Kind: GraceOver}, Event{Kind: LimitOver}
+	alone, due := Event{Kind: Empty}, Event{Kind: DelayOver}
+	const delay = 1
+	for _, c := range []struct {
+		name   string
+		delay  int64
+		events []Event
+		want   Action // the last
+	}{
+		{"stop, the command ends", 0, []Event{term, ended}, Action{Do: Sweep | StartGrace}},
+		{"stop, the command ends, the others too", 0, []Event{term, ended, alone}, Action{Do: End}},
+		{"stop, the time is up", 0, []Event{term, expired}, Action{Do: Kill}},
+		{
+			"stop, the time is up, KILL ends the command", 0,
+			[]Event{term, expired, ended},
+			Action{Do: Kill},
+		},
+		{
+			"stop, the time is up, all have ended", 0,
+			[]Event{term, expired, ended, alone},
+			Action{Do: End},
+		},
+		{"stop, KILL ends nobody", 0, []Event{term, expired, expired, over}, Action{Do: End}},
+		{"stop twice", 0, []Event{term, term}, Action{MarkStop | Forward | Wake, sig.TERM}},
+		{
+			"stop three times", 0,
+			[]Event{term, interrupt, term},
+			Action{MarkStop | Forward | Wake, sig.TERM},
+		},
+		{"stop, the command ends, stop", 0, []Event{term, ended, term}, Action{Forward | Wake, sig.TERM}},
+		{"stop, KILL, stop", 0, []Event{term, expired, interrupt}, Action{Forward | Wake, sig.INT}},
+		{"the command ends, stop", 0, []Event{ended, term}, Action{Forward | Wake, sig.TERM}},
+		{"the command ends, the time is up", 0, []Event{ended, expired}, Action{Do: Kill}},
+		{"the command ends, the time is up twice", 0, []Event{ended, expired, expired}, Action{Do: Kill}},
+		{"stop, delayed, the time is over", delay, []Event{term, due}, Action{Do: Release}},
+		{
+			"stop, delayed, stop by another signal", delay,
+			[]Event{term, interrupt},
+			Action{Release | MarkStop | Forward | Wake, sig.INT},
+		},
+		{
+			"stop, delayed, stop by the same", delay,
+			[]Event{term, term},
+			Action{MarkStop | Forward | Wake, sig.TERM},
+		},
+		{"stop, delayed, the command ends", delay, []Event{term, ended}, Action{Do: Sweep | StartGrace}},
+		{
+			"stop, delayed, the command ends, stop", delay,
+			[]Event{term, ended, term},
+			Action{Forward | Wake, sig.TERM},
+		},
+		{
+			"the command ends, a stop is not delayed", delay,
+			[]Event{ended, term},
+			Action{Forward | Wake, sig.TERM},
+		},
+	} {
+		s := Supervisor{Settings: &Settings{Grace: 2, Delay: c.delay}}
+		var got Action
+		for _, ev := range c.events {
+			got = s.step(ev)
+			if got.Do&Release != 0 {
+				s.delayed = Action{} // as do does
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// What the terminal has sent to the command is neither forwarded nor held back; but it is a stop.
+func TestStepTyped(t *testing.T) {
+	for _, delay := range []int64{0, 1} {
+		s := Supervisor{Settings: &Settings{Grace: 2, Delay: delay, Single: true}}
+		s.Placement, s.OnTSTP, s.OnTTIN = SharedGroup, StopAlways, StopAlways
+		if a, want := s.step(Event{Kind: Typed, Signal: sig.INT}), (Action{
+			MarkStop | Wake | StartGrace,
+			sig.INT,
+		}); a != want || s.delayed != (Action{}) {
+			t.Errorf("delay %d: %+v, want %+v; held back %+v", delay, a, want, s.delayed)
+		}
+		s.Rewrite[sig.QUIT] = Rewriting(sig.TERM)
+		if a, want := s.step(Event{Kind: Typed, Signal: sig.QUIT}), (Action{
+			Forward | Wake,
+			sig.TERM,
+		}); a != want {
+			t.Errorf("delay %d, rewritten: %+v, want %+v", delay, a, want)
+		}
+	}
+}
+
+// TestStepForwards checks that by default no signal is kept from the command, dropped, or ends
+// init.
+func TestStepForwards(t *testing.T) {
+	for signal := sig.HUP; signal <= sig.Max; signal++ {
+		for _, jobs := range []bool{false, true} {
+			s := Supervisor{Settings: &Settings{}, Job: jobs, noStop: true}
+			if a := s.step(Event{Kind: Arrived, Signal: signal}); a.Do&Forward == 0 ||
+				a.Do&(Ignore|StopSelf|Kill|End) != 0 {
+				t.Errorf("signal %d, a job %v: %+v", signal, jobs, a)
+			}
+		}
+	}
+}

@@ -1,0 +1,245 @@
+package supervise
+
+import (
+	"util/internal/files"
+	"util/internal/proc"
+	"util/internal/sig"
+	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
+)
+
+// waiter is how init waits for the next event: in one system call for signals of all kinds, SIGCHLD
+// among them.
+//
+// Where the kernel can reap without init (Linux 6.15), the first orphan makes init quiet. From
+// then on the kernel reaps, and the command's pidfd announces its end. SIGCHLD still announces
+// ends, and the stop of a tracee of init, which nothing else does. So a quiet init receives one
+// SIGCHLD and leaves the next ones pending for a while: they are one signal then, and wake no
+// process.
+type waiter struct {
+	quiet   bool  // children that end do not become zombies (SA_NOCLDWAIT)
+	cannot  bool  // the kernel does not tell the status of what it has reaped
+	deaf    int64 // quiet: when SIGCHLD is received again, on the monotonic clock; 0 now
+	signals int   // quiet: a signalfd(2) of all other signals
+	command int   // quiet, or the command has ended: its pidfd, else -1
+	turns   uint  // of the loop
+	late    uint  // quiet: turns since the command's end showed
+}
+
+const (
+	deafness = 250e6 // how long a quiet init leaves SIGCHLD pending, in nanoseconds
+
+	// The first and the longest time between two checks for what nothing announces, in nanoseconds:
+	// that the kernel has reaped the command, which takes microseconds, or as long as a debugger
+	// likes; that a member of the group has ended whose parent is another process.
+	soon  = 1e6
+	later = 500e6
+
+	// often is how many events may come in a row before init checks for children that have ended. The
+	// lower signal number is received first, so without this check signals that arrive without a pause
+	// would hide SIGCHLD for ever.
+	often = 64
+)
+
+// next waits for a signal or for a time. If there is neither, ok is false.
+func (s *Supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
+	s.wait.turns++
+	var timeout *unix.Timespec
+	var left unix.Timespec
+	if at, kind := s.timer(); at != 0 {
+		ns := at - now()
+		if ns <= 0 {
+			if kind != look {
+				return Event{Kind: kind}, true
+			}
+			// A pending signal is received as well, because one look may follow another.
+			s.look, s.wait.turns, ns = 0, 0, 0
+		}
+		left = timespec(ns)
+		timeout = &left
+	}
+	if s.wait.deaf != 0 {
+		return s.nextDeaf(info, timeout)
+	}
+	return received(sig.All, info, timeout)
+}
+
+// look is what timer returns for Supervisor.look, which is not an event.
+const look = ^Kind(0)
+
+// timer returns which time is due next, and what it is; 0 if there is none.
+func (s *Supervisor) timer() (at int64, kind Kind) {
+	if s.due != 0 {
+		at, kind = s.due, DelayOver
+	}
+	if s.deadline != 0 && (at == 0 || s.deadline < at) {
+		at, kind = s.deadline, GraceOver
+	}
+	if s.look != 0 && (at == 0 || s.look < at) {
+		at, kind = s.look, look
+	}
+	if s.limit != 0 && (at == 0 || s.limit < at) {
+		at, kind = s.limit, LimitOver
+	}
+	return at, kind
+}
+
+func timespec(ns int64) unix.Timespec { return unix.NsecToTimespec(ns) }
+
+// received takes a signal of set that is pending or arrives before the timeout.
+func received(set sig.Set, info *sys.Siginfo, timeout *unix.Timespec) (ev Event, ok bool) {
+	n, e := sys.Sigtimedwait(set, info, timeout)
+	return Event{Kind: Arrived, Signal: sig.Signal(n)}, e == 0 // EAGAIN; EINTR: stopped and continued
+}
+
+// isLook reports whether it is time to check for children that nothing has announced.
+func (w *waiter) isLook() bool { return w.turns%often == 0 }
+
+// hearNoMore makes a quiet init leave SIGCHLD pending for a while.
+func (w *waiter) hearNoMore() { w.deaf = now() + deafness }
+
+// nextDeaf is next without SIGCHLD. The signalfd only tells that there is a signal; sigtimedwait
+// receives it, so that there is one source of what is known about a signal.
+//
+//go:noinline
+func (s *Supervisor) nextDeaf(info *sys.Siginfo, timeout *unix.Timespec) (ev Event, ok bool) {
+	const others = sig.All &^ (1 << (sig.CHLD - 1))
+	ns := s.wait.deaf - now()
+	if ns <= 0 {
+		s.wait.deaf = 0
+		return Event{}, false
+	}
+	left := timespec(ns)
+	if timeout == nil || timeout.Nano() > ns {
+		timeout = &left
+	}
+	if s.Pause { // there is no command to wait for
+		return received(others, info, timeout)
+	}
+	ready := [2]unix.PollFd{
+		{Fd: int32(s.wait.command), Events: unix.POLLIN},
+		{Fd: int32(s.wait.signals), Events: unix.POLLIN},
+	}
+	switch _, e := sys.Ppoll(ready[:], timeout); e {
+	case 0:
+	case unix.EINTR:
+		return Event{}, false
+	default: // EINVAL: RLIMIT_NOFILE has been lowered below two
+		s.becomeAttentive()
+		s.wait.cannot = true
+		return Event{}, false
+	}
+	ended, arrived := ready[0].Revents != 0, ready[1].Revents != 0
+	if ended {
+		// A signal that came before the end is forwarded before it. There may be one of each kind.
+		s.wait.late++
+		if !arrived || s.wait.late > often {
+			s.wait.deaf = 0
+			s.checkCommand()
+			return Event{}, false
+		}
+	}
+	if !arrived {
+		return Event{}, false
+	}
+	var none unix.Timespec
+	return received(others, info, &none)
+}
+
+// checkCommand finds out whether the command has ended where the kernel reaped it: now, or before
+// init became attentive.
+func (s *Supervisor) checkCommand() {
+	if s.Ended || s.wait.command < 0 {
+		return
+	}
+	if status, ok := sys.PidfdExit(s.wait.command); ok {
+		s.commandEnded(proc.FromWait(status), false)
+		return
+	}
+	if files.IsReady(s.wait.command, unix.POLLIN) || proc.Gone(s.PID) { // ended, not yet reaped
+		s.wait.deaf = 0
+		s.lookLater()
+	}
+}
+
+// lookLater sets the time of the next check. Each check without a result doubles it.
+func (s *Supervisor) lookLater() {
+	if s.look == 0 {
+		s.pause = min(max(2*s.pause, soon), later)
+		s.look = now() + s.pause
+	}
+}
+
+// pidfd opens a pidfd, or returns -1.
+func pidfd(pid int32) int {
+	fd, e := files.Own(sys.PidfdOpen(pid))
+	if e != 0 {
+		return -1
+	}
+	return fd
+}
+
+// becomeQuiet makes the kernel reap orphans from now on, if it can and nothing needs to be told
+// about them. orphan is one that has ended. It is reaped in any case, and shows whether the
+// kernel tells the status of what has been reaped.
+//
+//go:noinline
+func (s *Supervisor) becomeQuiet(orphan int32) {
+	fd := pidfd(orphan)
+	if !proc.Reap(orphan, nil) {
+		closeIfOpen(fd)
+		return
+	}
+	s.wait.cannot = true
+	if fd < 0 {
+		return
+	}
+	_, ok := sys.PidfdExit(fd)
+	sys.Close(fd)
+	if !ok {
+		return
+	}
+	command := pidfd(s.PID)
+	if command < 0 {
+		return
+	}
+	// Once the kernel reaps, only the pidfd is sure to mean the command and its group.
+	if e := sys.PidfdSendSignal(command, 0, unix.PIDFD_SIGNAL_PROCESS_GROUP); e != 0 {
+		sys.Close(command)
+		return
+	}
+	signals, e := files.Own(sys.Signalfd(sig.All &^ sig.Of(sig.CHLD)))
+	if e != 0 {
+		sys.Close(command)
+		return
+	}
+	s.wait = waiter{quiet: true, signals: signals, command: command}
+	s.maybe = true
+	sys.RtSigaction(sig.CHLD, &sys.Sigaction{Flags: sys.NoCldWait}, nil)
+	// What ended before that call is still a zombie: the caller checks for more.
+}
+
+func closeIfOpen(fd int) {
+	if fd >= 0 {
+		sys.Close(fd)
+	}
+}
+
+// canBeQuiet reports whether nothing needs to be told about orphans, about stops, or about what the
+// command has used.
+func (s *Supervisor) canBeQuiet() bool {
+	return s.phase == running && !s.wait.quiet && !s.wait.cannot && !s.Job && !s.Account &&
+		s.Settings.Notes&Reaped == 0
+}
+
+// becomeAttentive makes init receive SIGCHLD for every child again. Setting the disposition
+// discards a SIGCHLD that is pending (sigaction(2) of POSIX), so init checks once by itself.
+func (s *Supervisor) becomeAttentive() {
+	if s.wait.quiet {
+		s.wait.quiet, s.wait.deaf = false, 0
+		sys.Close(s.wait.signals)
+		sys.RtSigaction(sig.CHLD, &sys.Sigaction{}, nil)
+		s.look = now()
+	}
+}
