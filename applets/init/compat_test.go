@@ -1,6 +1,7 @@
 package initcmd_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -263,7 +264,7 @@ func (r *rerun) ready(t *testing.T) {
 // send sends init a signal, and waits until init and the command have acted on it.
 func (r *rerun) send(t *testing.T, s syscall.Signal) {
 	t.Helper()
-	if err := syscall.Kill(r.init, s); err != nil && err != unix.ESRCH {
+	if err := syscall.Kill(r.init, s); err != nil && !errors.Is(err, unix.ESRCH) {
 		t.Fatalf("signal %d: %v", s, err)
 	}
 	r.settle(t)
@@ -274,7 +275,7 @@ func (r *rerun) settle(t *testing.T) {
 	t.Helper()
 	waitSettled(t, r.init)
 	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", r.init, r.init))
-	for _, child := range strings.Fields(string(list)) {
+	for child := range strings.FieldsSeq(string(list)) {
 		pid, err := strconv.Atoi(child)
 		test.Must(t, err)
 		waitSettled(t, pid)
