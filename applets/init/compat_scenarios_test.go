@@ -62,7 +62,7 @@ func optionScenarios(t *testing.T, p peer) (all []scenario) {
 			env, args = "", line
 		}
 		words := []string{}
-		for _, w := range strings.Fields(args) {
+		for w := range strings.FieldsSeq(args) {
 			switch w {
 			case "P":
 				w = test.Probe(t)

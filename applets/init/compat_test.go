@@ -1,6 +1,7 @@
 package initcmd_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,53 +38,53 @@ var differences = []difference{
 	{
 		inits:    "tini, catatonit",
 		what:     "help, licence",
-		original: "theirs",
-		ours:     "util's own words, on the same stream and with the same status",
+		original: "their own",
+		ours:     "those of util, on the same stream and with the same status",
 		// The help is removed by normalize.
 		in: `(tini|catatonit)/options: -(l|L)( \(|$)`,
 	},
 	{
 		inits:    "tini, catatonit",
 		what:     "version",
-		original: "stdout alone",
-		ours: "the same on stdout, and util's own version on stderr; tini's has a commit, " +
-			"util's, in the form that Docker reads",
+		original: "on stdout only",
+		ours: "the same on stdout, and the version of util on stderr; that of tini has the " +
+			"commit of util, in the form that Docker reads",
 		in: `tini/options: --version( \(|$)|catatonit/options: (-V|--version|--vers|-gV)( \(|$)`,
 	},
 	{
 		inits:    "catatonit",
 		what:     "CATATONIT_DEBUG",
-		original: "lines about the terminal and about each step",
+		original: "lines about the terminal and each step",
 		ours:     "lines about the start, failures and orphans",
 		in:       `catatonit/debug`,
 	},
 	{
 		inits:    "all",
 		what:     "blocked and ignored signals that init was started with",
-		original: "dumb-init resets them, catatonit blocks TSTP, TTIN and TTOU for every command",
-		ours:     "the command inherits them as they were",
+		original: "dumb-init resets them; catatonit blocks TSTP, TTIN and TTOU for every command",
+		ours:     "the command inherits them unchanged",
 		in: `(dumb-init|catatonit)/inherited|` +
 			`catatonit/(state|terminal)|catatonit/options: .*P state`,
 	},
 	{
 		inits:    "all",
 		what:     "ABRT, BUS, FPE, ILL, SEGV, SYS and TRAP sent to init",
-		original: "tini and catatonit are ended by them, or as PID 1 ignore them",
+		original: "they terminate tini and catatonit, which as PID 1 ignore them",
 		ours:     "forwarded, as dumb-init does",
 		in:       `(tini|catatonit)/signal (4|5|6|7|8|11|31)( |$)`,
 	},
 	{
 		inits:    "all",
 		what:     "signals 32 and 33 sent to init",
-		original: "end it, or are lost for PID 1",
+		original: "terminate it, or are lost if it is PID 1",
 		ours:     "forwarded",
 		in:       `/signal (32|33)( |$)`,
 	},
 	{
 		inits:    "tini, catatonit",
-		what:     "SIGCHLD is ignored by whoever starts init",
+		what:     "the parent of init ignores SIGCHLD",
 		original: "hangs when the command has ended",
-		ours:     "ends with the command's status",
+		ours:     "exits with the status of the command",
 		in:       `(tini|catatonit)/SIGCHLD ignored`,
 	},
 	{
@@ -96,20 +97,20 @@ var differences = []difference{
 	{
 		inits:    "all",
 		what:     "TERM, INT, HUP or QUIT for a command that is stopped",
-		original: "waits until somebody continues the command",
+		original: "waits until another process continues the command",
 		ours:     "continues it",
 		in:       `/TERM while stopped`,
 	},
 	{
 		inits:    "all",
 		what:     "the working directory and the open files of the command",
-		original: "held by init (catatonit: the first three files and the directory)",
-		ours:     "let go, but for files 0, 1 and 2",
+		original: "init keeps them (catatonit: the first three files and the directory)",
+		ours:     "init closes them, except files 0, 1 and 2, and changes to /",
 		in:       `/holds`,
 	},
 	{
 		inits:    "tini",
-		what:     "stdin is closed",
+		what:     "stdin closed",
 		original: "fatal",
 		ours:     "works",
 		in:       `tini/stdin closed`,
@@ -117,24 +118,25 @@ var differences = []difference{
 	{
 		inits:    "dumb-init",
 		what:     "-v into a pipe without a reader",
-		original: "SIGPIPE ends the command before it starts, and init spins for ever",
-		ours:     "the lines are lost, nothing else",
+		original: "SIGPIPE terminates the command before it starts, and init loops forever",
+		ours:     "only the lines are lost",
 		in:       `dumb-init/log without reader`,
 	},
 	{
 		inits:    "tini",
 		what:     "the command has become another user",
-		original: "the first signal ends init with status 1",
-		ours:     "goes on, as dumb-init does",
+		original: "init exits with status 1 at the first signal",
+		ours:     "continues, as dumb-init does",
 		in:       `tini/forwarding denied`,
 	},
 	{
-		inits:    "catatonit",
-		what:     "the command has become another user",
-		original: "init ends at once if that was soon: it looks for the command with kill(2)",
-		ours:     "goes on, as dumb-init does",
-		chance:   true,
-		in:       `catatonit/forwarding denied`,
+		inits: "catatonit",
+		what:  "the command has become another user",
+		original: "init exits at once if that happens early, because it checks the command with " +
+			"kill(2)",
+		ours:   "continues, as dumb-init does",
+		chance: true,
+		in:     `catatonit/forwarding denied`,
 	},
 	{
 		inits:    "dumb-init, tini",
@@ -153,30 +155,30 @@ var differences = []difference{
 	},
 	{
 		inits:    "all",
-		what:     "a program for another machine, or no program and no script either",
-		original: "given to /bin/sh, which finds a syntax error",
-		ours:     "`Exec format error`, with init's own status for a command that cannot be executed",
+		what:     "a program for another machine, or a file that is neither a program nor a script",
+		original: "runs it with /bin/sh, which reports a syntax error",
+		ours:     "`Exec format error`, with the status for a command that cannot be executed",
 		in:       `/(other machine|no program)`,
 	},
 	{
 		inits:    "tini, catatonit",
 		what:     "`init command &` under an interactive shell",
 		original: "takes the terminal from the shell",
-		ours:     "leaves it",
+		ours:     "leaves it to the shell",
 		in:       `(tini|catatonit)/shell: background`,
 	},
 	{
 		inits: "tini, catatonit",
 		what:  "^Z under an interactive shell",
-		original: "tini: stops the command but not init, so that the shell waits; catatonit: " +
-			"stops nothing",
+		original: "tini: stops the command but not init, so the shell waits; catatonit: stops " +
+			"neither",
 		ours: "stops both, and `fg` and `bg` continue both",
 		in:   `(tini|catatonit)/shell: \^Z`,
 	},
 	{
 		inits:    "dumb-init",
-		what:     "what is left of the group when the command has ended, and is stopped",
-		original: "gets TERM, on which it does not act",
+		what:     "the command has ended, and a process of its group is stopped",
+		original: "gets TERM, and stays stopped",
 		ours:     "gets TERM and CONT",
 		in:       `dumb-init/left, stopped`,
 	},
@@ -262,7 +264,7 @@ func (r *rerun) ready(t *testing.T) {
 // send sends init a signal, and waits until init and the command have acted on it.
 func (r *rerun) send(t *testing.T, s syscall.Signal) {
 	t.Helper()
-	if err := syscall.Kill(r.init, s); err != nil && err != unix.ESRCH {
+	if err := syscall.Kill(r.init, s); err != nil && !errors.Is(err, unix.ESRCH) {
 		t.Fatalf("signal %d: %v", s, err)
 	}
 	r.settle(t)
@@ -273,7 +275,7 @@ func (r *rerun) settle(t *testing.T) {
 	t.Helper()
 	waitSettled(t, r.init)
 	list, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", r.init, r.init))
-	for _, child := range strings.Fields(string(list)) {
+	for child := range strings.FieldsSeq(string(list)) {
 		pid, err := strconv.Atoi(child)
 		test.Must(t, err)
 		waitSettled(t, pid)

@@ -106,9 +106,9 @@ func dockerRun(t *testing.T, image string, options []string, command ...string) 
 }
 
 // docker runs a docker command for the container.
-func (c *container) docker(command string, options ...string) string {
+func (c *container) docker(command string, options ...string) {
 	c.t.Helper()
-	return test.MustDocker(c.t, slices.Concat([]string{command}, options, []string{c.name})...)
+	test.MustDocker(c.t, slices.Concat([]string{command}, options, []string{c.name})...)
 }
 
 // exec runs a program in the container.
@@ -117,9 +117,9 @@ func (c *container) exec(program string, args ...string) string {
 	return test.MustDocker(c.t, append([]string{"exec", c.name, program}, args...)...)
 }
 
-// waitProcesses waits until the container has n processes. Zombies, which docker top does not show,
-// are included.
-func (c *container) waitProcesses(n int) {
+// waitReaped waits until the container has only init and the command. Zombies count, which docker
+// top does not show.
+func (c *container) waitReaped() {
 	c.t.Helper()
 	var all string
 	defer func() {
@@ -127,9 +127,9 @@ func (c *container) waitProcesses(n int) {
 			c.t.Logf("processes:\n%s", all)
 		}
 	}()
-	test.Eventually(c.t, fmt.Sprintf("the container has %d processes", n), func() bool {
+	test.Eventually(c.t, "all orphans are reaped", func() bool {
 		all = c.exec("/bin/busybox", "ps", "-o", "pid,stat,args")
-		return strings.Count(all, "\n") == n+1 // a heading, and ps itself
+		return strings.Count(all, "\n") == 3 // after the heading: init, the command and ps
 	})
 }
 

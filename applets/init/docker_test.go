@@ -82,7 +82,7 @@ func dockerMessages(t *testing.T, image string) {
 	c := dockerRun(t, image, []string{"--env", "UTIL_INIT_VERBOSE=2"},
 		"/probe", "orphans", "2", "catch", "echo", "10", "raise", "15", "exit", "3")
 	c.Expect("ready")
-	c.waitProcesses(2)
+	c.waitReaped()
 	c.docker("kill", "--signal", "USR1")
 	c.Expect("10")
 	wantStatus(t, c, 3)
@@ -160,9 +160,9 @@ func dockerSignals(t *testing.T, image string) {
 func dockerOrphans(t *testing.T, image string) {
 	c := dockerRun(t, image, nil, "/probe", "orphans", "50", "say", "ready", "pause")
 	c.Expect("ready")
-	c.waitProcesses(2)
+	c.waitReaped()
 	c.exec("/probe", "orphans", "50") // init reaps the orphans of docker exec too
-	c.waitProcesses(2)
+	c.waitReaped()
 	c.docker("stop")
 	wantStatus(t, c, 143)
 }
@@ -181,7 +181,7 @@ func dockerHardened(t *testing.T, image string) {
 	}
 	c = dockerRun(t, image, hardened, "/probe", "orphans", "5", "catch", "echo", "10", "exit", "6")
 	c.Expect("ready")
-	c.waitProcesses(2)
+	c.waitReaped()
 	c.docker("kill", "--signal", "USR1")
 	wantStatus(t, c, 6)
 	c = dockerRun(t, image, hardened, "/probe", "say", "ready", "pause")

@@ -16,14 +16,16 @@ import (
 
 // What /proc shows of a process.
 
-// procStat returns the fields of /proc/PID/stat (proc_pid_stat(5)) that follow the command name,
-// of which the first is field 3, or nil if there is no such process.
+// procStat returns the fields of /proc/PID/stat by the numbers of proc_pid_stat(5), or nil if there
+// is no such process. Fields 0 to 2 are empty.
 func procStat(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return nil
 	}
-	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	text := string(data)
+	afterName := text[strings.LastIndexByte(text, ')')+1:]
+	return append(make([]string, 3), strings.Fields(afterName)...)
 }
 
 // procState returns the letter of the state of a process, or 0 if there is no such process.
@@ -32,7 +34,7 @@ func procState(pid int) byte {
 	if fields == nil {
 		return 0
 	}
-	return fields[3-3][0]
+	return fields[3][0]
 }
 
 // parent returns the pid of the parent of a process.
@@ -42,7 +44,7 @@ func parent(t *testing.T, pid int) int {
 	if fields == nil {
 		t.Fatalf("no process %d", pid)
 	}
-	ppid, err := strconv.Atoi(fields[4-3])
+	ppid, err := strconv.Atoi(fields[4])
 	test.Must(t, err)
 	return ppid
 }
@@ -54,9 +56,9 @@ func faults(t *testing.T, pid int) int {
 	if fields == nil {
 		t.Fatalf("no process %d", pid)
 	}
-	minor, err := strconv.Atoi(fields[10-3])
+	minor, err := strconv.Atoi(fields[10])
 	test.Must(t, err)
-	major, err := strconv.Atoi(fields[12-3])
+	major, err := strconv.Atoi(fields[12])
 	test.Must(t, err)
 	return minor + major
 }
@@ -64,7 +66,8 @@ func faults(t *testing.T, pid int) int {
 // children returns the pids of the children of a process, zombies included.
 func children(t *testing.T, pid int) (pids []int) {
 	t.Helper()
-	for _, word := range strings.Fields(read(t, fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))) {
+	text := read(t, fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	for word := range strings.FieldsSeq(text) {
 		child, err := strconv.Atoi(word)
 		test.Must(t, err)
 		pids = append(pids, child)

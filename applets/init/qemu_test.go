@@ -27,7 +27,7 @@ func TestARM64(t *testing.T) {
 	const probePackage = "util/internal/test/probe"
 	probe := append(emulator, test.Build(t, probePackage, "-s -w -E _rt0_probe", "arm64"))
 	command := func(program []string, args ...string) *exec.Cmd {
-		argv := append(program[:len(program):len(program)], args...)
+		argv := append(slices.Clip(program), args...)
 		return exec.Command(argv[0], argv[1:]...)
 	}
 	underInit := func(words ...string) *exec.Cmd {

@@ -126,7 +126,7 @@ func state(t *testing.T, cmd *exec.Cmd) (*test.Process, map[string]int) {
 func parseState(t *testing.T, line string) map[string]int {
 	t.Helper()
 	values := map[string]int{}
-	for _, field := range strings.Fields(line) {
+	for field := range strings.FieldsSeq(line) {
 		name, value, _ := strings.Cut(field, "=")
 		base := 10
 		if name == "mask" || name == "ignored" {

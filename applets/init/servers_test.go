@@ -140,11 +140,10 @@ func (s *server) answered(response *request, want bool) {
 	}
 }
 
-func (s *server) status(want int) {
+// succeeded waits for the end of the server, whose status must be 0.
+func (s *server) succeeded() {
 	s.t.Helper()
-	if got := s.Status(); got != want {
-		s.t.Errorf("status %d, want %d", got, want)
-	}
+	wantStatus(s.t, s, 0)
 }
 
 // write makes a file in dir.
@@ -198,7 +197,7 @@ func TestServerPostgreSQL(t *testing.T) {
 		return s, c
 	}
 	t.Run("smart", func(t *testing.T) {
-		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "55s", "--", "postgres", "-D", "/data"]`) //nolint:lll // in one line, as in the documents
 		s, c := connected(t, options...)
 		s.Signal(unix.SIGTERM)
 		s.logged("received smart shutdown request")
@@ -213,7 +212,7 @@ func TestServerPostgreSQL(t *testing.T) {
 		if status := c.Status(); status != 0 {
 			t.Errorf("client: status %d, %s", status, c.Stderr())
 		}
-		s.status(0)
+		s.succeeded()
 		s.logged("database system is shut down")
 		log := s.log()
 		if strings.Contains(log, "terminating connection") || strings.Contains(log, "KILL") {
@@ -228,13 +227,13 @@ func TestServerPostgreSQL(t *testing.T) {
 		if status := c.Status(); status != 2 {
 			t.Errorf("client: status %d, %s", status, c.Stderr())
 		}
-		s.status(0)
+		s.succeeded()
 	})
 	t.Run("fast", func(t *testing.T) {
-		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:INT", "--", "postgres", "-D", "/data"]`) //nolint:lll // in one line, as in the documents
 		s, _ := connected(t, options...)
 		s.Signal(unix.SIGTERM)
-		s.status(0) // with the client still connected
+		s.succeeded() // with the client still connected
 		s.logged("received fast shutdown request")
 		s.logged("database system is shut down")
 	})
@@ -257,7 +256,7 @@ def app(environ, start_response):
 `)
 		return newServer(t, dir, options, gunicorn, "--bind", "unix:socket", "app:app")
 	}
-	single := fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "30s", "--", "gunicorn", "app:app"]`)
+	single := fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "30s", "--", "gunicorn", "app:app"]`) //nolint:lll // in one line, as in the documents
 	for name, options := range map[string][]string{
 		"group": nil, "single": single, "grace": {"--grace", "20s"},
 	} {
@@ -281,7 +280,7 @@ def app(environ, start_response):
 			s.logged("Handling signal: term")
 			s.release()
 			s.answered(response, true)
-			s.status(0)
+			s.succeeded()
 		})
 		t.Run("reload "+name, func(t *testing.T) {
 			s := start(t, options...)
@@ -358,7 +357,7 @@ pm.max_children = 1
 		s.answered(response, true)
 		s.answered(get(s), true) // of the next generation
 		s.Signal(unix.SIGTERM)
-		s.status(0)
+		s.succeeded()
 	})
 	t.Run("reload group", func(t *testing.T) {
 		s := start(t)
@@ -368,7 +367,7 @@ pm.max_children = 1
 		s.logged("exited on signal 12 (SIGUSR2)")
 	})
 	for _, options := range [][]string{
-		fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "php-fpm", "--nodaemonize"]`),
+		fromReadme(t, `ENTRYPOINT ["/sbin/init", "-c", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "php-fpm", "--nodaemonize"]`), //nolint:lll // in one line, as in the documents
 		{"--grace", "20s", "--rewrite", "TERM:QUIT"},
 	} {
 		t.Run("quit "+options[0], func(t *testing.T) {
@@ -378,7 +377,7 @@ pm.max_children = 1
 			s.logged("sending signal 3 SIGQUIT to child")
 			s.release()
 			s.answered(response, true)
-			s.status(0)
+			s.succeeded()
 		})
 	}
 }
@@ -391,7 +390,7 @@ func TestServerNginx(t *testing.T) {
 		options  []string
 		finished bool
 	}{
-		{"QUIT", fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "nginx", "-g", "daemon off;"]`), true},
+		{"QUIT", fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--rewrite", "TERM:QUIT", "--", "nginx", "-g", "daemon off;"]`), true}, //nolint:lll // in one line, as in the documents
 		{"TERM", []string{"--grace", "9s"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -422,7 +421,7 @@ http {
 				close(released)
 			}
 			s.answered(response, tc.finished)
-			s.status(0)
+			s.succeeded()
 		})
 	}
 }
@@ -461,12 +460,12 @@ func TestServerJVM(t *testing.T) {
 		}
 	})
 	t.Run("TERM", func(t *testing.T) {
-		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`)
+		options := fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "9s", "--exit-code", "143:0", "--", "java", "-jar", "app.jar"]`) //nolint:lll // in one line, as in the documents
 		s := start(t, options...)
 		dump(s)
 		s.Signal(unix.SIGTERM)
 		s.Expect("hook")
-		s.status(0)
+		s.succeeded()
 	})
 }
 
@@ -479,7 +478,7 @@ func TestServerSupervisord(t *testing.T) {
 		options []string
 		ordered bool
 	}{
-		{"ordered", fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "60s", "--", "supervisord", "--nodaemon"]`), true},
+		{"ordered", fromReadme(t, `ENTRYPOINT ["/sbin/init", "--grace", "60s", "--", "supervisord", "--nodaemon"]`), true}, //nolint:lll // in one line, as in the documents
 		{"all at once", []string{"--grace", "20s", "--scope", "container"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -508,7 +507,7 @@ command = /bin/sh program app
 			}
 			test.Eventually(t, "the programs run", func() bool { return len(events()) == 2 })
 			s.Signal(unix.SIGTERM)
-			s.status(0)
+			s.succeeded()
 			got := events()[2:]
 			ordered := slices.Equal(got,
 				[]string{"app asked", "app ended", "database asked", "database ended"})

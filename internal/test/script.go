@@ -58,15 +58,15 @@ func ScriptsOf(t *testing.T, util string) {
 // pid1Name is the name by which a test program is the program pid1 of the scripts.
 const pid1Name = "pid1"
 
-// asPid1 is what [Main] does in the program pid1. It does not return there, and does nothing
-// elsewhere.
-func asPid1() {
+// asPid1 is what [Main] does in the program pid1, which must exit with the status. Elsewhere it
+// returns false.
+func asPid1() (status int, ok bool) {
 	if filepath.Base(os.Args[0]) != pid1Name {
-		return
+		return 0, false
 	}
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: pid1 PROGRAM [ARGUMENT...]")
-		os.Exit(2)
+		return 2, true
 	}
 	runtime.LockOSThread() // the parent-death signal of the child is tied to this thread
 	cmd := Namespace(exec.Command(os.Args[1], os.Args[2:]...))
@@ -74,12 +74,12 @@ func asPid1() {
 	var exit *exec.ExitError
 	switch err := cmd.Run(); {
 	case err == nil:
-		os.Exit(0)
+		return 0, true
 	case errors.As(err, &exit) && exit.Exited():
-		os.Exit(exit.ExitCode())
+		return exit.ExitCode(), true
 	default: // not started, or terminated by a signal
 		fmt.Fprintln(os.Stderr, "pid1:", err)
-		os.Exit(2)
+		return 2, true
 	}
 }
 

@@ -104,7 +104,9 @@ func Main(m *testing.M, product func(argv []string) int) {
 		}
 	}
 	enter()
-	asPid1()
+	if status, ok := asPid1(); ok {
+		os.Exit(status)
+	}
 	status := m.Run()
 	runtime.KeepAlive(product)
 	if buildDir != "" {
