@@ -167,8 +167,7 @@ func (p *program) report(name string, err error) int {
 		return proc.ExitOK
 	}
 	status := proc.ExitFailed
-	var exit *cli.Exit
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*cli.Exit](err); ok {
 		status = exit.Status
 	}
 	if text := err.Error(); text != "" {

@@ -293,8 +293,7 @@ func realPath(dir string) (string, error) {
 
 // cause returns the errno in an error of package os. The message has the path already.
 func cause(err error) error {
-	var errno unix.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
 		return errno
 	}
 	return err

@@ -69,12 +69,6 @@ func write(t *testing.T, path, text string) {
 	test.Must(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// must is test.Must for readme_test.go.
-func must(t *testing.T, err error) {
-	t.Helper()
-	test.Must(t, err)
-}
-
 func expectContent(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	if got := content(t, dir); !slices.Equal(got, want) {

@@ -40,7 +40,8 @@ func describe(o *options.Options, p options.Problem) error {
 	case options.MissingValue:
 		return cli.Usagef("option %q: needs a value", name)
 	case options.DelayTooLong:
-		return cli.Usagef("--stop-delay (UTIL_INIT_STOP_DELAY): %q: is not less than the grace period of %v: the command would be killed before it gets the stop signal",
+		return cli.Usagef("--stop-delay (UTIL_INIT_STOP_DELAY): %q: is not less than the grace "+
+			"period of %v: the command would be killed before it gets the stop signal",
 			time.Duration(o.Delay).String(), time.Duration(o.Grace))
 	case options.UnwantedValue:
 		return cli.Usagef("option %q: takes no value, but has %q", name, p.Value)
@@ -56,7 +57,7 @@ func describe(o *options.Options, p options.Problem) error {
 	case options.CannotCatch:
 		why = fmt.Sprintf("signal %q: cannot be caught, so init never sees it", p.Bad)
 	case options.UnknownInit:
-		why = "is none of " + strings.Join(options.Aliases[:], ", ")
+		why = "must be one of " + strings.Join(options.Aliases[:], ", ")
 	case options.NotFirst:
 		why = "must be the first option, because what follows is the other init's command line"
 	case options.BadDuration:
@@ -66,13 +67,16 @@ func describe(o *options.Options, p options.Problem) error {
 	case options.BadStatus:
 		why = fmt.Sprintf("%q: not a status from 0 to 255, nor (before the colon) a signal or any", p.Bad)
 	case options.BadScope:
-		why = "is none of group, ordered and container"
+		why = "must be group, ordered or container"
 	case options.BadLogFormat:
 		why = "is neither text nor json"
 	case options.NotFromTo:
 		why = fmt.Sprintf("%q is not of the form FROM:TO", p.Bad)
 	default:
-		return &cli.Exit{Status: proc.ExitFailed, Err: fmt.Errorf("problem %d has no message: a bug in util", p.Reason)}
+		return &cli.Exit{
+			Status: proc.ExitFailed,
+			Err:    fmt.Errorf("problem %d has no message: a bug in util", p.Reason),
+		}
 	}
 	return cli.Usagef("%s: %q: %s", name, p.Value, why)
 }

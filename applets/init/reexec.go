@@ -31,7 +31,10 @@ func run(c *cobra.Command, args []string) error {
 	var o options.Options
 	switch p := options.Parse(&o, argv, envp); p.Reason {
 	case options.None, options.OtherInit:
-		return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(append([]string{entry.Name}, args...))}
+		return &cli.Exit{
+			Status: proc.ExitFailed,
+			Err:    throughEarlyEntry(append([]string{entry.Name}, args...)),
+		}
 	case options.WantsHelp:
 		return c.Help()
 	case options.WantsVersion:
@@ -105,7 +108,8 @@ func throughEarlyEntry(argv []string) error {
 	} else {
 		fd, err := earlyCopy(path)
 		if err != nil {
-			return fmt.Errorf("%w (a util that was linked with -ldflags '-E _rt0_util' does not need this)", err)
+			return fmt.Errorf("%w (a util that was linked with -ldflags '-E _rt0_util' does not need this)",
+				err)
 		}
 		path = fmt.Sprintf("/proc/self/fd/%d", fd)
 	}

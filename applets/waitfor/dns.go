@@ -1,6 +1,7 @@
 package waitfor
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -76,7 +77,7 @@ func readAnswer(message []byte, id uint16, name string, kind dnsmessage.Type) an
 // read the question may leave it out of an error response.
 func repeats(p *dnsmessage.Parser, h dnsmessage.Header, name string, kind dnsmessage.Type) bool {
 	q, err := p.Question()
-	if err == dnsmessage.ErrSectionDone {
+	if errors.Is(err, dnsmessage.ErrSectionDone) {
 		return h.RCode != dnsmessage.RCodeSuccess && h.RCode != dnsmessage.RCodeNameError
 	}
 	if err != nil || q.Type != kind || q.Class != dnsmessage.ClassINET ||
@@ -84,7 +85,7 @@ func repeats(p *dnsmessage.Parser, h dnsmessage.Header, name string, kind dnsmes
 		return false
 	}
 	_, err = p.Question()
-	return err == dnsmessage.ErrSectionDone // only one question
+	return errors.Is(err, dnsmessage.ErrSectionDone) // only one question
 }
 
 // negative returns the answer for a response code other than success.
@@ -113,7 +114,7 @@ func readRecords(p *dnsmessage.Parser, kind dnsmessage.Type) (records, error) {
 	rs := records{aliases: map[string]string{}, ips: map[string][]netip.Addr{}}
 	for ; ; rs.count++ {
 		h, err := p.AnswerHeader()
-		if err == dnsmessage.ErrSectionDone {
+		if errors.Is(err, dnsmessage.ErrSectionDone) {
 			return rs, nil
 		}
 		if err == nil {

@@ -200,7 +200,8 @@ func (w *waiter) loop(ctx context.Context) error {
 	}
 }
 
-// over reports whether the wait has ended because of its targets, and returns the error if it failed.
+// over reports whether the wait has ended because of its targets, and returns the error if it
+// failed.
 func (w *waiter) over() (bool, error) {
 	done, hopeless := 0, 0
 	for _, t := range w.targets {
@@ -317,7 +318,7 @@ func (w *waiter) connect(t *target, addresses []address, now time.Time) {
 func (w *waiter) proceed(p *probe, now time.Time) {
 	err := p.connect()
 	switch {
-	case err == unix.EINPROGRESS || err == unix.EALREADY:
+	case errors.Is(err, unix.EINPROGRESS) || errors.Is(err, unix.EALREADY):
 		w.register(p, unix.EPOLLOUT, now)
 	case err == nil && p.selfConnected():
 		w.drop(p)

@@ -2,6 +2,7 @@ package waitfor_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -164,7 +165,7 @@ func TestListenerReadsEndOfFile(t *testing.T) {
 	for range 20 {
 		expect(t, 0, nil, "--stable", "2", "--interval", "1ms", l.Addr().String())
 		for range 2 {
-			if err := <-ends; err != io.EOF {
+			if err := <-ends; !errors.Is(err, io.EOF) {
 				t.Fatalf("the listener reads %v, want EOF", err)
 			}
 		}

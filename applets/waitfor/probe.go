@@ -1,6 +1,7 @@
 package waitfor
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -123,8 +124,9 @@ func (p *probe) drain() bool {
 
 // verdictOf returns what an error of connect(2) means.
 func verdictOf(err error, to address) (verdict, string) {
-	switch err {
-	case nil:
+	errno, _ := errors.AsType[unix.Errno](err)
+	switch errno {
+	case 0:
 		return accepted, ""
 	case unix.ECONNREFUSED:
 		return refused, "connection refused"
@@ -138,14 +140,14 @@ func verdictOf(err error, to address) (verdict, string) {
 		return unclear, "is not a stream socket"
 	case unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETUNREACH:
 		if to.family() == unix.AF_INET6 {
-			return absent, err.Error()
+			return absent, errno.Error()
 		}
-		if err == unix.EADDRNOTAVAIL {
+		if errno == unix.EADDRNOTAVAIL {
 			return unclear, "no local port is free to connect from " +
 				"(net.ipv4.ip_local_port_range)"
 		}
 	}
-	return unclear, err.Error()
+	return unclear, errno.Error()
 }
 
 // freeToBind reports whether the address belongs to this host and its port can be bound. It is used

@@ -2,6 +2,7 @@ package waitfor
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -201,7 +202,7 @@ func (w *waiter) receiveUDP(e *exchange, now time.Time) {
 	for range 64 { // a flood from one server must not block the loop
 		n, err := unix.Read(e.fd, w.message[:])
 		switch {
-		case err == unix.EAGAIN || err == unix.EINTR:
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 			return
 		case err != nil: // for example ECONNREFUSED, reported by an ICMP message
 			w.fail(e, err.Error(), now)
@@ -305,7 +306,7 @@ func tcpError(err error) string { return tooLong + ": " + err.Error() }
 // writeTCP writes the query, as far as the socket takes it.
 func (w *waiter) writeTCP(e *exchange, now time.Time) {
 	n, err := unix.Write(e.fd, e.out) // if connect failed, this is its error
-	if err == unix.EAGAIN || err == unix.EINTR {
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 		return
 	}
 	if err == nil {
@@ -323,7 +324,7 @@ func (w *waiter) writeTCP(e *exchange, now time.Time) {
 func (w *waiter) readTCP(e *exchange, now time.Time) {
 	n, err := unix.Read(e.fd, w.message[:wanted(e.in)-len(e.in)])
 	switch {
-	case err == unix.EAGAIN || err == unix.EINTR:
+	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 		return
 	case err != nil:
 		w.fail(e, tcpError(err), now)

@@ -15,7 +15,7 @@ type Place uint8
 
 const (
 	NewSession    Place = iota // leads a session of its own, without a controlling terminal
-	TerminalOwner              // leads a session of its own; Start.Terminal is its controlling terminal
+	TerminalOwner              // leads a session of its own, which has Start.Terminal
 	Background                 // leads a process group of its own in the caller's session
 	Foreground                 // the same, and that group is the foreground group of Start.Terminal
 	SameGroup                  // stays in the caller's process group and session

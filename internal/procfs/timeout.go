@@ -124,7 +124,7 @@ func (fs *FS) FileOf(pid int, name string) File {
 		defer unix.Close(fd)
 		var st unix.Stat_t
 		err = unix.Fstat(fd, &st)
-		return File{uint64(st.Dev), st.Ino}, err
+		return File{st.Dev, st.Ino}, err
 	})
 	return file
 }
@@ -138,7 +138,7 @@ func (fs *FS) PIDNamespace(pid int) (File, error) {
 func stat(name string) (File, error) {
 	var st unix.Stat_t
 	err := unix.Stat(name, &st)
-	return File{uint64(st.Dev), st.Ino}, err
+	return File{st.Dev, st.Ino}, err
 }
 
 func path(pid int, file string) string { return "/proc/" + strconv.Itoa(pid) + "/" + file }
@@ -151,8 +151,7 @@ func explain(pid int, file string, err error) error {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ESRCH):
 		return ErrGone
 	}
-	var in *os.PathError
-	if errors.As(err, &in) {
+	if in, ok := errors.AsType[*os.PathError](err); ok {
 		err = in.Err
 	}
 	return fmt.Errorf("%s: %w", path(pid, file), err)

@@ -1,11 +1,11 @@
 // Package bynumber is the plain form of util sendsig: it sends a signal to processes and process
 // groups that are given by number.
 //
-// It runs before the Go runtime boots, as init does, and under the same rule (package entry of init). So it
-// needs only one task. Where a limit on tasks has been reached, the runtime cannot start its
-// threads, and this is just when a user wants to end processes. Package sendsig carries out every
-// other command line. It also implements the plain form, under the runtime, and a test compares the
-// two.
+// It runs before the Go runtime boots, as init does, and under the same rule (package entry of
+// init). So it needs only one task. Where a limit on tasks has been reached, the runtime cannot
+// start its threads, and this is just when a user wants to end processes. Package sendsig carries
+// out every other command line. It also implements the plain form, under the runtime, and a test
+// compares the two.
 package bynumber
 
 import (

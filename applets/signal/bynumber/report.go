@@ -23,8 +23,8 @@ var message struct {
 func (s *sender) begin() {
 	message.n = 0
 	text("util sendsig: ")
-	switch t := &s.subject; {
-	case t.kind == group:
+	switch t := &s.subject; t.kind {
+	case group:
 		text("process group ")
 		number(uint64(t.id))
 	default:
