@@ -134,9 +134,10 @@ var Table = [...]Option{
 			"requests; the grace period runs at the same time",
 	},
 	{
-		ScopeOf, 0, "scope", MustArg, "SCOPE", "group|ordered|container",
-		"which processes a stop applies to: the command's process group; the group first, then " +
-			"every process that the command left (the default with --grace); every process at once",
+		ScopeOf, 0, "scope", MustArg, "SCOPE", "SCOPE",
+		"which processes a stop applies to. group: the command's process group; ordered (the " +
+			"default with --grace): the group first, then every process that the command left; " +
+			"container: every process at once",
 	},
 	{
 		ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO",
@@ -148,8 +149,8 @@ var Table = [...]Option{
 		"run no command: reap orphans until TERM, INT, PWR or RTMIN+3, then end with status 0",
 	},
 	{
-		LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "text|json",
-		"format of init's lines; if given, the last line says why the command ended",
+		LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "FORMAT",
+		"format of init's lines, text or json; if given, the last line says why the command ended",
 	},
 	{
 		TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH",
