@@ -56,7 +56,7 @@ var aliases = []string{
 	"dumb-init", "tini", "tini-static", "docker-init", "catatonit", "podman-init",
 }
 
-// A help fits into 80 columns. Of the applets, only the list of options is checked here.
+// A help fits into 80 columns.
 func TestHelpWidth(t *testing.T) {
 	for _, name := range append(list(t), "", "completion") {
 		_, help, _ := run(t, "", strings.Fields(name+" --help")...)
