@@ -144,7 +144,7 @@ func TestMakeInstall(t *testing.T) {
 	} {
 		text, err := os.ReadFile(filepath.Join(dest, "opt/share", file))
 		test.Must(t, err)
-		_, script, _ := run(t, "", "completion", shell)
+		_, script, _ := run(t, "completion", shell)
 		if strings.TrimSpace(string(text)) != strings.TrimSpace(script) {
 			t.Errorf("%s is not the script for %s", file, shell)
 		}
