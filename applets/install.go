@@ -259,17 +259,18 @@ func (in *installation) replace(name string) (err error) {
 		return unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
 	}
 	err = exchange()
-	switch errno, _ := errors.AsType[unix.Errno](err); errno {
-	case 0:
+	if err == nil {
 		if err := os.Rename(made, kept); err != nil {
 			return errors.Join(fmt.Errorf("%q: %w", path, cause(err)), exchange())
 		}
 		in.undo = append(in.undo, func() error { return os.Rename(kept, path) })
 		return nil
+	}
+	switch errno, _ := errors.AsType[unix.Errno](err); errno {
 	case unix.EINVAL, unix.ENOSYS, unix.EOPNOTSUPP:
 		// Not every file system has RENAME_EXCHANGE (rename(2)).
 	default:
-		return fmt.Errorf("%q: %w", path, errno)
+		return fmt.Errorf("%q: %w", path, err)
 	}
 	if err := os.Rename(path, kept); err != nil {
 		return fmt.Errorf("%q: %w", path, cause(err))

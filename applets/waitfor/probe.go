@@ -124,10 +124,11 @@ func (p *probe) drain() bool {
 
 // verdictOf returns what an error of connect(2) means.
 func verdictOf(err error, to address) (verdict, string) {
+	if err == nil {
+		return accepted, ""
+	}
 	errno, _ := errors.AsType[unix.Errno](err)
 	switch errno {
-	case 0:
-		return accepted, ""
 	case unix.ECONNREFUSED:
 		return refused, "connection refused"
 	case unix.ENOENT, unix.ENOTDIR: // there is no socket, so there is no listener
@@ -140,14 +141,14 @@ func verdictOf(err error, to address) (verdict, string) {
 		return unclear, "is not a stream socket"
 	case unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT, unix.ENETUNREACH:
 		if to.family() == unix.AF_INET6 {
-			return absent, errno.Error()
+			return absent, err.Error()
 		}
 		if errno == unix.EADDRNOTAVAIL {
 			return unclear, "no local port is free to connect from " +
 				"(net.ipv4.ip_local_port_range)"
 		}
 	}
-	return unclear, errno.Error()
+	return unclear, err.Error()
 }
 
 // freeToBind reports whether the address belongs to this host and its port can be bound. It is used
