@@ -75,7 +75,7 @@ func TestExecFormat(t *testing.T) {
 		builtFor  = func(name string) string { return "built for " + name + ", this machine is " + here }
 		unknown   = "built for another machine, this one is " + here
 		noProgram = "neither a program for Linux nor a script"
-		damaged   = "built for " + here + ", as this machine, but damaged or no program"
+		damaged   = "built for " + here + ", as this machine, but damaged or not a program"
 	)
 	for _, tc := range []struct {
 		name, content string

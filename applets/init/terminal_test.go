@@ -209,7 +209,9 @@ func shellPipeline(t *testing.T, s *shell) {
 	s.term.Type("\x1a")
 	s.term.Expect(prompt) // comes only when all of the pipeline is stopped
 	s.term.Type("fg\n")
-	test.Eventually(t, "fg returns the terminal", func() bool { return foreground(t, s.term) == command })
+	test.Eventually(t, "fg returns the terminal", func() bool {
+		return foreground(t, s.term) == command
+	})
 	s.term.Type("\x03")
 	s.term.Expect(prompt)
 }
