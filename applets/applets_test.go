@@ -13,14 +13,10 @@ import (
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
-// run runs util. If name is not empty, util is called by that name.
-func run(t *testing.T, name string, args ...string) (status int, stdout, stderr string) {
+// run runs util.
+func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
-	cmd := exec.Command(test.Util(t), args...)
-	if name != "" {
-		cmd.Args[0] = name
-	}
-	return test.Run(t, cmd)
+	return test.Run(t, exec.Command(test.Util(t), args...))
 }
 
 // A program that is linked without the early entry says so. The scripts test the other one.
@@ -44,7 +40,7 @@ func TestOtherName(t *testing.T) {
 // list returns the names of the applets, as --list prints them.
 func list(t *testing.T) []string {
 	t.Helper()
-	status, stdout, stderr := run(t, "", "--list")
+	status, stdout, stderr := run(t, "--list")
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q", status, stderr)
 	}
@@ -59,7 +55,7 @@ var aliases = []string{
 // A help fits into 80 columns.
 func TestHelpWidth(t *testing.T) {
 	for _, name := range append(list(t), "", "completion") {
-		_, help, _ := run(t, "", strings.Fields(name+" --help")...)
+		_, help, _ := run(t, strings.Fields(name+" --help")...)
 		for line := range strings.Lines(help) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 				t.Errorf("%d columns in the help of %q: %s", n, name, line)

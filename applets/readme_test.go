@@ -322,7 +322,7 @@ func printed(t *testing.T) (all []string) {
 		}
 	}
 	for _, name := range append(list(t), "completion") {
-		_, help, _ := run(t, "", name, "--help")
+		_, help, _ := run(t, name, "--help")
 		_, lines, found := strings.Cut(help, "\nExamples:\n")
 		if !found {
 			t.Errorf("the help of %s has no examples", name)

@@ -278,7 +278,7 @@ func TestStopDelay(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	for _, args := range [][]string{{"--pause"}, {"--pause", "-w"}} {
+	for _, args := range [][]string{{"--pause"}, {"--pause", "-w"}, {"--pause", "-v"}} {
 		for _, end := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGPWR, 37} {
 			p := test.Start(t, initOf(test.Util(t), args...))
 			waitsWithLimit(t, p.Process.Pid) // PID 1 loses signals until its exec
@@ -286,6 +286,9 @@ func TestPause(t *testing.T) {
 			p.Signal(end)
 			if status := p.Status(); status != 0 {
 				t.Errorf("%v, signal %d: status %d", args, end, status)
+			}
+			if strings.Contains(p.Stderr(), "started") {
+				t.Errorf("%v: no command was started: %s", args, p.Stderr())
 			}
 		}
 	}

@@ -141,7 +141,7 @@ func outcomeOf(t *testing.T, util, line string) (o outcome) {
 		processes = append(processes, p)
 	}
 	args := []string{"sendsig"}
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		args = append(args, strings.NewReplacer(numbers...).Replace(word))
 	}
 	o.status, o.stdout, o.stderr = test.Run(t, exec.Command(util, args...))

@@ -100,10 +100,10 @@ func veth(t testing.TB) {
 	ip(t, "link set v1 up")
 }
 
-// blackHole makes 10.9.0.n an address that never answers.
-func blackHole(t testing.TB, n string) {
+// blackHole makes 10.9.0.2 an address that never answers.
+func blackHole(t testing.TB) {
 	t.Helper()
-	ip(t, "neighbor replace 10.9.0."+n+" lladdr 02:00:00:00:00:99 dev v0 nud permanent")
+	ip(t, "neighbor replace 10.9.0.2 lladdr 02:00:00:00:00:99 dev v0 nud permanent")
 }
 
 // sysctl writes a file below /proc/sys/net, which belongs to the network namespace.

@@ -48,7 +48,7 @@ func TestSilentFirstServer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			isolate(t)
 			veth(t)
-			blackHole(t, "2")
+			blackHole(t)
 			etc(t, "", "nameserver "+c.server+"\nnameserver 127.0.0.3\n")
 			serveNames(t, "127.0.0.2:53", silence)
 			serveNames(t, "127.0.0.3:53", knows("db", "127.0.0.1"))

@@ -294,7 +294,7 @@ func TestFullBacklog(t *testing.T) {
 func TestBlackHole(t *testing.T) {
 	isolate(t)
 	veth(t)
-	blackHole(t, "2")
+	blackHole(t)
 	for _, state := range []string{"up", "down"} {
 		within(t, 5*time.Second, func() {
 			expect(t, 124, []string{"no answer within 100ms"},
@@ -348,7 +348,7 @@ func TestChangeOfReason(t *testing.T) {
 func TestFirstAddressSilent(t *testing.T) {
 	isolate(t)
 	veth(t)
-	blackHole(t, "2")
+	blackHole(t)
 	dns, _ := newResolver(t)
 	dns.set("db", "10.9.0.2", "10.9.0.1")
 	db := "db:" + port(t, "10.9.0.1:0")
@@ -421,7 +421,7 @@ func TestDownWithoutIPv6(t *testing.T) {
 func TestNoFileIsLeftOpen(t *testing.T) {
 	isolate(t)
 	veth(t)
-	blackHole(t, "2")
+	blackHole(t)
 	dns, _ := newResolver(t)
 	dns.set("some", "127.0.0.1", "10.9.0.2")
 	closing, err := net.Listen("tcp", "127.0.0.1:0")

@@ -95,7 +95,7 @@ func candidates(name string) (path string, files []string) {
 	if !set {
 		path = proc.DefaultPath
 	}
-	for _, dir := range strings.Split(path, ":") {
+	for dir := range strings.SplitSeq(path, ":") {
 		if dir != "" {
 			dir += "/"
 		}

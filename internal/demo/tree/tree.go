@@ -31,7 +31,7 @@ func read(pid, parent int) ([]Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range strings.Fields(string(children)) {
+	for text := range strings.FieldsSeq(string(children)) {
 		child, err := strconv.Atoi(text)
 		if err != nil {
 			return nil, err
