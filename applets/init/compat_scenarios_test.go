@@ -326,19 +326,19 @@ func groupScenario(t *testing.T, name string, flags []string, stopped bool) scen
 
 // terminalScenario runs init as the leader of the session of a terminal.
 func terminalScenario(t *testing.T, name string, flags []string, child, nullStdin bool) scenario {
-	var term *terminal
+	var term *test.Terminal
 	args := append(flags, commandWords(t, "state", "catch", "echo", "15")...)
 	sc := scenario{name: name, args: args, child: child}
 	sc.setup = func(t *testing.T, cmd *exec.Cmd) {
-		term = newTerminal(t)
+		term = test.NewTerminal(t)
 		if nullStdin {
 			cmd.Stdin = devNull(t)
 		}
-		term.leader(cmd)
+		leader(term, cmd)
 	}
 	sc.drive = func(t *testing.T, r *rerun) {
 		r.ready(t)
-		if nullStdin && term.foreground() != childOf(t, r.init) {
+		if nullStdin && foreground(t, term) != childOf(t, r.init) {
 			r.note("not in the foreground")
 			r.send(t, unix.SIGTERM)
 			return
@@ -350,11 +350,11 @@ func terminalScenario(t *testing.T, name string, flags []string, child, nullStdi
 			}
 			r.settle(t)
 		}
-		term.typed("\x03")
+		term.Type("\x03")
 		until("2")
-		term.resize(30, 90)
+		term.Resize(30, 90)
 		until("28")
-		term.typed("\x1c")
+		term.Type("\x1c")
 		until("3")
 		r.send(t, unix.SIGTERM)
 	}

@@ -19,24 +19,24 @@ var shellScenarios = []struct {
 	run  func(t *testing.T, s *shell) []string
 }{
 	{"shell: foreground", func(t *testing.T, s *shell) []string {
-		s.typed("$INIT $PROBE state catch echo 2\n")
+		s.term.Type("$INIT $PROBE state catch echo 2\n")
 		notes := []string{relations(t, s)}
 		s.Expect("ready")
-		s.typed("\x03")
+		s.term.Type("\x03")
 		s.Expect("2")
-		s.expect(prompt)
+		s.term.Expect(prompt)
 		s.run("echo status $?")
 		return append(notes, s.Line())
 	}},
 	{"shell: background", func(t *testing.T, s *shell) []string {
-		s.typed("$INIT $PROBE state pause &\n")
+		s.term.Type("$INIT $PROBE state pause &\n")
 		return []string{relations(t, s)}
 	}},
 	{"shell: ^Z", func(t *testing.T, s *shell) []string {
-		s.typed("$INIT $PROBE state pause\n")
+		s.term.Type("$INIT $PROBE state pause\n")
 		command := parseState(t, s.Line())["pid"]
 		init := parent(t, command)
-		s.typed("\x1a")
+		s.term.Type("\x1a")
 		stopped := func() bool { return procState(command) == 'T' && procState(init) == 'T' }
 		end := time.Now().Add(patience)
 		for !stopped() && time.Now().Before(end) {

@@ -155,7 +155,7 @@ func (c *container) waitState(args, state string) {
 // containerTerminal is a docker run -it on a terminal.
 type containerTerminal struct {
 	*container
-	*terminal
+	term *test.Terminal
 }
 
 // dockerRunTerminal starts a container on a terminal of 24 lines and 80 columns. With --sig-proxy,
@@ -165,15 +165,15 @@ func dockerRunTerminal(t *testing.T, image string, command ...string) *container
 	t.Helper()
 	name := containerName(t)
 	cmd := exec.Command("docker", runArgs(name, image, []string{"-it"}, command)...)
-	term := newTerminal(t)
-	term.resize(24, 80)
-	term.leader(cmd)
-	cmd.Stdout, cmd.Stderr = term.line, term.line
+	term := test.NewTerminal(t)
+	term.Resize(24, 80)
+	leader(term, cmd)
+	cmd.Stdout, cmd.Stderr = term.Line, term.Line
 	test.Must(t, cmd.Start())
-	term.line.Close() // only docker has it open now
+	term.Line.Close() // only docker has it open now
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-term.ended
+		<-term.Ended
 		_ = cmd.Wait()
 	})
 	return &containerTerminal{&container{&test.Process{Cmd: cmd}, t, name}, term}
@@ -181,23 +181,23 @@ func dockerRunTerminal(t *testing.T, image string, command ...string) *container
 
 // Status waits for the end of the container and returns its exit status.
 func (c *containerTerminal) Status() int {
-	c.container.t.Helper()
+	c.t.Helper()
 	select {
-	case <-c.ended:
+	case <-c.term.Ended:
 	case <-time.After(test.Deadline):
-		c.container.t.Fatalf("the container did not end; shown: %q", c.text())
+		c.t.Fatalf("the container did not end; shown: %q", c.term.Text())
 	}
 	_ = c.Wait()
 	return test.StatusOf(c.ProcessState)
 }
 
 // Stderr hides that of test.Process: all output is in the terminal.
-func (c *containerTerminal) Stderr() string { return c.text() }
+func (c *containerTerminal) Stderr() string { return c.term.Text() }
 
 // waitSize waits until the terminal of the container has a size.
 func (c *containerTerminal) waitSize(size string) {
-	c.container.t.Helper()
-	test.Eventually(c.container.t, "a terminal of size "+size, func() bool {
+	c.t.Helper()
+	test.Eventually(c.t, "a terminal of size "+size, func() bool {
 		return c.exec("/bin/busybox", "stty", "-F", "/dev/console", "size") == size
 	})
 }

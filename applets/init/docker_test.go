@@ -193,15 +193,15 @@ func dockerHardened(t *testing.T, image string) {
 // dockerTerminal types ^C: the command gets one INT, continues, and so does the container.
 func dockerTerminal(t *testing.T, image string) {
 	c := dockerRunTerminal(t, image, "/probe", "tty", "catch", "echo", "15", "exit", "7")
-	c.expect("tty\r")
-	c.expect("ready\r\n")
+	c.term.Expect("tty\r")
+	c.term.Expect("ready\r\n")
 	for range 2 {
-		c.typed("\x03")
-		c.expect("2\r\n")
+		c.term.Type("\x03")
+		c.term.Expect("2\r\n")
 	}
 	c.docker("kill", "--signal", "TERM")
 	wantStatus(t, c, 7)
-	_, got, _ := strings.Cut(c.text(), "ready\r\n")
+	_, got, _ := strings.Cut(c.term.Text(), "ready\r\n")
 	got = strings.ReplaceAll(got, "^C", "")     // the echo
 	got = strings.ReplaceAll(got, "28\r\n", "") // the first size
 	if want := "2\r\n2\r\n15\r\n"; got != want {
@@ -212,16 +212,16 @@ func dockerTerminal(t *testing.T, image string) {
 // dockerResize changes the size of the window: the command gets one WINCH.
 func dockerResize(t *testing.T, image string) {
 	c := dockerRunTerminal(t, image, "/probe", "catch", "echo", "15")
-	c.expect("ready\r\n")
+	c.term.Expect("ready\r\n")
 	c.waitSize("24 80") // the engine sets the first size at a time of its own choosing
 	c.docker("kill", "--signal", "USR1")
-	c.expect("10\r\n")
-	c.resize(40, 100)
-	c.expect("28\r\n")
+	c.term.Expect("10\r\n")
+	c.term.Resize(40, 100)
+	c.term.Expect("28\r\n")
 	c.waitSize("40 100")
 	c.docker("kill", "--signal", "TERM")
 	wantStatus(t, c, 0)
-	if _, got, _ := strings.Cut(c.text(), "10\r\n"); got != "28\r\n15\r\n" {
+	if _, got, _ := strings.Cut(c.term.Text(), "10\r\n"); got != "28\r\n15\r\n" {
 		t.Errorf("the command got %q, want one 28 and 15", got)
 	}
 }
@@ -229,24 +229,24 @@ func dockerResize(t *testing.T, image string) {
 // dockerJobControl uses the job control of an interactive shell that runs under init.
 func dockerJobControl(t *testing.T, image string) {
 	c := dockerRunTerminal(t, image, "/bin/busybox", "sh")
-	c.expect("# ")
-	c.typed("/bin/busybox sleep 1000\r")
+	c.term.Expect("# ")
+	c.term.Type("/bin/busybox sleep 1000\r")
 	c.waitState("/bin/busybox sleep 1000", "S+") // +: in the foreground
-	c.typed("\x1a")
+	c.term.Type("\x1a")
 	c.waitState("/bin/busybox sleep 1000", "T")
-	c.expect("Stopped")
-	c.expect("# ")
-	c.typed("bg\r")
+	c.term.Expect("Stopped")
+	c.term.Expect("# ")
+	c.term.Type("bg\r")
 	c.waitState("/bin/busybox sleep 1000", "S")
-	c.expect("# ")
-	c.typed("fg\r")
+	c.term.Expect("# ")
+	c.term.Type("fg\r")
 	c.waitState("/bin/busybox sleep 1000", "S+")
-	c.typed("\x03")
-	c.expect("# ")
-	c.typed("echo status=$?\r")
-	c.expect("status=130\r\n")
-	c.expect("# ")
-	c.typed("exit 9\r")
+	c.term.Type("\x03")
+	c.term.Expect("# ")
+	c.term.Type("echo status=$?\r")
+	c.term.Expect("status=130\r\n")
+	c.term.Expect("# ")
+	c.term.Type("exit 9\r")
 	wantStatus(t, c, 9)
 }
 

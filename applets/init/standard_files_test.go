@@ -94,7 +94,7 @@ func stayClosed(t *testing.T, words, options []string, terminal bool, open strin
 	)...))
 	cmd.Stdin = os.Stdin
 	if terminal {
-		newTerminal(t).leader(cmd)
+		leader(test.NewTerminal(t), cmd)
 	}
 	p := test.Start(t, cmd)
 	init := p.Process.Pid
@@ -129,18 +129,18 @@ func TestStandardFilesClosed(t *testing.T) {
 
 // If stderr is closed, messages do not appear on the terminal that init opens to hand it over.
 func TestNoMessagesOnTheTerminal(t *testing.T) {
-	term := newTerminal(t)
-	cmd := term.leader(exec.Command(test.Probe(t), "close", "2", "exec", test.Util(t), "init", "-vv",
+	term := test.NewTerminal(t)
+	cmd := leader(term, exec.Command(test.Probe(t), "close", "2", "exec", test.Util(t), "init", "-vv",
 		test.Probe(t), "orphans", "2", "catch", "tty", "echo", "10"))
 	p := test.Start(t, cmd)
 	p.Expect("ready")
 	p.Signal(unix.SIGUSR1)
 	p.Expect("10")
 	wantStatus(t, p, 0)
-	if before := term.expect("tty\r\r\n"); before != "" {
+	if before := term.Expect("tty\r\r\n"); before != "" {
 		t.Errorf("on the terminal: %q", before)
 	}
-	if text := term.text(); strings.Contains(text, "util") {
+	if text := term.Text(); strings.Contains(text, "util") {
 		t.Errorf("on the terminal: %q", text)
 	}
 }

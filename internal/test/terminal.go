@@ -23,7 +23,8 @@ func PTY(t testing.TB) (master, line *os.File) {
 
 // Terminal is a pseudoterminal and the text that was written to it.
 type Terminal struct {
-	Master, Line *os.File // as returned by [PTY]
+	Master, Line *os.File      // as returned by [PTY]
+	Ended        chan struct{} // closed once all text is read and no process has the line open
 	t            testing.TB
 	mutex        sync.Mutex
 	text         string
@@ -34,8 +35,9 @@ type Terminal struct {
 func NewTerminal(t testing.TB) *Terminal {
 	t.Helper()
 	master, line := PTY(t)
-	term := &Terminal{Master: master, Line: line, t: t}
+	term := &Terminal{Master: master, Line: line, Ended: make(chan struct{}), t: t}
 	go func() {
+		defer close(term.Ended)
 		buf := make([]byte, 4096)
 		for {
 			n, err := master.Read(buf)
@@ -74,7 +76,13 @@ func (term *Terminal) Text() string {
 // between. At the deadline the test fails.
 func (term *Terminal) Expect(text string) (before string) {
 	term.t.Helper()
-	Eventually(term.t, "the terminal shows "+text, func() (found bool) {
+	found := false
+	defer func() {
+		if !found {
+			term.t.Logf("shown: %q", before)
+		}
+	}()
+	Eventually(term.t, "the terminal shows "+text, func() bool {
 		term.mutex.Lock()
 		defer term.mutex.Unlock()
 		if before, _, found = strings.Cut(term.text[term.seen:], text); found {
