@@ -17,9 +17,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unicode/utf8"
 	"unsafe"
 
+	"util/internal/printable"
 	"util/internal/sig"
 
 	"golang.org/x/sys/unix"
@@ -157,26 +157,15 @@ func Title(pid int, name string) string {
 	}
 	var shown strings.Builder
 	for len(name) > 0 {
-		r, n := utf8.DecodeRuneInString(name)
-		if r == utf8.RuneError && n == 1 || disturbs(r) {
-			shown.WriteByte('?')
-		} else {
+		n, ok := printable.First(name)
+		if ok {
 			shown.WriteString(name[:n])
+		} else {
+			shown.WriteByte('?')
 		}
 		name = name[n:]
 	}
 	return fmt.Sprintf("%d (%s)", pid, shown.String())
-}
-
-// disturbs reports whether a character could disturb a terminal. It is the same as in package
-// bynumber, which cannot use the tables of package unicode.
-func disturbs(r rune) bool {
-	control := r < ' ' || r >= 0x7f && r < 0xa0
-	// Invisible characters, and those that change the direction of text.
-	format := r == 0x61c || r == 0x180e || r >= 0x200b && r <= 0x200f ||
-		r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f ||
-		r == 0xfeff || r >= 0xfff9 && r <= 0xfffb || r >= 0xe0000
-	return control || format
 }
 
 // TicksPerSecond is the unit of [Stat.Start]: USER_HZ, which is 100 on every supported

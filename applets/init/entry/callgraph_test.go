@@ -39,6 +39,7 @@ var policy = callgraph.Policy{
 		"util/applets/signal/bynumber",
 		"util/internal/ascii",
 		"util/internal/files",
+		"util/internal/printable",
 		"util/internal/proc",
 		"util/internal/sig",
 		"util/internal/sys",

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"util/internal/ascii"
+	"util/internal/printable"
 	"util/internal/proc"
 	"util/internal/sys"
 
@@ -105,33 +106,22 @@ func (t *Line) str(text string) {
 	}
 }
 
-// Plain appends text from outside. What could disturb a terminal, a log or JSON becomes "?":
-// control characters, also those from U+0080 to U+009F, quotation marks, and what is not UTF-8.
+// Plain appends text from outside. Every character that could disturb a terminal, a log or JSON is
+// replaced by "?": see package printable; quotation marks too.
 //
 //go:noinline
 func (t *Line) Plain(text string) {
-	for i := 0; i < len(text); {
-		c := text[i]
-		n := 1
-		if c >= 0x80 {
-			n = characterLength(text[i:])
-		}
+	for len(text) > 0 {
+		n, ok := printable.First(text)
 		switch {
-		case n == 0:
-			n = 1
-			c = '?'
-		case n > 1:
-			if t.n+n > t.limit {
-				return
-			}
-			t.Raw(text[i : i+n])
-			i += n
-			continue
-		case c < ' ' || c == 0x7f || c == '"' || t.json && c == '\\':
-			c = '?'
+		case !ok || text[0] == '"' || t.json && text[0] == '\\':
+			t.Put('?')
+		case t.n+n > t.limit:
+			return
+		default:
+			t.Raw(text[:n])
 		}
-		t.Put(c)
-		i += n
+		text = text[n:]
 	}
 }
 
@@ -153,39 +143,6 @@ func (t *Line) escaped(text string) {
 		}
 	}
 	t.Plain(text[from:])
-}
-
-// characterLength returns the length of the character that a text begins with, in UTF-8 (RFC
-// 3629) and beyond ASCII; 0 if that is not a character, or a control character.
-func characterLength(text string) int {
-	n, low, high := 0, byte(0x80), byte(0xbf) // the length, and the bounds of the second byte
-	switch c := text[0]; {
-	case c == 0xc2:
-		n, low = 2, 0xa0 // below are U+0080 to U+009F
-	case c >= 0xc3 && c <= 0xdf:
-		n = 2
-	case c == 0xe0:
-		n, low = 3, 0xa0
-	case c == 0xed:
-		n, high = 3, 0x9f
-	case c >= 0xe1 && c <= 0xef:
-		n = 3
-	case c == 0xf0:
-		n, low = 4, 0x90
-	case c == 0xf4:
-		n, high = 4, 0x8f
-	case c >= 0xf1 && c <= 0xf3:
-		n = 4
-	}
-	if len(text) < n || n == 0 || text[1] < low || text[1] > high {
-		return 0
-	}
-	for i := 2; i < n; i++ {
-		if text[i] < 0x80 || text[i] > 0xbf {
-			return 0
-		}
-	}
-	return n
 }
 
 // upTo returns the first bytes of a text, at most limit, without cutting through a character.

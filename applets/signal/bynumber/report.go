@@ -31,7 +31,7 @@ func (s *sender) begin() {
 		number(uint64(t.id))
 		if name, _ := readStat(t.id); s.titled && s.hasProc && name != "" {
 			text(" (")
-			printable(name)
+			shown(name)
 			text(")")
 		} else if t.inode != 0 && !s.titled {
 			text(":")
