@@ -326,8 +326,8 @@ func PidfdOpen(pid int32) (fd int, e Errno) {
 }
 
 // PidfdSendSignal is pidfd_send_signal(2), Linux 5.1. The flag PIDFD_SIGNAL_PROCESS_GROUP, Linux
-// 6.9, means the process group that the process led, also when it has been reaped: a number that
-// was given anew is never mistaken for it.
+// 6.9, means the process group that the process led, even after it has been reaped: a new group
+// with the same number is never signalled.
 func PidfdSendSignal(fd int, s sig.Signal, flags int) Errno {
 	return errno(Call(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(fd), uintptr(s), 0, uintptr(flags), 0, 0))
 }

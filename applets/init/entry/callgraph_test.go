@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
-// policy is what the code may do that runs before the Go runtime boots.
+// policy says what early code may do.
 //
 // It is a statement of policy, not a list of what happens to be called: do not extend it to make
 // a build pass. Code that is rejected here needs the runtime, now or with the next compiler;
@@ -74,7 +74,7 @@ var policy = callgraph.Policy{
 	Variables: map[string]string{
 		"runtime.writeBarrier": "false before the first garbage collection",
 
-		"util/internal/version.number": "a string that the linker writes and nobody changes",
+		"util/internal/version.number": "a string that the linker sets and no code changes",
 		"util/internal/version.commit": "the same",
 	},
 }
@@ -96,9 +96,8 @@ func TestCallGraph(t *testing.T) {
 	}
 }
 
-// TestStackDepth keeps the stack that init needs small: with a limit of 16 kB (RLIMIT_STACK), of
-// which the arguments, the environment and the path of the command take their part, everything
-// works.
+// TestStackDepth limits the stack that init needs. With RLIMIT_STACK at 16 kB, a part of which is
+// for the arguments, the environment and the path of the command, everything works.
 func TestStackDepth(t *testing.T) {
 	const most = 6 << 10
 	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", policy)
@@ -111,9 +110,9 @@ func TestStackDepth(t *testing.T) {
 	}
 }
 
-// twin links util for arch twice: as the Makefile does, and so with the symbols kept, which is
-// returned. What is found in the twin is true of the other, because both have the same code and
-// the same entry point.
+// twin links util for arch twice: as the Makefile does, and the same with symbols. It returns the
+// latter. What is found in it is true of the former too, because both have the same code and the
+// same entry point.
 func twin(t *testing.T, arch string) string {
 	t.Helper()
 	const root = "../../.."
@@ -185,8 +184,8 @@ func load(t *testing.T, path string) (im image) {
 	return im
 }
 
-// TestStandInG compares the size of the g that the early entry makes with that of the toolchain's
-// own: code that loads a field of it must not read beyond.
+// TestStandInG compares the size of the g that the early entry makes with the size of the
+// toolchain's own. Code that loads a field of it must not read past its end.
 func TestStandInG(t *testing.T) {
 	for _, arch := range archs {
 		t.Run(arch, func(t *testing.T) {

@@ -19,15 +19,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests of this file compare Parse, which may use nothing of the Go runtime, with a second
-// parser that may use all of it: reference. They must agree on every command line and
-// environment.
+// The tests of this file compare Parse, which does not use the Go runtime, with a second parser
+// that does: reference. Both must return the same for every command line and environment.
 //
-// To search for one on which they do not:
+// To search for one for which they do not:
 //
 //	go test -run '^$' -fuzz FuzzParse -fuzztime 10m ./applets/init/options
 
-// reference is Parse by other means.
+// reference is a second implementation of Parse.
 func reference(args, env []string) (Options, Problem) {
 	o, p := referenceParse(args, env)
 	if (p.Reason == None || p.Reason == OtherInit) && o.Grace > 0 && o.Delay >= o.Grace {
@@ -183,7 +182,7 @@ var (
 	}
 )
 
-// referenceSet is set by other means.
+// referenceSet is a second implementation of set.
 func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 	switch long {
 	case "single-child", "warn-reaped", "pause":
@@ -361,7 +360,7 @@ func referenceDuration(text string) (int64, Reason) {
 	return sum.Int64(), None
 }
 
-// lower makes lower-case letters of ASCII's upper-case ones. To strings.ToLower there are more.
+// lower converts ASCII letters to lower case. strings.ToLower would convert others too.
 func lower(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {
@@ -371,7 +370,7 @@ func lower(text string) string {
 	}, text)
 }
 
-// signalNames maps all that names a signal, in lower case and without "sig", to its number.
+// signalNames maps each name of a signal, in lower case and without "sig", to its number.
 var signalNames = func() map[string]sig.Signal {
 	all := map[string]sig.Signal{
 		"cld": 17, "iot": 6, "poll": 29, "unused": 31, "rtmin": 34,
@@ -391,7 +390,7 @@ var signalNames = func() map[string]sig.Signal {
 
 var sortedNames = slices.Sorted(maps.Keys(signalNames))
 
-// referenceSignal is sig.Parse by other means.
+// referenceSignal is a second implementation of sig.Parse.
 func referenceSignal(text string) (sig.Signal, bool) {
 	if threeDigits.MatchString(text) {
 		n, _ := strconv.Atoi(text)
@@ -424,7 +423,7 @@ func cstrings(texts []string) []*byte {
 	return all
 }
 
-// seeds are command lines and environments, both with a space behind each entry but the last.
+// seeds are command lines and environments. Spaces separate the entries of both.
 var seeds = []struct{ args, env string }{
 	{"true", ""},
 	{"", ""},
@@ -562,7 +561,7 @@ var seeds = []struct{ args, env string }{
 	{"--log-format yaml true", ""},
 }
 
-// separated splits at a separator; nothing has no parts.
+// separated splits a text at a separator. An empty text has no parts.
 func separated(text, separator string) []string {
 	if text == "" {
 		return nil
@@ -570,7 +569,7 @@ func separated(text, separator string) []string {
 	return strings.Split(text, separator)
 }
 
-// FuzzParse gets command lines and environments whose entries NUL bytes separate.
+// FuzzParse gets command lines and environments. NUL bytes separate the entries of both.
 func FuzzParse(f *testing.F) {
 	for _, s := range seeds {
 		f.Add(strings.ReplaceAll(s.args, " ", "\x00"), strings.ReplaceAll(s.env, " ", "\x00"))
@@ -580,7 +579,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestParse compares on generated command lines and environments, the same ones every time.
+// TestParse compares generated command lines and environments, which are the same in each run.
 func TestParse(t *testing.T) {
 	const lines = 200_000
 	g := generator{rand.New(rand.NewPCG(1, 2))}
@@ -599,7 +598,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// generator makes command lines, mostly right, out of words that mean something to init.
+// generator makes command lines, most of them correct, of words that have a meaning to init.
 type generator struct{ *rand.Rand }
 
 func (g generator) oneOf(words ...string) string { return words[g.IntN(len(words))] }

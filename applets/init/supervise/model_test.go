@@ -9,12 +9,12 @@ import (
 	"util/internal/sig"
 )
 
-// world is a container as the model test imagines it: the command, and processes that it left,
-// some of which never end by themselves or by TERM. It does what the supervisor's actions ask for
-// and keeps what the invariants are about.
+// world is a model of a container: the command, and processes that it left, some of which never
+// end by themselves or by TERM. It carries out the supervisor's actions and records what the
+// invariants need.
 type world struct {
 	s          Supervisor
-	alive      bool // the command
+	runs       bool // the command runs
 	stubborn   bool // the command does not end by a stop signal
 	unkillable bool // KILL is not permitted, or does not show
 	group      int  // others in its group
@@ -25,7 +25,7 @@ type world struct {
 	log        []string
 }
 
-// left returns how many processes of the scope are left beside the command.
+// left returns how many processes of the scope are left, without the command.
 func (w *world) left() int {
 	if w.s.IsWide() {
 		return w.group + w.outside
@@ -33,7 +33,8 @@ func (w *world) left() int {
 	return w.group
 }
 
-// event hands an event to step and does what it says. It returns what is wrong with that, or "".
+// event passes an event to step and carries out the action. It returns what is wrong with the
+// action, or "".
 func (w *world) event(ev Event) string {
 	w.s.reap(ev)
 	a := w.s.step(ev)
@@ -42,38 +43,38 @@ func (w *world) event(ev Event) string {
 	has := func(do Do) bool { return a.Do&do != 0 }
 	switch {
 	case a.Do == 0:
-		return "an event that leads to nothing, not even Ignore"
-	case has(End) && w.alive && !w.s.Pause && ev.Kind != LimitOver:
+		return "an event without an action, not even Ignore"
+	case has(End) && w.runs && !w.s.Pause && ev.Kind != LimitOver:
 		return "init ends before the command"
 	case has(Kill) && w.s.Grace == 0:
 		return "KILL without a grace period"
 	case has(Kill) && ev.Kind == Arrived:
 		return "KILL by a signal: the deadline alone brings it"
 	case has(Kill|StartGrace) && ev.Kind == Arrived && !w.s.isStop(ev.Signal):
-		return "a signal that asks nobody to end begins a stop"
+		return "a signal that is not a stop signal begins a stop"
 	case has(Delay|Release) && w.s.Settings.Delay == 0:
 		return "a signal is held back without a delay"
 	case has(Delay) && w.s.stops > 1:
 		return "a second stop signal is held back"
 	case has(ForwardAll) && w.s.Scope != ScopeContainer:
-		return "a signal to all at once, which is not the scope"
+		return "a signal goes to the whole scope at once, which the settings do not say"
 	case has(ForwardAll) && !w.s.isStop(ev.Signal):
-		return "a signal that asks nobody to end goes to others than the group"
+		return "a signal that is not a stop signal goes to more than the group"
 	case has(Forward) && has(ForwardAll):
 		return "a signal is forwarded twice"
 	case has(Forward|ForwardAll) && w.s.Rewrite[ev.Signal] == Drop:
-		return "a signal that is to be dropped is forwarded"
+		return "a signal that must be dropped is forwarded"
 	case has(Forward|ForwardAll) && w.s.Rewrite[ev.Signal] != Unchanged &&
 		a.Signal != sig.Signal(w.s.Rewrite[ev.Signal]):
-		return "a signal is not rewritten as it should be"
-	case has(Sweep) && w.alive:
-		return "TERM to what is left while the command is alive"
+		return "a signal is not rewritten as the settings say"
+	case has(Sweep) && w.runs:
+		return "TERM to what is left while the command runs"
 	case has(StartGrace) && w.s.Grace == 0:
 		return "a deadline without a grace period"
 	case has(StopSelf) && w.s.noStop:
 		return "PID 1 stops itself"
 	case w.killed && w.armed && has(StartGrace) && ev.Kind == Arrived:
-		return "the grace period starts anew after KILL"
+		return "the grace period starts again after KILL"
 	case ev.Kind == Arrived && a.Do&(Forward|ForwardAll|Delay|Ignore) == 0:
 		return "a signal is lost"
 	}
@@ -82,7 +83,7 @@ func (w *world) event(ev Event) string {
 			return "nothing is released"
 		}
 		if !w.stubborn {
-			w.alive = false
+			w.runs = false
 		}
 		w.s.delayed, w.s.due = Action{}, 0 // as do does
 	}
@@ -90,7 +91,7 @@ func (w *world) event(ev Event) string {
 		w.s.due = 1
 	}
 	if has(Forward|ForwardAll) && w.s.isStop(ev.Signal) && !w.stubborn {
-		w.alive = false
+		w.runs = false
 	}
 	if has(StartGrace) {
 		w.armed = true
@@ -98,7 +99,7 @@ func (w *world) event(ev Event) string {
 	if has(Kill) && w.unkillable {
 		w.killed, w.armed = true, true
 	} else if has(Kill) {
-		w.killed, w.armed, w.alive = true, true, false
+		w.killed, w.armed, w.runs = true, true, false
 		w.group = 0
 		if w.s.IsWide() {
 			w.outside = 0
@@ -115,14 +116,14 @@ func (s *Supervisor) reap(ev Event) {
 	}
 }
 
-// The model: random containers, random events. Whatever happens, init ends after the command,
-// with its status, and once it is asked to end and there is a grace period, it takes no more
-// events of its own than the deadline and the ends that KILL brings.
+// TestModel plays random events in random containers. Whatever happens, init ends after the command
+// and with its status. After a stop signal with a grace period, the deadline and the ends that KILL
+// brings are enough to end it.
 func TestModel(t *testing.T) {
 	random := rand.New(rand.NewSource(1))
 	for n := range 200_000 {
 		w := &world{
-			s: Supervisor{Settings: &Settings{}}, alive: true, stubborn: random.Intn(2) == 0,
+			s: Supervisor{Settings: &Settings{}}, runs: true, stubborn: random.Intn(2) == 0,
 			group: random.Intn(3), outside: random.Intn(3),
 		}
 		w.s.Grace = int64(random.Intn(2)) * 1e9
@@ -144,9 +145,9 @@ func TestModel(t *testing.T) {
 		for step := 0; !w.ended && problem == "" && step < 100; step++ {
 			var ev Event
 			switch choice := random.Intn(6); {
-			case step >= 60: // nobody does anything any more: what is left must be enough to end
+			case step >= 60: // nothing happens from outside any more; init must end nevertheless
 				switch {
-				case !w.alive && !seen:
+				case !w.runs && !seen:
 					ev = Event{Kind: Ended}
 				case seen && w.left() == 0:
 					ev = Event{Kind: Empty}
@@ -158,12 +159,12 @@ func TestModel(t *testing.T) {
 					ev = Event{Kind: GraceOver}
 				default:
 					if w.s.Grace != 0 && w.s.stops > 0 || seen {
-						problem = "nothing will ever end it"
+						problem = "nothing will ever end init"
 					}
-					w.alive, w.stubborn = false, false // it ends by itself
+					w.runs, w.stubborn = false, false // it ends by itself
 					continue
 				}
-			case choice == 0 && !w.alive && !seen:
+			case choice == 0 && !w.runs && !seen:
 				ev = Event{Kind: Ended}
 			case choice == 1 && seen && w.left() == 0:
 				ev = Event{Kind: Empty}
@@ -172,7 +173,7 @@ func TestModel(t *testing.T) {
 			case choice == 5 && w.s.due != 0 && random.Intn(2) == 0:
 				ev = Event{Kind: DelayOver}
 			case choice == 3 && random.Intn(4) == 0:
-				w.alive = false
+				w.runs = false
 				continue
 			case choice == 4 && w.group+w.outside > 0 && random.Intn(3) == 0:
 				w.group, w.outside = max(0, w.group-1), max(0, w.outside-1)

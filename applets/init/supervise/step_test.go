@@ -6,8 +6,8 @@ import (
 	"util/internal/sig"
 )
 
-// TestStep goes through the rows of step's switch. Each runs as PID 1 without a job (a
-// container), in a session below another init, and as a job of an interactive shell.
+// TestStep checks the decisions of step, each as PID 1 without a job (a container), in a session
+// under another init, and as a job of an interactive shell.
 func TestStep(t *testing.T) {
 	type mode struct {
 		name         string
@@ -206,19 +206,19 @@ func TestStep(t *testing.T) {
 			Action{MarkStop | Forward | StartGrace, sig.PWR},
 		},
 		{
-			"TERM is one beside another", all,
+			"TERM, with another stop signal", all,
 			Settings{Grace: 1, StopSignals: sig.Of(sig.USR1)},
 			arrived(sig.TERM),
 			Action{MarkStop | Forward | Wake | StartGrace, sig.TERM},
 		},
-		{"QUIT is none", all, Settings{Grace: 1}, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
+		{"QUIT is not a stop signal", all, Settings{Grace: 1}, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
 		{
 			"QUIT, named", all,
 			Settings{Grace: 1, StopSignals: sig.Of(sig.QUIT)},
 			arrived(sig.QUIT),
 			Action{MarkStop | Forward | Wake | StartGrace, sig.QUIT},
 		},
-		{"HUP is none", all, Settings{Grace: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{"HUP is not a stop signal", all, Settings{Grace: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
 		{
 			"a stop signal, delayed", all,
 			Settings{Grace: 2, Delay: 1},
@@ -252,7 +252,7 @@ func TestStep(t *testing.T) {
 	}
 }
 
-// What a rewritten signal is counts by what arrives.
+// Whether a rewritten signal is a stop signal depends on the signal that arrived.
 func TestStepRewrittenStop(t *testing.T) {
 	for _, c := range []struct {
 		arrives, becomes sig.Signal
@@ -270,7 +270,7 @@ func TestStepRewrittenStop(t *testing.T) {
 	}
 }
 
-// TestStepPhases goes from phase to phase.
+// TestStepPhases checks sequences of events. The action is that of the last one.
 func TestStepPhases(t *testing.T) {
 	term, interrupt := Event{Kind: Arrived, Signal: sig.TERM}, Event{Kind: Arrived, Signal: sig.INT}
 	ended, expired, over := Event{Kind: Ended}, Event{Kind: GraceOver}, Event{Kind: LimitOver}
@@ -295,7 +295,7 @@ func TestStepPhases(t *testing.T) {
 			[]Event{term, expired, ended, alone},
 			Action{Do: End},
 		},
-		{"stop, KILL ends nobody", 0, []Event{term, expired, expired, over}, Action{Do: End}},
+		{"stop, KILL ends no process", 0, []Event{term, expired, expired, over}, Action{Do: End}},
 		{"stop twice", 0, []Event{term, term}, Action{MarkStop | Forward | Wake, sig.TERM}},
 		{
 			"stop three times", 0,
@@ -344,7 +344,8 @@ func TestStepPhases(t *testing.T) {
 	}
 }
 
-// What the terminal has sent to the command is neither forwarded nor held back; but it is a stop.
+// A signal that the terminal has sent to the command is neither forwarded nor delayed, but it starts
+// a stop.
 func TestStepTyped(t *testing.T) {
 	for _, delay := range []int64{0, 1} {
 		s := Supervisor{Settings: &Settings{Grace: 2, Delay: delay, Single: true}}
@@ -365,8 +366,7 @@ func TestStepTyped(t *testing.T) {
 	}
 }
 
-// TestStepForwards checks that by default no signal is kept from the command, dropped, or ends
-// init.
+// TestStepForwards checks that by default every signal is forwarded, and none ends init.
 func TestStepForwards(t *testing.T) {
 	for signal := sig.HUP; signal <= sig.Max; signal++ {
 		for _, jobs := range []bool{false, true} {
@@ -375,6 +375,76 @@ func TestStepForwards(t *testing.T) {
 				a.Do&(Ignore|StopSelf|Kill|End) != 0 {
 				t.Errorf("signal %d, a job %v: %+v", signal, jobs, a)
 			}
+		}
+	}
+}
+
+// TestStepDifferences checks the decisions that differ in other inits.
+func TestStepDifferences(t *testing.T) {
+	always := Differences{OnTSTP: StopAlways, OnTTIN: StopAlways}
+	shared := Differences{OnTSTP: StopAlways, OnTTIN: StopAlways, Placement: SharedGroup}
+	discard := Differences{OnTSTP: Pass, OnTTIN: Discard}
+	for _, c := range []struct {
+		name      string
+		what      Differences
+		rewriting Rewriting // of TSTP and TTIN
+		event     Event
+		want      Action
+	}{
+		{
+			"SIGCHLD of a process", Differences{DropCHLD: true}, Unchanged,
+			Event{Signal: sig.CHLD}, Action{Ignore, sig.CHLD},
+		},
+		{
+			"always stopped", always, Unchanged,
+			Event{Signal: sig.TSTP, Taken: true}, Action{Forward | StopSelf, sig.STOP},
+		},
+		{
+			"always stopped, rewritten", always, Rewriting(sig.TERM),
+			Event{Signal: sig.TSTP}, Action{Forward | StopSelf, sig.TERM},
+		},
+		{
+			"always stopped, dropped", always, Drop,
+			Event{Signal: sig.TTIN}, Action{Ignore | StopSelf, sig.TTIN},
+		},
+		{
+			"always stopped, in init's group", shared, Unchanged,
+			Event{Signal: sig.TSTP}, Action{Forward | StopSelf, sig.TSTP},
+		},
+		{"passed", discard, Unchanged, Event{Signal: sig.TSTP}, Action{Forward, sig.TSTP}},
+		{"discarded", discard, Unchanged, Event{Signal: sig.TTIN}, Action{Ignore, sig.TTIN}},
+		{
+			"discarded, but rewritten", discard, Rewriting(sig.USR1),
+			Event{Signal: sig.TTIN}, Action{Forward, sig.USR1},
+		},
+		{"no sweep", Differences{NoSweep: true}, Unchanged, Event{Kind: Ended}, Action{Do: End}},
+	} {
+		s := Supervisor{Settings: &Settings{Differences: c.what}}
+		s.Rewrite[sig.TSTP], s.Rewrite[sig.TTIN] = c.rewriting, c.rewriting
+		if got := s.step(c.event); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// What is left after the command's end gets TERM, or what another init makes of it.
+func TestSweepSignal(t *testing.T) {
+	for _, c := range []struct {
+		rewriteSweep bool
+		rewriting    Rewriting
+		want         sig.Signal
+	}{
+		{false, Unchanged, sig.TERM},
+		{false, Drop, sig.TERM},
+		{false, Rewriting(sig.QUIT), sig.TERM},
+		{true, Unchanged, sig.TERM},
+		{true, Drop, 0},
+		{true, Rewriting(sig.QUIT), sig.QUIT},
+	} {
+		s := Supervisor{Settings: &Settings{Differences: Differences{RewriteSweep: c.rewriteSweep}}}
+		s.Rewrite[sig.TERM] = c.rewriting
+		if got := s.SweepSignal(); got != c.want {
+			t.Errorf("%+v: %s", c, got.Name())
 		}
 	}
 }

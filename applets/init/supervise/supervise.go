@@ -39,7 +39,7 @@ type Differences struct {
 // Rewriting says what is forwarded instead of a signal.
 type Rewriting uint8
 
-// Values of [Rewriting] beside signal numbers.
+// Values of [Rewriting] that are not signal numbers.
 const (
 	Unchanged Rewriting = 0
 	Drop      Rewriting = 255
