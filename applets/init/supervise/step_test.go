@@ -211,14 +211,24 @@ func TestStep(t *testing.T) {
 			arrived(sig.TERM),
 			Action{MarkStop | Forward | Wake | StartGrace, sig.TERM},
 		},
-		{"QUIT is not a stop signal", all, Settings{Grace: 1}, arrived(sig.QUIT), Action{Forward | Wake, sig.QUIT}},
+		{
+			"QUIT is not a stop signal", all,
+			Settings{Grace: 1},
+			arrived(sig.QUIT),
+			Action{Forward | Wake, sig.QUIT},
+		},
 		{
 			"QUIT, named", all,
 			Settings{Grace: 1, StopSignals: sig.Of(sig.QUIT)},
 			arrived(sig.QUIT),
 			Action{MarkStop | Forward | Wake | StartGrace, sig.QUIT},
 		},
-		{"HUP is not a stop signal", all, Settings{Grace: 1}, arrived(sig.HUP), Action{Forward | Wake, sig.HUP}},
+		{
+			"HUP is not a stop signal", all,
+			Settings{Grace: 1},
+			arrived(sig.HUP),
+			Action{Forward | Wake, sig.HUP},
+		},
 		{
 			"a stop signal, delayed", all,
 			Settings{Grace: 2, Delay: 1},
@@ -344,8 +354,8 @@ func TestStepPhases(t *testing.T) {
 	}
 }
 
-// A signal that the terminal has sent to the command is neither forwarded nor delayed, but it starts
-// a stop.
+// A signal that the terminal has sent to the command is neither forwarded nor delayed, but it
+// starts a stop.
 func TestStepTyped(t *testing.T) {
 	for _, delay := range []int64{0, 1} {
 		s := Supervisor{Settings: &Settings{Grace: 2, Delay: delay, Single: true}}
@@ -392,30 +402,38 @@ func TestStepDifferences(t *testing.T) {
 		want      Action
 	}{
 		{
-			"SIGCHLD of a process", Differences{DropCHLD: true}, Unchanged,
-			Event{Signal: sig.CHLD}, Action{Ignore, sig.CHLD},
+			"SIGCHLD of a process",
+			Differences{DropCHLD: true},
+			Unchanged,
+			Event{Signal: sig.CHLD},
+			Action{Ignore, sig.CHLD},
 		},
 		{
 			"always stopped", always, Unchanged,
-			Event{Signal: sig.TSTP, Taken: true}, Action{Forward | StopSelf, sig.STOP},
+			Event{Signal: sig.TSTP, Taken: true},
+			Action{Forward | StopSelf, sig.STOP},
 		},
 		{
 			"always stopped, rewritten", always, Rewriting(sig.TERM),
-			Event{Signal: sig.TSTP}, Action{Forward | StopSelf, sig.TERM},
+			Event{Signal: sig.TSTP},
+			Action{Forward | StopSelf, sig.TERM},
 		},
 		{
 			"always stopped, dropped", always, Drop,
-			Event{Signal: sig.TTIN}, Action{Ignore | StopSelf, sig.TTIN},
+			Event{Signal: sig.TTIN},
+			Action{Ignore | StopSelf, sig.TTIN},
 		},
 		{
 			"always stopped, in init's group", shared, Unchanged,
-			Event{Signal: sig.TSTP}, Action{Forward | StopSelf, sig.TSTP},
+			Event{Signal: sig.TSTP},
+			Action{Forward | StopSelf, sig.TSTP},
 		},
 		{"passed", discard, Unchanged, Event{Signal: sig.TSTP}, Action{Forward, sig.TSTP}},
 		{"discarded", discard, Unchanged, Event{Signal: sig.TTIN}, Action{Ignore, sig.TTIN}},
 		{
 			"discarded, but rewritten", discard, Rewriting(sig.USR1),
-			Event{Signal: sig.TTIN}, Action{Forward, sig.USR1},
+			Event{Signal: sig.TTIN},
+			Action{Forward, sig.USR1},
 		},
 		{"no sweep", Differences{NoSweep: true}, Unchanged, Event{Kind: Ended}, Action{Do: End}},
 	} {
