@@ -46,7 +46,7 @@ not found; 2 for bad usage; 1 if init could not start it.`,
 		if o.Short != 0 {
 			short = string(rune(o.Short))
 		}
-		if o.Arg == options.MustArg {
+		if o.Arg == options.RequiredArg {
 			f.StringP(o.Long, short, "", usage)
 			f.Lookup(o.Long).Value = placeholder{f.Lookup(o.Long).Value, o.Value}
 		} else {

@@ -189,7 +189,7 @@ func interrupted(s syscall.Signal) error {
 }
 
 func (r *reaper) reapEnded() {
-	for c := proc.Ended(); c.Pid != 0; c = proc.Ended() {
+	for c := proc.NextChild(); c.Pid != 0; c = proc.NextChild() {
 		name := ""
 		if r.fs != nil {
 			if st, err := r.fs.Stat(int(c.Pid)); err == nil {

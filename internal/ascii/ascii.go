@@ -2,8 +2,8 @@
 // It is usable before the Go runtime boots: nothing here allocates.
 package ascii
 
-// Put writes n, which is not negative, to p in decimal, and returns how many digits it has.
-func Put(p []byte, n int) int {
+// PutDecimal writes n, which is not negative, to p in decimal, and returns how many digits it has.
+func PutDecimal(p []byte, n int) int {
 	digits := 1
 	for rest := n; rest >= 10; rest /= 10 {
 		digits++
@@ -15,8 +15,8 @@ func Put(p []byte, n int) int {
 	return digits
 }
 
-// Number reads a decimal number of at most ten digits, or returns -1.
-func Number(text string) int {
+// ParseDecimal reads a decimal number of at most ten digits, or returns -1.
+func ParseDecimal(text string) int {
 	if len(text) > 10 {
 		return -1
 	}

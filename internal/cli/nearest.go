@@ -3,8 +3,8 @@ package cli
 import "strings"
 
 // Nearest returns the candidate that is most like word, or "" if none is close. A candidate is
-// close if it takes at most len(word)/3 edits, or one if that is less, to get there: changing,
-// adding or removing a letter, or exchanging two neighbours.
+// close if it takes at most len(word)/3 edits, but one edit is always allowed, to get there:
+// changing, adding or removing a letter, or exchanging two neighbours.
 func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Own moves a file that init has opened for itself away from the numbers of the standard files.
-// These belong to the command and to whatever writes to /proc/1/fd, even where they are closed.
-// The arguments are the results of the call that opened the file; an error is passed on.
-func Own(fd int, e sys.Errno) (int, sys.Errno) {
+// AboveStdio moves a file that init has opened for itself away from the numbers of the standard
+// files. These belong to the command and to whatever writes to /proc/1/fd, even where they are
+// closed. The arguments are the results of the call that opened the file; an error is passed on.
+func AboveStdio(fd int, e sys.Errno) (int, sys.Errno) {
 	if e != 0 || fd > 2 {
 		return fd, e
 	}
@@ -25,7 +25,7 @@ func Own(fd int, e sys.Errno) (int, sys.Errno) {
 // Read reads the beginning of a file into p and returns its length without the newline at the
 // end, 0 if the file cannot be read. path ends with a NUL byte.
 func Read(path string, p []byte) int {
-	fd, e := Own(sys.Open(unsafe.StringData(path), unix.O_RDONLY|unix.O_CLOEXEC, 0))
+	fd, e := AboveStdio(sys.Open(unsafe.StringData(path), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		return 0
 	}

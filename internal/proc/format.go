@@ -15,7 +15,7 @@ type Format struct {
 	little  bool   // ELF: little endian
 }
 
-// Kind is the kind of a file.
+// Kind classifies a file that execve(2) rejects with ENOEXEC.
 type Kind uint8
 
 const (

@@ -21,8 +21,8 @@ type Inheritance struct {
 // what the command should inherit. The early entry records it before it enters the runtime.
 var Inherited Inheritance
 
-// Note records what the process was started with. It is called once, before the runtime boots.
-func (s *Inheritance) Note(mask sig.Set) {
+// Record records what the process was started with. It is called once, before the runtime boots.
+func (s *Inheritance) Record(mask sig.Set) {
 	s.Known, s.Mask = true, mask
 	for n := sig.HUP; n <= sig.Max; n++ {
 		var old sys.Sigaction

@@ -15,14 +15,14 @@ type Place uint8
 
 const (
 	NewSession    Place = iota // leads a session of its own, without a controlling terminal
-	TerminalOwner              // leads a session of its own, which has Start.Terminal
+	TerminalOwner              // leads a session of its own, which has Command.Terminal
 	Background                 // leads a process group of its own in the caller's session
-	Foreground                 // the same, and that group is the foreground group of Start.Terminal
-	SameGroup                  // stays in the caller's process group and session
+	Foreground                 // the same, and that group is the foreground group of Command.Terminal
+	SharedGroup                // stays in the caller's process group and session
 )
 
-// Start describes a command to start, and records the result.
-type Start struct {
+// Command describes a command to start, and records the result.
+type Command struct {
 	Argv     **byte         // NULL-terminated; Argv[-1] must exist, for a shell's name
 	Envp     **byte         // NULL-terminated
 	Path     string         // where a name without a slash is searched: [Environment]
@@ -41,7 +41,7 @@ type Start struct {
 	TermErr sys.Errno // why the terminal could not be handed over, or 0
 }
 
-// Environment returns what Start needs from an environment: where commands are searched, and
+// Environment returns what Command needs from an environment: where commands are searched, and
 // whether LISTEN_PID names self, the caller. If a variable is there twice, the first counts, as
 // for getenv(3).
 func Environment(envp **byte, self int32) (path string, listen bool) {
@@ -51,7 +51,7 @@ func Environment(envp **byte, self int32) (path string, listen bool) {
 		// Most entries are told apart by their first letter. A constant of up to 16 letters stays in
 		// the code only where it is one side of the comparison. As a parameter, even of an inlined
 		// function, it is a string in memory that a plain run does not touch otherwise, and on arm64
-		// comparing it is a call of far code.
+		// comparing it is a call of code outside the 64 kB block.
 		switch **p {
 		case 'P':
 			text := sys.String(*p)
@@ -61,7 +61,7 @@ func Environment(envp **byte, self int32) (path string, listen bool) {
 		case 'L':
 			text := sys.String(*p)
 			if !hasListen && len(text) >= len(listenPid) && text[:len(listenPid)] == listenPid {
-				listen, hasListen = ascii.Number(text[len(listenPid):]) == int(self), true
+				listen, hasListen = ascii.ParseDecimal(text[len(listenPid):]) == int(self), true
 			}
 		}
 	}
@@ -78,7 +78,7 @@ const DefaultPath = "/usr/local/bin:/bin:/usr/bin"
 // The child is made with vfork's semantics (clone(2), CLONE_VM and CLONE_VFORK): it shares the
 // caller's memory, the caller sleeps, and nothing is copied. All signals must be blocked. It is
 // for code that runs before the runtime only: the child calls Go code on the caller's stack.
-func (s *Start) Run() (pid int32, e sys.Errno) {
+func (s *Command) Run() (pid int32, e sys.Errno) {
 	name := *s.Argv
 	r := vfork(s, uintptr(len(s.Path)+len(sys.String(name))+listenPidSize+2))
 	if *s.Argv != name { // the command is a script, and the child made an argv for the shell
@@ -94,12 +94,12 @@ func (s *Start) Run() (pid int32, e sys.Errno) {
 // frames, p being size bytes of memory between the two. It returns what clone(2) returned.
 //
 //go:noescape
-func vfork(s *Start, size uintptr) (r uintptr)
+func vfork(s *Command, size uintptr) (r uintptr)
 
 // child is what the child does, up to the exec.
 //
 //lint:ignore U1000 the assembly of vfork calls it
-func child(s *Start, scratch unsafe.Pointer) {
+func child(s *Command, scratch unsafe.Pointer) {
 	switch s.Place {
 	case NewSession:
 		sys.Setsid()
@@ -131,7 +131,7 @@ func child(s *Start, scratch unsafe.Pointer) {
 // exec is execvp(3): it searches Path for a name without a slash, skips directories that cannot
 // be reached, and passes a file that the kernel cannot execute to /bin/sh, if it may be a script.
 // It returns only with an error: EACCES if all that was found is a file that may not be executed.
-func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
+func (s *Command) exec(scratch unsafe.Pointer) sys.Errno {
 	name := sys.String(*s.Argv)
 	for i := 0; i < len(name); i++ {
 		if name[i] == '/' {
@@ -171,7 +171,7 @@ func (s *Start) exec(scratch unsafe.Pointer) sys.Errno {
 }
 
 // execFile executes one file. Afterwards Found says whether it exists.
-func (s *Start) execFile(path *byte) sys.Errno {
+func (s *Command) execFile(path *byte) sys.Errno {
 	e := sys.Execve(path, s.Argv, s.Envp)
 	switch e {
 	case unix.ENOENT, unix.ENOTDIR: // either it is missing, or the interpreter that it names is
@@ -195,8 +195,8 @@ func (s *Start) execFile(path *byte) sys.Errno {
 
 const shell = "/bin/sh\x00"
 
-// put copies text to p+n and returns the offset after it. It is not copy, which is a call of far
-// code.
+// put copies text to p+n and returns the offset after it. It does not use copy: memmove is
+// outside the 64 kB block (ARCHITECTURE.md, "Weight").
 func put(p unsafe.Pointer, n int, text string) int {
 	for i := 0; i < len(text); i++ {
 		*(*byte)(unsafe.Add(p, n)) = text[i]
@@ -251,6 +251,6 @@ func next(p **byte) **byte { return (**byte)(unsafe.Add(unsafe.Pointer(p), unsaf
 func putListenPid(p unsafe.Pointer, pid int32) int {
 	n := put(p, 0, listenPid)
 	var digits [10]byte
-	n = put(p, n, unsafe.String(&digits[0], ascii.Put(digits[:], int(pid))))
+	n = put(p, n, unsafe.String(&digits[0], ascii.PutDecimal(digits[:], int(pid))))
 	return put(p, n, "\x00")
 }

@@ -71,11 +71,11 @@ func FromSIGCHLD(info *sys.Siginfo) Child {
 	return Child{Pid: info.Pid, Status: statusOf(info)}
 }
 
-// Ended returns a child that has ended, without reaping it, or a tracee that has stopped, or no
+// NextChild returns a child that has ended, without reaping it, or a tracee that has stopped, or no
 // child if there is neither. The zombie keeps the pid, and with it the number of its process
 // group, from being given to another process. Where a seccomp filter refuses waitid(2), the child
 // is reaped by wait4(2).
-func Ended() Child {
+func NextChild() Child {
 	var info sys.Siginfo
 	switch e := sys.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); {
 	case e == unix.ECHILD:
@@ -120,7 +120,7 @@ func Reap(pid int32, usage *unix.Rusage) bool {
 }
 
 // Gone reports whether pid is not a child of the caller any more: it has been reaped, or the
-// kernel is reaping it.
+// kernel is reaping it (SA_NOCLDWAIT).
 func Gone(pid int32) bool {
 	var info sys.Siginfo
 	return sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT,

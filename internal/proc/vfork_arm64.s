@@ -3,7 +3,7 @@
 #define SYS_clone 220
 #define FLAGS 0x4111 // CLONE_VFORK | CLONE_VM | SIGCHLD
 
-// func vfork(s *Start, size uintptr) (r uintptr)
+// func vfork(s *Command, size uintptr) (r uintptr)
 //
 //	R19             s, in parent and child
 //	R1              the child's stack pointer, and where its scratch memory begins

@@ -110,7 +110,7 @@ func parseRealtime(text string) (Signal, bool) {
 
 // number reads a decimal number of at most three digits.
 func number(text string) (n int, ok bool) {
-	n = ascii.Number(text)
+	n = ascii.ParseDecimal(text)
 	return n, n >= 0 && len(text) <= 3
 }
 

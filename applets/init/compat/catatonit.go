@@ -113,7 +113,7 @@ func (p *Personality) catatonitStarted() {
 
 //go:noinline
 func (p *Personality) catatonitTell(n *supervise.Note) {
-	switch n.What {
+	switch n.Kind {
 	case supervise.Forwarded:
 		p.catatonitForwarded(n.Sent, n.Errno)
 	case supervise.Reaped:

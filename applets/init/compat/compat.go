@@ -1,4 +1,4 @@
-// Package compat makes init take on another init: dumb-init, tini or catatonit. One file for each
+// Package compat makes init emulate dumb-init, tini or catatonit. One file for each
 // has its options, its environment, its messages, and as [supervise.Differences] the ways in
 // which it behaves differently. All of them fill the same Options and run under the same
 // supervisor.
@@ -15,7 +15,7 @@ import (
 	"util/internal/sig"
 )
 
-// Personality is an init that init has taken on.
+// Personality is the init that is emulated.
 type Personality struct {
 	Is  options.Init // which one; options.Util is none
 	Rep *report.Reporter
@@ -79,7 +79,7 @@ func (p *Personality) Started() {
 //
 //go:noinline
 func (p *Personality) Tell(n *supervise.Note) bool {
-	if n.What == supervise.Killing {
+	if n.Kind == supervise.Killing {
 		return false
 	}
 	switch p.Is {
@@ -134,9 +134,9 @@ func (p *Personality) CannotExec(foreign bool) {
 		p.catatonitCannotExec(e)
 	}
 	if o.Verbose > 0 {
-		p.Tell(&supervise.Note{What: supervise.Received, Arrived: sig.CHLD})
+		p.Tell(&supervise.Note{Kind: supervise.Received, Arrived: sig.CHLD})
 	}
-	if o.Explains() {
+	if o.WantsSummary() {
 		p.Ended(o.ExitCode(s.Status.Exit))
 	}
 }

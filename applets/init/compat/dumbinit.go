@@ -18,7 +18,7 @@ import (
 var dumbInitTable = [...]options.Option{
 	{ID: options.Help, Short: 'h', Long: "help"},
 	{ID: options.SingleChild, Short: 'c', Long: "single-child"},
-	{ID: options.RewriteSignal, Short: 'r', Long: "rewrite", Arg: options.MustArg},
+	{ID: options.RewriteSignal, Short: 'r', Long: "rewrite", Arg: options.RequiredArg},
 	{ID: options.Verbose, Short: 'v', Long: "verbose"},
 	{ID: options.Version, Short: 'V', Long: "version"},
 }
@@ -176,8 +176,8 @@ func (p *Personality) dumbInitStarted() {
 	ownSession := s.Placement != supervise.SharedGroup
 	if ownSession {
 		switch {
-		case s.TTY.Detached != 0:
-			p.dumbInitErrno("Unable to detach from controlling tty", s.TTY.Detached)
+		case s.TTY.DetachErr != 0:
+			p.dumbInitErrno("Unable to detach from controlling tty", s.TTY.DetachErr)
 		case s.TTY.WasLeader:
 			p.dumbInitText("Detached from controlling tty, " +
 				"ignoring the first SIGHUP and SIGCONT we receive.")
@@ -189,8 +189,8 @@ func (p *Personality) dumbInitStarted() {
 	if !ownSession {
 		return
 	}
-	if s.TTY.Attached != 0 {
-		p.dumbInitErrno("Unable to attach to controlling tty", s.TTY.Attached)
+	if s.TTY.AttachErr != 0 {
+		p.dumbInitErrno("Unable to attach to controlling tty", s.TTY.AttachErr)
 	}
 	p.dumbInitText("setsid complete.")
 	for n := sig.HUP; n <= sig.CONT; n++ {
@@ -203,7 +203,7 @@ func (p *Personality) dumbInitStarted() {
 
 //go:noinline
 func (p *Personality) dumbInitTell(n *supervise.Note) {
-	switch n.What {
+	switch n.Kind {
 	case supervise.Received:
 		p.dumbInitNum("Received signal ", int(n.Arrived), ".")
 	case supervise.Forwarded:

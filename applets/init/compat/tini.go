@@ -20,11 +20,11 @@ import (
 var tiniTable = [...]options.Option{
 	{ID: options.Help, Short: 'h'},
 	{ID: becomeSubreaper, Short: 's'},
-	{ID: options.ParentDeath, Short: 'p', Arg: options.MustArg},
+	{ID: options.ParentDeath, Short: 'p', Arg: options.RequiredArg},
 	{ID: options.Verbose, Short: 'v'},
 	{ID: options.WarnReaped, Short: 'w'},
 	{ID: signalsToGroup, Short: 'g'},
-	{ID: options.ExitCode, Short: 'e', Arg: options.MustArg},
+	{ID: options.ExitCode, Short: 'e', Arg: options.RequiredArg},
 	{ID: showLicence, Short: 'l'},
 }
 
@@ -246,7 +246,7 @@ func (p *Personality) tiniEnds(t *report.Line, level int) {
 		p.Rep.End(t)
 		return
 	}
-	t.EndOn(&p.stdout)
+	t.WriteTo(&p.stdout)
 }
 
 //go:noinline
@@ -300,7 +300,7 @@ func (p *Personality) tiniStarted() {
 
 //go:noinline
 func (p *Personality) tiniTell(n *supervise.Note) {
-	switch n.What {
+	switch n.Kind {
 	case supervise.Received:
 		if n.Arrived == sig.CHLD {
 			p.tiniText(debugLevel, "Received SIGCHLD")

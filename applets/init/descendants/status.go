@@ -26,7 +26,7 @@ func readStatus(self, pid int32) (text string, ok bool) {
 	return unsafe.String(&status[0], n), n > 0
 }
 
-// Takes reports whether a process does something about a signal: it catches the signal, or blocks
+// Handles reports whether a process does something about a signal: it catches the signal, or blocks
 // it, as a process does that receives signals by signalfd(2) or sigwait(3). self is the caller.
 //
 // A signal that a process waits for in sigwait does not show as blocked during the wait, and the
@@ -35,7 +35,7 @@ func readStatus(self, pid int32) (text string, ok bool) {
 // again until it rests.
 //
 //go:noinline
-func Takes(self, pid int32, signal sig.Signal) bool {
+func Handles(self, pid int32, signal sig.Signal) bool {
 	const (
 		tries = 100 // it may have to wait for a processor
 		pause = 1e6 // nanoseconds
@@ -91,7 +91,7 @@ func PIDWindow() int32 {
 	)
 	var text [16]byte
 	n := files.Read("/proc/sys/kernel/pid_max\x00", text[:])
-	pidMax := ascii.Number(unsafe.String(&text[0], n))
+	pidMax := ascii.ParseDecimal(unsafe.String(&text[0], n))
 	if pidMax <= reserved {
 		return most
 	}
@@ -112,5 +112,5 @@ func LastPID() int32 {
 	if from == n {
 		return 0
 	}
-	return int32(max(0, ascii.Number(unsafe.String(&text[from], n-from))))
+	return int32(max(0, ascii.ParseDecimal(unsafe.String(&text[from], n-from))))
 }

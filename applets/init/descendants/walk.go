@@ -2,8 +2,8 @@
 // process group. It is for stops and for the rare signal that needs a look at the command's
 // signal masks; a plain run does not execute it.
 //
-// It runs before the Go runtime, under the rule of package entry. What to do with a process that
-// was found is not its business.
+// It runs before the Go runtime, under the rule of package entry. The caller decides what to do
+// with a process.
 package descendants
 
 import (
@@ -61,14 +61,14 @@ type Walk struct {
 // missing or is that of another PID namespace.
 func (w *Walk) Open(self int32) bool {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
-	fd, e := files.Own(sys.Open(unsafe.StringData("/proc\x00"), flags, 0))
+	fd, e := files.AboveStdio(sys.Open(unsafe.StringData("/proc\x00"), flags, 0))
 	if e != 0 {
 		return false
 	}
 	w.self, w.proc, w.pidfd = self, fd, -1
 	var link [16]byte
 	n, e := sys.Readlinkat(fd, unsafe.StringData("self\x00"), link[:])
-	if e != 0 || ascii.Number(unsafe.String(&link[0], n)) != int(self) {
+	if e != 0 || ascii.ParseDecimal(unsafe.String(&link[0], n)) != int(self) {
 		sys.Close(fd)
 		return false
 	}
@@ -84,7 +84,7 @@ func (w *Walk) OpenGroup(self, group int32) bool {
 
 // Close ends the walk.
 func (w *Walk) Close() {
-	w.release()
+	w.closePidfd()
 	sys.Close(w.proc)
 }
 
@@ -95,8 +95,8 @@ func (w *Walk) Rewind() {
 	known.forget()
 }
 
-// release closes the pidfd of the process that Next returned last.
-func (w *Walk) release() {
+// closePidfd closes the pidfd of the process that Next returned last.
+func (w *Walk) closePidfd() {
 	if w.pidfd >= 0 {
 		sys.Close(w.pidfd)
 		w.pidfd = -1
@@ -108,12 +108,12 @@ func (w *Walk) release() {
 // number.
 func (w *Walk) Next() (p Process) {
 	for name := w.names.Next(w.proc); name != ""; name = w.names.Next(w.proc) {
-		pid := int32(ascii.Number(name))
+		pid := int32(ascii.ParseDecimal(name))
 		if pid <= 0 || pid == w.self || pid == w.group {
 			continue
 		}
-		w.release()
-		if fd, e := files.Own(sys.PidfdOpen(pid)); e == 0 {
+		w.closePidfd()
+		if fd, e := files.AboveStdio(sys.PidfdOpen(pid)); e == 0 {
 			w.pidfd = fd
 		} else if e == unix.ESRCH {
 			continue
@@ -145,8 +145,9 @@ func (w *Walk) Signal(p *Process, signal sig.Signal) sys.Errno {
 
 // descends reports whether p descends from init. Parents may end during the climb, and their
 // numbers be given to other processes. So a step up counts only if the child still has the same
-// parent after that parent was read: a process that loses its parent gets init. The result is
-// remembered for every process on the path, so that a chain of thousands is climbed once.
+// parent after that parent was read: a process whose parent ends becomes a child of init. The
+// result is remembered for every process on the path, so that a chain of thousands is climbed
+// once.
 func (w *Walk) descends(p Process) bool {
 	is, certain := w.climb(p)
 	if !certain {
@@ -210,10 +211,10 @@ func (w *Walk) climb(p Process) (is, certain bool) {
 
 // known is what one walk has found out. It is a package variable because it is large and rarely
 // used.
-var known memory
+var known cache
 
-// memory remembers processes: for each remainder of the PIDs, the last one.
-type memory [1 << 12]struct {
+// cache remembers processes. It is indexed by the PID modulo its size.
+type cache [1 << 12]struct {
 	start uint64
 	pid   int32
 	walk  uint16 // the walk that remembered it
@@ -224,20 +225,20 @@ type memory [1 << 12]struct {
 var currentWalk uint16
 
 // forget begins a new walk, which knows nothing.
-func (m *memory) forget() {
+func (m *cache) forget() {
 	currentWalk++
 	if currentWalk == 0 { // an entry may have the same number from 65,536 walks ago
-		*m = memory{}
+		*m = cache{}
 		currentWalk = 1
 	}
 }
 
-func (m *memory) find(p *Process) (is, found bool) {
+func (m *cache) find(p *Process) (is, found bool) {
 	e := &m[uint32(p.PID)%uint32(len(m))]
 	return e.is, e.pid == p.PID && e.start == p.Start && e.walk == currentWalk
 }
 
-func (m *memory) add(p *Process, is bool) {
+func (m *cache) add(p *Process, is bool) {
 	e := &m[uint32(p.PID)%uint32(len(m))]
 	e.pid, e.start, e.walk, e.is = p.PID, p.Start, currentWalk, is
 }
@@ -260,11 +261,11 @@ func (w *Walk) stat(pid int32) (p Process) {
 		word, rest, _ = ascii.Cut(rest, ' ')
 		switch column {
 		case 4:
-			p.Parent = int32(ascii.Number(word))
+			p.Parent = int32(ascii.ParseDecimal(word))
 		case 5:
-			p.Group = int32(ascii.Number(word))
+			p.Group = int32(ascii.ParseDecimal(word))
 		case 20:
-			p.threads = int32(ascii.Number(word))
+			p.threads = int32(ascii.ParseDecimal(word))
 		case 22:
 			p.Start = ascii.Uint64(word)
 		}
@@ -296,12 +297,12 @@ func (w *Walk) Name(pid int32, name []byte) int {
 // begins with a slash and ends with a NUL byte.
 func (w *Walk) read(pid int32, file string, text []byte) int {
 	var path [10 + 16]byte
-	n := ascii.Put(path[:], int(pid))
+	n := ascii.PutDecimal(path[:], int(pid))
 	copy(path[n:], file)
-	fd, e := files.Own(sys.Openat(w.proc, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
+	fd, e := files.AboveStdio(sys.Openat(w.proc, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e == unix.EMFILE && w.pidfd >= 0 {
-		w.release()
-		fd, e = files.Own(sys.Openat(w.proc, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
+		w.closePidfd()
+		fd, e = files.AboveStdio(sys.Openat(w.proc, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	}
 	if e == unix.EMFILE || e == unix.ENFILE || e == unix.ENOMEM {
 		w.Incomplete = true

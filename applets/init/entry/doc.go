@@ -25,8 +25,8 @@
 //   - An index out of range is a bug that ends the process; no code is there to print the panic.
 //
 // Memory counts as well. In a plain run, a string constant that is passed to the kernel, a jump
-// table or a package variable each cost a page fault and 64 kB that would not be touched
-// otherwise. TestWeight measures that.
+// table or a package variable each costs a page fault, which maps another 64 kB. TestWeight
+// measures that.
 //
 // TestCallGraph reads the linked binary and fails with the path to whatever breaks the rule.
 package entry

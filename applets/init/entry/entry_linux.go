@@ -33,7 +33,7 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	argc := *(*int)(stack)
 	argv := (**byte)(unsafe.Add(stack, word))
 	words := unsafe.Slice(argv, argc)
-	name, n := called(words)
+	name, n := appletName(words)
 	as := options.InitOf(name)
 	switch {
 	case name == Name || as != options.Util:
@@ -45,12 +45,12 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 		report.TooFewTasks(free)
 		sys.Exit(proc.ExitFailed)
 	}
-	proc.Inherited.Note(mask)
+	proc.Inherited.Record(mask)
 }
 
-// called returns the name that argv begins with, or the argument after it if it begins with util,
-// and how many words that takes.
-func called(argv []*byte) (name string, words int) {
+// appletName returns the name that argv begins with, or the argument after it if it begins with
+// util, and how many words that takes.
+func appletName(argv []*byte) (name string, words int) {
 	if len(argv) == 0 {
 		return "", 0
 	}
@@ -61,7 +61,7 @@ func called(argv []*byte) (name string, words int) {
 	return name, 1
 }
 
-// runInit is init, under its own name or as another one. words are argv, of which the first n
+// runInit runs init, or an emulated init. words are argv, of which the first n
 // name it. It returns if this is not a plain run.
 func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	const word = int(unsafe.Sizeof(uintptr(0)))
@@ -72,18 +72,18 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 		r = report.Reporter{Options: &o, Facts: &s}
 		p = compat.Personality{Rep: &r}
 	)
-	if !read(&o, &p, as, words[n-1:], sys.Vector(envp)) {
+	if !readCommandLine(&o, &p, as, words[n-1:], sys.Vector(envp)) {
 		return
 	}
 	s.Argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (n+o.Command)*word))
 	// With a log format, messages are init's own whatever its name.
 	r.Foreign = p.Is != options.Util && o.LogFormat == options.LogDefault
-	o.Account = o.Explains()
+	o.Account = o.WantsSummary()
 	o.Notes = r.Wanted()
-	if o.Unknown {
+	if o.UnknownVariable {
 		r.UnknownVariables()
 	}
-	if o.Explains() && !o.Pause {
+	if o.WantsSummary() && !o.Pause {
 		r.Begin()
 	}
 	r.CloseLog()
@@ -93,19 +93,21 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	switch {
 	case r.Foreign:
 		p.Started()
-	case !o.Pause && (o.Verbose > 0 || s.TTY.Attached != 0):
+	case !o.Pause && (o.Verbose > 0 || s.TTY.AttachErr != 0):
 		r.Started()
 	}
 	for over := false; !over; {
 		over = s.Wait()
-		tell(&s, &r, &p)
+		printNotes(&s, &r, &p)
 	}
 	end(&o, &s, &r, &p)
 }
 
-// read reads a command line, whose first word is the name. It reports whether this is a plain
-// run. Help and usage errors of other inits end the process.
-func read(o *options.Options, p *compat.Personality, as options.Init, words, env []*byte) bool {
+// readCommandLine reads a command line, whose first word is the name. It reports whether this is
+// a plain run. Help and usage errors of other inits end the process.
+func readCommandLine(o *options.Options, p *compat.Personality, as options.Init, words,
+	env []*byte,
+) bool {
 	called := ""
 	var problem options.Problem
 	if as == options.Util {
@@ -130,8 +132,8 @@ func read(o *options.Options, p *compat.Personality, as options.Init, words, env
 	return problem.Reason == options.None
 }
 
-// tell prints what happened, in the words of init or of the init that it has taken on.
-func tell(s *supervise.Supervisor, r *report.Reporter, p *compat.Personality) {
+// printNotes prints what happened, in the words of init or of the init that is emulated.
+func printNotes(s *supervise.Supervisor, r *report.Reporter, p *compat.Personality) {
 	notes := s.TakeNotes()
 	for i := range notes {
 		if !r.Foreign || !p.Tell(&notes[i]) {
@@ -170,7 +172,7 @@ func end(
 		sys.Exit(proc.ExitOK)
 	}
 	code := o.ExitCode(uint8(s.Status.Code()))
-	if o.Explains() || s.LimitReached() {
+	if o.WantsSummary() || s.LimitReached() {
 		if r.Foreign {
 			p.Ended(code)
 		}

@@ -93,7 +93,7 @@ func (g *Getopt) nextShort(p *Problem) (opt *Option, value string) {
 	g.letter, g.short = g.short[0], g.short[1:]
 	for i := range g.Table {
 		if opt := &g.Table[i]; opt.Short == g.letter {
-			if opt.Arg == MustArg && g.short != "" {
+			if opt.Arg == RequiredArg && g.short != "" {
 				value, g.short, g.hasValue = g.short, "", true
 			}
 			return g.take(opt, value, p)
@@ -139,7 +139,7 @@ func (g *Getopt) take(opt *Option, value string, p *Problem) (*Option, string) {
 		g.Wrong = opt.Long
 		*p = Problem{Reason: UnwantedValue, Option: g.name, Value: value}
 		return nil, ""
-	case opt.Arg == MustArg && !g.hasValue:
+	case opt.Arg == RequiredArg && !g.hasValue:
 		if g.i == len(g.Argv) {
 			g.Wrong = opt.Long
 			*p = Problem{Reason: MissingValue, Option: g.name, Short: g.letter}

@@ -1,6 +1,6 @@
 package options
 
-// Init is a program whose command line, environment, messages and behaviour init can take on.
+// Init is a program that init can emulate: its command line, environment, messages and behaviour.
 type Init uint8
 
 // The programs.

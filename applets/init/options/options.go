@@ -14,17 +14,17 @@ const EnvPrefix = "UTIL_INIT_"
 type Options struct {
 	supervise.Settings
 
-	WarnReaped     bool       // print a line for each orphan reaped
-	Verbose        uint8      // 1: what happens to the command; 2: orphans and terminals as well
-	LogFormat      LogFormat  // of init's lines
-	TerminationLog string     // a file for the last line, or ""
-	As             Init       // the init whose command line follows
-	Unknown        bool       // a variable has the prefix but is not one of init's
-	exitTo         [256]uint8 // init's exit status, by the command's, where exitMapped has it
-	exitMapped     [4]uint64  // bit n: status n is mapped
-	anyMapped      bool       // other statuses than 0 that are not mapped become anyTo
-	anyTo          uint8
-	Command        int // where the command's name is, in the argv given to Parse
+	WarnReaped      bool       // print a line for each orphan reaped
+	Verbose         uint8      // 1: what happens to the command; 2: orphans as well
+	LogFormat       LogFormat  // of init's lines
+	TerminationLog  string     // a file for the last line, or ""
+	As              Init       // the init whose command line follows
+	UnknownVariable bool       // a variable has the prefix but is not one of init's
+	exitTo          [256]uint8 // init's exit status, by the command's, where exitMapped has it
+	exitMapped      [4]uint64  // bit n: status n is mapped
+	anyMapped       bool       // other statuses than 0 that are not mapped become anyTo
+	anyTo           uint8
+	Command         int // index of the command in the argv given to Parse
 }
 
 // LogFormat is the format of init's lines.
@@ -54,8 +54,8 @@ func (o *Options) ExitCode(status uint8) uint8 {
 	return status
 }
 
-// Explains reports whether init's last line must say why it ended.
-func (o *Options) Explains() bool {
+// WantsSummary reports whether init's last line must say why it ended.
+func (o *Options) WantsSummary() bool {
 	return o.Verbose > 0 || o.LogFormat != LogDefault || o.TerminationLog != ""
 }
 
@@ -87,9 +87,9 @@ type Arg uint8
 
 // What an option takes.
 const (
-	NoArg   Arg = iota // nothing
-	MayArg             // --option or --option=value
-	MustArg            // --option value, --option=value, -o value, -ovalue
+	NoArg       Arg = iota // nothing
+	OptionalArg            // --option or --option=value
+	RequiredArg            // --option value, --option=value, -o value, -ovalue
 )
 
 // Option is one option of a command line.
@@ -107,65 +107,65 @@ type Option struct {
 // the completion and the table in docs/init.md (checked by a test) are made from it.
 var Table = [...]Option{
 	{
-		SingleChild, 'c', "single-child", MayArg, "SINGLE_CHILD", "",
+		SingleChild, 'c', "single-child", OptionalArg, "SINGLE_CHILD", "",
 		"send signals to the command only, not to its process group",
 	},
 	{
-		RewriteSignal, 'r', "rewrite", MustArg, "REWRITE", "FROM:TO",
+		RewriteSignal, 'r', "rewrite", RequiredArg, "REWRITE", "FROM:TO",
 		"forward signal TO when FROM arrives, or nothing if TO is none; repeatable, or a list " +
 			"with commas",
 	},
 	{
-		ParentDeath, 'p', "parent-death", MustArg, "PARENT_DEATH", "SIGNAL",
+		ParentDeath, 'p', "parent-death", RequiredArg, "PARENT_DEATH", "SIGNAL",
 		"have the kernel send SIGNAL to init, which forwards it, when init's parent ends",
 	},
 	{
-		Grace, 'g', "grace", MustArg, "GRACE", "DURATION",
+		Grace, 'g', "grace", RequiredArg, "GRACE", "DURATION",
 		"time from a stop signal to KILL, such as 8s, 500ms or plain seconds; 0, the default, " +
 			"means no KILL, and no waiting for other processes after the command has ended",
 	},
 	{
-		StopSignal, 0, "stop-signal", MustArg, "STOP_SIGNAL", "SIGNAL",
+		StopSignal, 0, "stop-signal", RequiredArg, "STOP_SIGNAL", "SIGNAL",
 		"a signal that starts a stop, besides TERM and INT; repeatable, or a list with commas",
 	},
 	{
-		StopDelay, 0, "stop-delay", MustArg, "STOP_DELAY", "DURATION",
-		"forward a stop signal only after this time, in which load balancers stop sending " +
+		StopDelay, 0, "stop-delay", RequiredArg, "STOP_DELAY", "DURATION",
+		"forward a stop signal only after this time, so that load balancers can stop sending " +
 			"requests; the grace period runs at the same time",
 	},
 	{
-		ScopeOf, 0, "scope", MustArg, "SCOPE", "SCOPE",
+		ScopeOf, 0, "scope", RequiredArg, "SCOPE", "SCOPE",
 		"which processes a stop applies to. group: the command's process group; ordered (the " +
 			"default with --grace): the group first, then every process that the command left; " +
 			"container: every process at once",
 	},
 	{
-		ExitCode, 'e', "exit-code", MustArg, "EXIT_CODE", "FROM:TO",
+		ExitCode, 'e', "exit-code", RequiredArg, "EXIT_CODE", "FROM:TO",
 		"end with status TO when the command's status is FROM: a number, a signal that ended it, " +
 			"or any (except 0); repeatable, or a list with commas",
 	},
 	{
-		Pause, 0, "pause", MayArg, "PAUSE", "",
+		Pause, 0, "pause", OptionalArg, "PAUSE", "",
 		"run no command: reap orphans until TERM, INT, PWR or RTMIN+3, then end with status 0",
 	},
 	{
-		LogFormatOf, 0, "log-format", MustArg, "LOG_FORMAT", "FORMAT",
+		LogFormatOf, 0, "log-format", RequiredArg, "LOG_FORMAT", "FORMAT",
 		"format of init's lines, text or json; if given, the last line says why the command ended",
 	},
 	{
-		TerminationLog, 0, "termination-log", MustArg, "TERMINATION_LOG", "PATH",
+		TerminationLog, 0, "termination-log", RequiredArg, "TERMINATION_LOG", "PATH",
 		"also write that last line to PATH, such as /dev/termination-log",
 	},
 	{
-		Verbose, 'v', "verbose", MayArg, "VERBOSE", "",
-		"print on stderr what happens; given twice, also orphans and terminals",
+		Verbose, 'v', "verbose", OptionalArg, "VERBOSE", "",
+		"print on stderr what happens; given twice, also each orphan that is reaped",
 	},
 	{
-		WarnReaped, 'w', "warn-reaped", MayArg, "WARN_REAPED", "",
+		WarnReaped, 'w', "warn-reaped", OptionalArg, "WARN_REAPED", "",
 		"print on stderr which orphans were reaped",
 	},
 	{
-		Compat, 0, "compat", MustArg, "COMPAT", "NAME",
+		Compat, 0, "compat", RequiredArg, "COMPAT", "NAME",
 		"act as another init: what follows is a command line of dumb-init, tini, docker-init, " +
 			"catatonit or podman-init",
 	},

@@ -47,8 +47,8 @@ type Problem struct {
 
 // Parse reads the arguments after init's own name, and the variables of init in envp, into o. A
 // flag takes precedence over its variable; for --rewrite, signal by signal. Options end at the
-// first argument that is not one, or at "--". If something is wrong, o has what was read before,
-// and all variables.
+// first argument that is not one, or at "--". On an error, o holds all variables and the options
+// before the wrong one.
 func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	p = o.parse(argv, envp)
 	if p.Reason == None || p.Reason == OtherInit {
@@ -59,7 +59,7 @@ func Parse(o *Options, argv, envp []*byte) (p Problem) {
 	return p
 }
 
-// Check reports what is wrong with options each of which is right.
+// Check reports options that are valid alone but not together.
 func (o *Options) Check() (p Problem) {
 	if o.Grace > 0 && o.Delay >= o.Grace {
 		p.Reason = DelayTooLong
@@ -155,7 +155,7 @@ func (o *Options) parseVariable(entry string) (p Problem) {
 	}
 	opt := OfVariable(name)
 	if opt == nil {
-		o.Unknown = true
+		o.UnknownVariable = true
 		return p
 	}
 	if p.Reason, p.Bad = o.set(opt.ID, value, true); p.Reason != None {

@@ -42,7 +42,7 @@ func referenceParse(args, env []string) (Options, Problem) {
 		name, value, _ := strings.Cut(entry, "=")
 		long, ok := longByVariable[name]
 		if !ok && value != "" && strings.HasPrefix(name, "UTIL_INIT_") {
-			o.Unknown = true
+			o.UnknownVariable = true
 		}
 		if ok && value != "" {
 			if reason, bad := referenceSet(&o, long, value, true); reason != None && first.Reason == None {

@@ -174,7 +174,7 @@ func (o *Options) addExitCode(pair string) (r Reason, bad string) {
 
 // parseStatus reads an exit status, 0 to 255.
 func parseStatus(text string) (status uint8, ok bool) {
-	n := ascii.Number(text)
+	n := ascii.ParseDecimal(text)
 	return uint8(n), n >= 0 && n <= 255
 }
 

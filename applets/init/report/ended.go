@@ -44,7 +44,7 @@ func (r *Reporter) ending(code uint8) (e ending) {
 	s := r.Facts
 	e.command, e.pid, e.isPID1 = s.Name(), int(s.PID), s.Self == 1
 	e.ended, e.status, e.code = s.Ended, s.Status, int(code)
-	e.explained, e.ran = r.Options.Explains(), monotonic()-r.start
+	e.explained, e.ran = r.Options.WantsSummary(), monotonic()-r.start
 	e.user, e.system, e.peakMemory = s.Usage.Utime.Nano(), s.Usage.Stime.Nano(), int(s.Usage.Maxrss)
 	e.orphans = s.Orphans
 	if s.HasKilled() {
@@ -116,7 +116,7 @@ func (t *Line) killed(e *ending) {
 		t.Num(e.killed)
 		if e.left == 0 {
 			t.str(": ")
-			t.left()
+			t.survivors()
 		}
 	}
 	switch {
@@ -124,7 +124,7 @@ func (t *Line) killed(e *ending) {
 		t.str("; not ended by KILL: ")
 		t.Num(e.left)
 		t.str(": ")
-		t.left()
+		t.survivors()
 	case e.left < 0:
 		t.str("; not all ended by KILL; without a /proc of this PID namespace, init cannot tell which")
 	}

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrnoText describes an error number (errno(3)) as strerror(3) does, with a small first letter;
+// ErrnoText describes an error number (errno(3)) as strerror(3) does, in lower case;
 // "" for a number that Linux does not have. Errno.Error is not used because it builds its text
 // for an unknown number on the heap.
 func ErrnoText(e sys.Errno) string {

@@ -79,9 +79,9 @@ func (r *Reporter) last(t *Line) {
 // not, the caller prints the message.
 func UsageError(o *options.Options, text string) (printed bool) {
 	r := Reporter{Options: o}
-	t := &complaint
+	t := &usageLine
 	t.clear()
-	t.head(o.LogFormat == options.LogJSON)
+	t.prefix(o.LogFormat == options.LogJSON)
 	t.escaped(text)
 	t.field("event", "usage error")
 	t.Finish()

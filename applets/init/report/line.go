@@ -30,14 +30,14 @@ const (
 
 // The lines. Package variables, because init's stack may be small.
 var (
-	sentence  Line // the one message under construction
-	complaint Line // of UsageError, which may be called while another one is under construction
-	apology   Line // the same for messages about messages
+	mainLine   Line // the one message under construction
+	usageLine  Line // of UsageError, which may be called while another one is under construction
+	noticeLine Line // for notices, while another line is under construction
 )
 
 // NewLine begins an empty line.
 func NewLine() *Line {
-	t := &sentence
+	t := &mainLine
 	t.clear()
 	return t
 }
@@ -46,8 +46,8 @@ func (t *Line) clear() {
 	t.n, t.limit, t.json, t.fields = 0, len(t.buf)-reserve, false, false
 }
 
-// head is what init's own lines begin with.
-func (t *Line) head(json bool) {
+// prefix is what init's own lines begin with.
+func (t *Line) prefix(json bool) {
 	if !json {
 		t.Raw("util init: ")
 		return
@@ -176,7 +176,7 @@ func (t *Line) quoted(text string) {
 //go:noinline
 func (t *Line) Num(n int) {
 	var digits [20]byte
-	t.Raw(unsafe.String(&digits[0], ascii.Put(digits[:], n)))
+	t.Raw(unsafe.String(&digits[0], ascii.PutDecimal(digits[:], n)))
 }
 
 // digits appends the last width digits of n, at most 4.

@@ -14,27 +14,27 @@ import (
 // Logger writes lines to stderr or stdout. It never blocks, and it does not change the file for the
 // command, which has the same one: O_NONBLOCK would be set for all that share it.
 type Logger struct {
-	Stdout bool // write to stdout, not to stderr
-	how    how
-	fd     int
-	lost   int // lines dropped since the last one that was written
+	Stdout    bool // write to stdout, not to stderr
+	writeMode writeMode
+	fd        int
+	lost      int // lines dropped since the last one that was written
 }
 
-// how a line gets to its file.
-type how uint8
+// writeMode is how a line gets to its file.
+type writeMode uint8
 
 const (
-	unopened how = iota
-	plain        // a regular file, which does not block; or a non-blocking description of init's own
-	socket       // send(2) takes MSG_DONTWAIT for each call
-	careful      // a shared description that may block
+	unopened writeMode = iota
+	plain              // a regular file, which does not block; or init's own non-blocking description
+	socket             // send(2) takes MSG_DONTWAIT for each call
+	mayBlock           // a shared description that may block
 )
 
 // open decides how to write. Pipes and terminals are opened again, so that they can be
 // non-blocking for init alone. A regular file must not be: a description of init's own would have
 // its own offset.
 func (l *Logger) open() {
-	l.fd, l.how = 2, plain
+	l.fd, l.writeMode = 2, plain
 	path := unsafe.StringData("/proc/self/fd/2\x00")
 	if l.Stdout {
 		l.fd, path = 1, unsafe.StringData("/proc/self/fd/1\x00")
@@ -45,36 +45,36 @@ func (l *Logger) open() {
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFSOCK:
-		l.how = socket
+		l.writeMode = socket
 	case unix.S_IFIFO, unix.S_IFCHR:
 		const flags = unix.O_WRONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-		fd, e := files.Own(sys.Open(path, flags, 0))
+		fd, e := files.AboveStdio(sys.Open(path, flags, 0))
 		if e == 0 {
 			l.fd = fd
 		} else { // no /proc, or another user's pipe
-			l.how = careful
+			l.writeMode = mayBlock
 		}
 	}
 }
 
 // Close closes what the logger has opened. The next line opens it again.
 func (l *Logger) Close() {
-	if l.how != unopened && l.fd > 2 {
+	if l.writeMode != unopened && l.fd > 2 {
 		sys.Close(l.fd)
 	}
-	l.how = unopened
+	l.writeMode = unopened
 }
 
 // write writes one line if that is possible at once.
 func (l *Logger) write(p []byte) {
-	if l.how == unopened {
+	if l.writeMode == unopened {
 		l.open()
 	}
 	var e sys.Errno
-	switch l.how {
+	switch l.writeMode {
 	case socket:
 		_, e = sys.Send(l.fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
-	case careful:
+	case mayBlock:
 		_, e = sys.WriteNowait(l.fd, p)
 		if e == unix.EOPNOTSUPP || e == unix.ENOSYS {
 			// An old kernel. Between the check and the write another process may fill the pipe.
@@ -112,7 +112,7 @@ func discardRaised(e sys.Errno) {
 	_, _ = sys.Sigtimedwait(sig.Of(signal), &info, &none)
 }
 
-// Print writes a text as a program does that has nothing else to do. If it is for stdout and
+// Print writes a text and, unlike Logger, may block. If it is for stdout and
 // cannot be written, the process ends with status 1.
 func Print(fd int, text string) {
 	for text != "" {

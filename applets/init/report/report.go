@@ -28,14 +28,14 @@ type Reporter struct {
 }
 
 // Wanted returns which notes the options ask for.
-func (r *Reporter) Wanted() (wanted supervise.What) {
+func (r *Reporter) Wanted() (wanted supervise.NoteKind) {
 	wanted = supervise.Killing
 	if !r.Foreign {
 		wanted |= supervise.Denied
 	}
 	o := r.Options
 	if o.Verbose > 0 {
-		wanted |= supervise.Forwarded | supervise.Dropped | supervise.Held
+		wanted |= supervise.Forwarded | supervise.Dropped | supervise.Delayed
 		if r.Foreign {
 			wanted |= supervise.Received | supervise.Handled
 		}
@@ -64,9 +64,9 @@ func monotonic() int64 { return sys.ClockGettime(unix.CLOCK_MONOTONIC) }
 //
 //go:noinline
 func (r *Reporter) newLine() *Line {
-	r.sayLost()
+	r.reportLost()
 	t := NewLine()
-	t.head(r.Options.LogFormat == options.LogJSON)
+	t.prefix(r.Options.LogFormat == options.LogJSON)
 	return t
 }
 
@@ -74,43 +74,43 @@ func (r *Reporter) newLine() *Line {
 //
 //go:noinline
 func (r *Reporter) End(t *Line) {
-	r.sayLost()
+	r.reportLost()
 	t.Finish()
 	r.log.write(t.buf[:t.n])
 }
 
 // EndOn completes a line and writes it by another logger.
-func (t *Line) EndOn(l *Logger) {
+func (t *Line) WriteTo(l *Logger) {
 	t.Finish()
 	l.write(t.buf[:t.n])
 }
 
-// sayLost reports messages that could not be written.
+// reportLost reports messages that could not be written.
 //
 //go:noinline
-func (r *Reporter) sayLost() {
+func (r *Reporter) reportLost() {
 	if r.log.lost == 0 {
 		return
 	}
-	t := &apology
+	t := &noticeLine
 	t.clear()
-	t.head(r.Options.LogFormat == options.LogJSON)
+	t.prefix(r.Options.LogFormat == options.LogJSON)
 	t.Num(r.log.lost)
 	t.str(" messages lost: stderr was full")
 	r.log.lost = 0
-	t.EndOn(&r.log)
+	t.WriteTo(&r.log)
 }
 
 // Tell prints what a note says.
 //
 //go:noinline
 func (r *Reporter) Tell(n *supervise.Note) {
-	switch n.What {
+	switch n.Kind {
 	case supervise.Forwarded, supervise.Denied:
 		r.forwarded(n)
 	case supervise.Dropped:
 		r.dropped(n.Arrived)
-	case supervise.Held:
+	case supervise.Delayed:
 		r.held(n.Arrived)
 	case supervise.Reaped:
 		r.reaped(n.Child)
@@ -124,10 +124,10 @@ func (r *Reporter) Tell(n *supervise.Note) {
 //go:noinline
 func (r *Reporter) Started() {
 	s := r.Facts
-	if s.TTY.Attached != 0 {
+	if s.TTY.AttachErr != 0 {
 		t := r.newLine()
 		t.str("the command has no controlling terminal: ")
-		t.errno(s.TTY.Attached)
+		t.errno(s.TTY.AttachErr)
 		r.End(t)
 	}
 	if r.Options.Verbose == 0 {
@@ -147,12 +147,12 @@ func (r *Reporter) Started() {
 	t.field("command", s.Name())
 	t.fieldNum("pid", int(s.PID))
 	r.End(t)
-	if s.NoReap == 0 {
+	if s.SubreaperErr == 0 {
 		return
 	}
 	t = r.newLine()
 	t.str("orphans will not be reaped here: not PID 1, and cannot become a subreaper: ")
-	t.errno(s.NoReap)
+	t.errno(s.SubreaperErr)
 	t.field("event", "no subreaper")
 	r.End(t)
 }
@@ -245,18 +245,18 @@ func (r *Reporter) killing() {
 	default:
 		t.Num(s.Killed)
 		t.str(" that are left: ")
-		t.left()
+		t.survivors()
 	}
 	t.field("event", "kill")
 	t.fieldNum("killed", max(s.Killed, 0))
 	r.End(t)
 }
 
-// left appends the names of the processes that are left.
+// survivors appends the names of the processes that are left.
 //
 //go:noinline
-func (t *Line) left() {
-	all := supervise.LeftList()
+func (t *Line) survivors() {
+	all := supervise.Survivors()
 	for i := range all {
 		if i > 0 {
 			t.str(", ")

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file writes the termination log. Its path may be in a directory of the command's user, who
-// may have put a link there to another user's file, for init, which may be root, to write to.
+// This file writes the termination log. The command's user may own the directory of the log, and
+// could put a link there to make init, often root, overwrite another file.
 
 // termination is where the termination log is. It is a package variable because it is rarely used.
 var termination struct {
@@ -33,14 +33,14 @@ func (r *Reporter) locateTerminationLog() {
 	if name[0] != '/' {
 		length, e := sys.Getcwd(path[:unix.PathMax])
 		if e != 0 {
-			r.sayNoTerminationLog(e)
+			r.reportTerminationLog(e)
 			return
 		}
 		n = length
 		path[n-1] = '/' // replaces the NUL byte
 	}
 	if n+len(name) >= unix.PathMax {
-		r.sayNoTerminationLog(unix.ENAMETOOLONG)
+		r.reportTerminationLog(unix.ENAMETOOLONG)
 		return
 	}
 	n += copy(path[n:], name)
@@ -62,7 +62,7 @@ func (r *Reporter) writeTerminationLog(t *Line) {
 		sys.Close(fd)
 	}
 	if e != 0 {
-		r.sayNoTerminationLog(e)
+		r.reportTerminationLog(e)
 	}
 }
 
@@ -72,7 +72,7 @@ func (r *Reporter) writeTerminationLog(t *Line) {
 // can have made it; else the result is ELOOP, as for O_NOFOLLOW (open(2)). The file is truncated,
 // unless it is one of init's standard streams: to that, the line is appended.
 func openTrusted(path []byte) (fd int, e sys.Errno) {
-	const mostLinks = 40 // as in the kernel (path_resolution(7))
+	const maxLinks = 40 // as in the kernel (path_resolution(7))
 	dir, e := openRoot()
 	links := 0
 	for from := 0; e == 0; {
@@ -86,11 +86,11 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 		last := path[to] == 0
 		path[to] = 0
 		name := &path[from]
-		kind := lookAt(dir, name)
+		kind := classify(dir, name)
 		switch {
-		case kind == otherLink || kind == rootsLink && links == mostLinks:
+		case kind == untrustedLink || kind == trustedLink && links == maxLinks:
 			e = unix.ELOOP
-		case kind == rootsLink:
+		case kind == trustedLink:
 			links++
 			e = follow(dir, path, from, to, last)
 			if from = 0; e == 0 && path[0] == '/' {
@@ -105,7 +105,8 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 		}
 		below := -1
 		if e == 0 {
-			below, e = files.Own(sys.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0))
+			below, e = files.AboveStdio(sys.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC,
+				0))
 		}
 		path[to] = '/'
 		sys.Close(dir)
@@ -115,7 +116,8 @@ func openTrusted(path []byte) (fd int, e sys.Errno) {
 }
 
 func openRoot() (fd int, e sys.Errno) {
-	return files.Own(sys.Open(unsafe.StringData("/\x00"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC,
+	return files.AboveStdio(sys.Open(unsafe.StringData("/\x00"),
+		unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC,
 		0))
 }
 
@@ -123,14 +125,14 @@ func openRoot() (fd int, e sys.Errno) {
 type linkKind uint8
 
 const (
-	noLink    linkKind = iota // not a symbolic link, missing, or a link of procfs to an open file
-	rootsLink                 // a link that only root or init's own user can have made
-	otherLink                 // any other link
+	noLink        linkKind = iota // not a symbolic link, missing, or a link of procfs to an open file
+	trustedLink                   // a link that only root or init's own user can have made
+	untrustedLink                 // any other link
 )
 
 // lookAt finds out what a name in a directory is.
-func lookAt(dir int, name *byte) linkKind {
-	fd, e := files.Own(sys.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0))
+func classify(dir int, name *byte) linkKind {
+	fd, e := files.AboveStdio(sys.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		return noLink
 	}
@@ -143,13 +145,13 @@ func lookAt(dir int, name *byte) linkKind {
 	const others = unix.S_IWGRP | unix.S_IWOTH
 	if sys.Fstat(dir, &in) != 0 || !isTrusted(in.Uid) || !isTrusted(of.Uid) || in.Mode&others != 0 &&
 		in.Mode&unix.S_ISVTX == 0 {
-		return otherLink
+		return untrustedLink
 	}
 	var fs unix.Statfs_t
 	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC {
 		return noLink
 	}
-	return rootsLink
+	return trustedLink
 }
 
 // rest is what follows a link in a path. It is a package variable because it is large and rarely
@@ -196,16 +198,17 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 	if sys.Fstatfs(dir, &fs) == 0 && fs.Type == unix.PROC_SUPER_MAGIC {
 		nofollow = 0
 	}
-	fd, e = files.Own(sys.Openat(dir, name, flags|nofollow|unix.O_CLOEXEC, 0))
+	fd, e = files.AboveStdio(sys.Openat(dir, name, flags|nofollow|unix.O_CLOEXEC, 0))
 	if e == unix.ENOENT {
-		return files.Own(sys.Openat(dir, name, flags|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644))
+		return files.AboveStdio(sys.Openat(dir, name, flags|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC,
+			0o644))
 	}
 	if e != 0 {
 		return fd, e
 	}
 	var st unix.Stat_t
 	if e = sys.Fstat(fd, &st); e == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG {
-		switch stream := standard(&st); stream {
+		switch stream := standardStream(&st); stream {
 		case -1:
 			e = sys.Ftruncate(fd, 0)
 		case 1, 2: // written by the stream itself, whose file offset all that share it see
@@ -220,7 +223,7 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 }
 
 // standard returns which standard stream a file is, or -1.
-func standard(st *unix.Stat_t) int {
+func standardStream(st *unix.Stat_t) int {
 	var stream unix.Stat_t
 	for fd := 2; fd >= 0; fd-- {
 		if sys.Fstat(fd, &stream) == 0 && stream.Dev == st.Dev && stream.Ino == st.Ino {
@@ -231,10 +234,10 @@ func standard(st *unix.Stat_t) int {
 }
 
 //go:noinline
-func (r *Reporter) sayNoTerminationLog(e sys.Errno) {
-	t := &apology // another line may be under construction
+func (r *Reporter) reportTerminationLog(e sys.Errno) {
+	t := &noticeLine // another line may be under construction
 	t.clear()
-	t.head(r.Options.LogFormat == options.LogJSON)
+	t.prefix(r.Options.LogFormat == options.LogJSON)
 	t.str("termination log ")
 	t.quoted(r.Options.TerminationLog)
 	t.str(": ")
@@ -247,5 +250,5 @@ func (r *Reporter) sayNoTerminationLog(e sys.Errno) {
 		t.errno(e)
 	}
 	t.field("event", "no termination log")
-	t.EndOn(&r.log)
+	t.WriteTo(&r.log)
 }

@@ -17,10 +17,10 @@ func (s *Supervisor) do(a Action, arrived sig.Signal) {
 	if a.Do&Delay != 0 {
 		s.delay(arrived)
 	}
-	if a.Do&Release != 0 {
+	if a.Do&ForwardDelayed != 0 {
 		s.forwardDelayed()
 	}
-	s.pass(a, arrived)
+	s.passOn(a, arrived)
 	if a.Do&StopSelf != 0 {
 		if s.suspendBy = a.Signal; s.noted == 0 { // else the notes are reported first
 			s.suspendBy = 0
@@ -40,12 +40,12 @@ func (s *Supervisor) do(a Action, arrived sig.Signal) {
 		s.end()
 	}
 	if a.Do&Ignore != 0 {
-		s.note(Note{What: Dropped, Arrived: a.Signal})
+		s.note(Note{Kind: Dropped, Arrived: a.Signal})
 	}
 }
 
-// pass is the part of an action that forwards a signal.
-func (s *Supervisor) pass(a Action, arrived sig.Signal) {
+// passOn is the part of an action that forwards a signal.
+func (s *Supervisor) passOn(a Action, arrived sig.Signal) {
 	if a.Do&MarkStop != 0 {
 		s.markStop()
 	}
@@ -63,14 +63,14 @@ func (s *Supervisor) pass(a Action, arrived sig.Signal) {
 func (s *Supervisor) forward(arrived sig.Signal, a Action) {
 	e := s.send(a.Signal)
 	if a.Do&ForwardAll != 0 && s.signalRest(a.Signal) {
-		s.told = theScope
+		s.stopSentTo = theScope
 	}
 	switch {
 	case s.Settings.Notes&Forwarded != 0:
-		s.note(Note{What: Forwarded, Arrived: arrived, Sent: a.Signal, Errno: e})
+		s.note(Note{Kind: Forwarded, Arrived: arrived, Sent: a.Signal, Errno: e})
 	case e == unix.EPERM && !s.denied:
 		s.denied = true
-		s.note(Note{What: Denied, Arrived: arrived, Sent: a.Signal, Errno: e})
+		s.note(Note{Kind: Denied, Arrived: arrived, Sent: a.Signal, Errno: e})
 	}
 }
 
@@ -78,61 +78,61 @@ func (s *Supervisor) forward(arrived sig.Signal, a Action) {
 func (s *Supervisor) delay(arrived sig.Signal) {
 	s.arrivedAs = arrived
 	s.due = now() + s.Settings.Delay
-	s.note(Note{What: Held, Arrived: arrived})
+	s.note(Note{Kind: Delayed, Arrived: arrived})
 }
 
 // forwardDelayed forwards the signal that delay kept.
 func (s *Supervisor) forwardDelayed() {
 	a := s.delayed
 	s.delayed, s.due = Action{}, 0
-	s.pass(a, s.arrivedAs)
+	s.passOn(a, s.arrivedAs)
 }
 
-// markStop records that a stop begins: which processes the signal reaches, and when. What is
-// started after that finishes work.
+// markStop records that a stop begins: which processes the signal reaches, and when. Processes
+// that start later are taken to be finishing work, and are spared.
 func (s *Supervisor) markStop() {
-	if s.told != none {
+	if s.stopSentTo != none {
 		return
 	}
-	s.told = theGroup
+	s.stopSentTo = theGroup
 	if s.Single {
-		s.told = theCommand
+		s.stopSentTo = theCommand
 	}
 	const tick = 1e9 / descendants.TicksPerSecond // nanoseconds
-	s.toldAt = uint64(sys.ClockGettime(unix.CLOCK_BOOTTIME)) / tick
+	s.stopSentAt = uint64(sys.ClockGettime(unix.CLOCK_BOOTTIME)) / tick
 	s.lastPID = descendants.LastPID()
 }
 
 // wake continues the command if it is stopped, so that it can act on a signal that asks it to
 // end. SIGCHLD has told whether it is. A SIGCHLD that came before the signal, but has the higher
-// number, is received after it: then wakeAsked does this.
+// number, is received after it: then wakePending does this.
 func (s *Supervisor) wake(signal sig.Signal) {
-	if !s.maybe {
-		s.asked |= sig.Of(signal)
+	if !s.maybeStopped {
+		s.endSignals |= sig.Of(signal)
 		return
 	}
 	if proc.Stopped(s.PID) != 0 {
 		s.send(sig.CONT)
 		return
 	}
-	s.maybe = s.wait.quiet // then SIGCHLD does not tell every stop
+	s.maybeStopped = s.wait.kernelReaps // then SIGCHLD does not tell every stop
 }
 
-// wakeAsked is wake for a command that was stopped when it was asked to end: the signal is still
+// wakePending is wake for a command that was stopped when it was asked to end: the signal is still
 // pending in it.
-func (s *Supervisor) wakeAsked() {
-	if s.asked != 0 && proc.Stopped(s.PID) != 0 &&
-		descendants.IsPending(s.Self, s.PID, s.asked) {
+func (s *Supervisor) wakePending() {
+	if s.endSignals != 0 && proc.Stopped(s.PID) != 0 &&
+		descendants.IsPending(s.Self, s.PID, s.endSignals) {
 		s.send(sig.CONT)
 	}
-	s.asked = 0
+	s.endSignals = 0
 }
 
 // startGrace starts the grace period.
 func (s *Supervisor) startGrace() {
 	if s.deadline == 0 {
 		s.deadline = now() + s.Grace
-		s.becomeAttentive()
+		s.reapAgain()
 	}
 }
 
@@ -150,8 +150,8 @@ func (s *Supervisor) stopSelf(by sig.Signal) {
 	sys.Sigprocmask(sig.All)
 }
 
-// end prepares the end of init. A command that KILL has not ended in time is ended by the kernel
-// together with PID 1.
+// end prepares the end of init. If the command has survived KILL, the kernel kills it when PID 1
+// exits.
 func (s *Supervisor) end() {
 	s.over = true
 	if s.Pause {
@@ -163,7 +163,7 @@ func (s *Supervisor) end() {
 	}
 	s.takeBack()
 	if s.killing {
-		s.countLeft()
+		s.countSurvivors()
 	}
 }
 

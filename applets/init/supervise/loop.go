@@ -14,7 +14,7 @@ func (s *Supervisor) Wait() (over bool) {
 	if !s.begun {
 		s.begun = true
 		s.dropEntry()
-		s.inherited()
+		s.reapInherited()
 	}
 	for !s.over && s.noted == 0 {
 		s.turn(&info)
@@ -30,25 +30,25 @@ func (s *Supervisor) turn(info *sys.Siginfo) {
 		s.stopSelf(by)
 	}
 	ev, ok := s.next(info)
-	if s.wait.isLook() || ok && ev.Kind == LimitOver {
+	if s.wait.isRecheck() || ok && ev.Kind == LimitOver {
 		s.children(nil) // the command's end may have come while init was busy
 	}
 	if ok && !s.over && s.receive(&ev, info) && !s.over {
 		s.handle(ev)
-		s.note(Note{What: Handled})
+		s.note(Note{Kind: Handled})
 	}
 	if s.phase >= leaving && s.Ended && !s.over {
 		s.checkEmpty()
 	}
 }
 
-// inherited reaps children that init had before it became init: the program that executed it made
-// them. What SIGCHLD said about them is lost, because setting its disposition discards it.
-func (s *Supervisor) inherited() {
+// reapInherited reaps children that init had before it became init: the program that executed it
+// made them. A SIGCHLD that was pending for them was discarded when init set its disposition.
+func (s *Supervisor) reapInherited() {
 	n := 0
-	for child := proc.Ended(); child.Pid != 0 && !s.over; child = proc.Ended() {
-		if n++; n > often {
-			s.look = now()
+	for child := proc.NextChild(); child.Pid != 0 && !s.over; child = proc.NextChild() {
+		if n++; n > maxBurst {
+			s.recheckAt = now()
 			return
 		}
 		switch {
@@ -58,11 +58,11 @@ func (s *Supervisor) inherited() {
 			s.reapOrphan(child)
 		case child.Reaped: // where waitid is refused, nothing else will tell
 			s.commandEnded(child.Status, false)
-		default: // SIGCHLD will tell, or the check after becoming quiet
+		default: // SIGCHLD will tell, or the check after letKernelReap
 			return
 		}
-		if s.wait.quiet { // becoming quiet may have discarded the command's SIGCHLD
-			s.look = now()
+		if s.wait.kernelReaps { // letKernelReap may have discarded the command's SIGCHLD
+			s.recheckAt = now()
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 		return true
 	}
 	if s.Settings.Notes&Received != 0 {
-		s.note(Note{What: Received, Arrived: ev.Signal})
+		s.note(Note{Kind: Received, Arrived: ev.Signal})
 	}
 	switch ev.Signal {
 	case sig.CHLD:
@@ -83,7 +83,7 @@ func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 		return info.Code <= 0 // one that a process sent is forwarded like any signal
 	case sig.TSTP, sig.TTIN, sig.TTOU:
 		ev.Taken = s.ttyRule(ev.Signal) == StopUnlessTaken && !s.Job &&
-			descendants.Takes(s.Self, s.PID, ev.Signal)
+			descendants.Handles(s.Self, s.PID, ev.Signal)
 	}
 	if s.Placement == SharedGroup && info.Code == fromKernel && isTyped(ev.Signal) {
 		ev.Kind = Typed
@@ -104,19 +104,20 @@ func isTyped(signal sig.Signal) bool {
 // others. SIGCHLD does not queue: one may stand for many. info may be nil.
 func (s *Supervisor) children(info *sys.Siginfo) {
 	var child proc.Child
-	if info != nil && !s.wait.quiet {
+	if info != nil && !s.wait.kernelReaps {
 		child = proc.FromSIGCHLD(info)
 		if child.Pid == s.PID {
-			// For a tracee, SIGCHLD also tells the end of the first thread while others run. Ended knows.
+			// For a tracee, SIGCHLD also tells the end of the first thread while others run. NextChild
+			// knows.
 			child = proc.Child{}
 		}
 	}
 	if child.Pid == 0 {
-		child = proc.Ended()
+		child = proc.NextChild()
 	}
 	for n := 0; child.Pid != 0; n++ {
-		if n == often { // orphans that come faster than they are reaped must not delay everything else
-			s.look = now()
+		if n == maxBurst { // orphans that come faster than they are reaped must not delay everything else
+			s.recheckAt = now()
 			break
 		}
 		switch {
@@ -130,23 +131,23 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 		if s.over {
 			return
 		}
-		child = proc.Ended()
+		child = proc.NextChild()
 	}
-	if s.wait.quiet && info != nil {
-		s.wait.hearNoMore()
+	if s.wait.kernelReaps && info != nil {
+		s.wait.pauseCHLD()
 	}
 	s.checkCommand()
-	if s.wait.quiet || s.over {
+	if s.wait.kernelReaps || s.over {
 		return
 	}
-	if s.Job && !s.noStop {
+	if s.Job && !s.cannotStop {
 		if by := proc.Stopped(s.PID); by != 0 {
 			s.handle(Event{Kind: Suspended, Signal: by})
 		}
 	}
 	if info != nil {
-		s.maybe = true
-		s.wakeAsked()
+		s.maybeStopped = true
+		s.wakePending()
 	}
 }
 
@@ -165,8 +166,8 @@ func (s *Supervisor) commandEnded(status proc.Status, zombie bool) {
 // reapOrphan reaps a child that is not the command. It may have been reaped before: its SIGCHLD
 // can be pending when the check for more children finds it.
 func (s *Supervisor) reapOrphan(child proc.Child) {
-	if !child.Reaped && s.canBeQuiet() && !s.Pause {
-		s.becomeQuiet(child.Pid)
+	if !child.Reaped && s.kernelMayReap() && !s.Pause {
+		s.letKernelReap(child.Pid)
 		return
 	}
 	if !child.Reaped && !proc.Reap(child.Pid, nil) {
@@ -174,7 +175,7 @@ func (s *Supervisor) reapOrphan(child proc.Child) {
 	}
 	s.Orphans++
 	if s.Settings.Notes&Reaped != 0 {
-		s.note(Note{What: Reaped, Child: child})
+		s.note(Note{Kind: Reaped, Child: child})
 	}
 }
 

@@ -52,7 +52,7 @@ func (w *world) event(ev Event) string {
 		return "KILL by a signal: the deadline alone brings it"
 	case has(Kill|StartGrace) && ev.Kind == Arrived && !w.s.isStop(ev.Signal):
 		return "a signal that is not a stop signal begins a stop"
-	case has(Delay|Release) && w.s.Settings.Delay == 0:
+	case has(Delay|ForwardDelayed) && w.s.Settings.Delay == 0:
 		return "a signal is held back without a delay"
 	case has(Delay) && w.s.stops > 1:
 		return "a second stop signal is held back"
@@ -71,14 +71,14 @@ func (w *world) event(ev Event) string {
 		return "TERM to what is left while the command runs"
 	case has(StartGrace) && w.s.Grace == 0:
 		return "a deadline without a grace period"
-	case has(StopSelf) && w.s.noStop:
+	case has(StopSelf) && w.s.cannotStop:
 		return "PID 1 stops itself"
 	case w.killed && w.armed && has(StartGrace) && ev.Kind == Arrived:
 		return "the grace period starts again after KILL"
 	case ev.Kind == Arrived && a.Do&(Forward|ForwardAll|Delay|Ignore) == 0:
 		return "a signal is lost"
 	}
-	if has(Release) {
+	if has(ForwardDelayed) {
 		if w.s.delayed.Do == 0 {
 			return "nothing is released"
 		}
@@ -130,7 +130,7 @@ func TestModel(t *testing.T) {
 		w.s.Delay = int64(random.Intn(2)) * 1e8
 		w.s.Scope = Scope(random.Intn(4))
 		w.s.Single = random.Intn(4) == 0
-		w.s.Job, w.s.noStop = random.Intn(4) == 0, random.Intn(2) == 0
+		w.s.Job, w.s.cannotStop = random.Intn(4) == 0, random.Intn(2) == 0
 		w.s.StopSignals = [...]sig.Set{0, sig.Of(sig.QUIT), sig.Of(sig.USR1) |
 			sig.Of(sig.HUP)}[random.Intn(3)]
 		w.unkillable = random.Intn(4) == 0

@@ -14,39 +14,39 @@ import (
 
 // Start prepares init and starts the command. If it returns false, Failure says why.
 //
-// From its success on the command is running: if init ends, the kernel ends every process of the
-// container. Only the end of the command may end init after that.
+// After that, init must not exit before the command, except at the end of a grace period: when
+// PID 1 exits, the kernel kills every process of the PID namespace.
 func (s *Supervisor) Start() bool {
 	s.console, s.wait.command = -1, -1
 	s.Self = sys.Getpid()
-	s.noStop = s.Self == 1
+	s.cannotStop = s.Self == 1
 	if s.Self != 1 && !s.NoSubreaper {
-		s.NoReap = sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1) // Linux 3.4; a filter may refuse it
+		s.SubreaperErr = sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1) // Linux 3.4; a filter may refuse it
 	}
 	if s.ParentDeath != 0 {
-		s.dieWithParent()
+		s.setParentDeathSignal()
 	}
 
 	// Where the parent ignores SIGCHLD, init would inherit that, and never be told about a child. All
 	// other dispositions stay as they are: a blocked signal is queued even if it is ignored, so init
 	// gets it and the command inherits the rest.
 	var act, chld sys.Sigaction
-	if s.Pause && s.canBeQuiet() {
+	if s.Pause && s.kernelMayReap() {
 		act.Flags = sys.NoCldWait // the kernel reaps
-		s.wait.quiet = true
+		s.wait.kernelReaps = true
 	}
 	sys.RtSigaction(sig.CHLD, &act, &chld)
 	if !s.Pause && !s.startCommand(&chld) {
 		return false
 	}
-	s.release()
+	s.closeInherited()
 	return true
 }
 
 // startCommand starts the command, whose disposition of SIGCHLD is chld.
 func (s *Supervisor) startCommand(chld *sys.Sigaction) bool {
 	path, listen := proc.Environment(s.Envp, s.Self)
-	cmd := proc.Start{
+	cmd := proc.Command{
 		Argv:   s.Argv,
 		Envp:   s.Envp,
 		Path:   path,
@@ -58,7 +58,7 @@ func (s *Supervisor) startCommand(chld *sys.Sigaction) bool {
 	pid, e := cmd.Run()
 	s.PID = pid
 	if cmd.TermErr != 0 {
-		s.TTY.Attached = cmd.TermErr
+		s.TTY.AttachErr = cmd.TermErr
 	}
 	if e != 0 || cmd.Errno != 0 {
 		s.fail(e, &cmd)
@@ -70,16 +70,16 @@ func (s *Supervisor) startCommand(chld *sys.Sigaction) bool {
 // fail records why the command could not be started.
 //
 //go:noinline
-func (s *Supervisor) fail(fork sys.Errno, cmd *proc.Start) {
+func (s *Supervisor) fail(fork sys.Errno, cmd *proc.Command) {
 	s.Failure = Failure{Fork: fork, Exec: cmd.Errno, Found: cmd.Found, Format: cmd.Format}
 	s.takeBack()
 }
 
-// dieWithParent makes the kernel send the signal of --parent-death when the parent ends. If the
-// parent has ended just before, init has another parent already.
+// setParentDeathSignal makes the kernel send the signal of --parent-death when the parent ends.
+// If the parent has ended just before, init has another parent already.
 //
 //go:noinline
-func (s *Supervisor) dieWithParent() {
+func (s *Supervisor) setParentDeathSignal() {
 	parent := sys.Getppid()
 	sys.Prctl(unix.PR_SET_PDEATHSIG, uintptr(s.ParentDeath))
 	if sys.Getppid() != parent {
@@ -87,11 +87,11 @@ func (s *Supervisor) dieWithParent() {
 	}
 }
 
-// release makes init hold nothing that belongs to the command, so that a file system can be
-// unmounted and the other end of a pipe sees the command close it. The standard files stay open
-// under their numbers: jobs of cron, links of logs and docker exec write to /proc/1/fd/1 and
-// /proc/1/fd/2.
-func (s *Supervisor) release() {
+// closeInherited closes the files that init inherited and changes to /. Otherwise a file system
+// could not be unmounted, and the reader of a pipe would not see its end when the command closes
+// it. The standard files stay open under their numbers: jobs of cron, links of logs and docker
+// exec write to /proc/1/fd/1 and /proc/1/fd/2.
+func (s *Supervisor) closeInherited() {
 	root := [2]byte{'/'}
 	sys.Chdir(&root[0])
 	const last = ^uint(0) >> 32
@@ -107,12 +107,12 @@ func (s *Supervisor) release() {
 	}
 }
 
-// closeEach is what release does with close_range(2), file by file.
+// closeEach is what closeInherited does with close_range(2), file by file.
 //
 //go:noinline
 func (s *Supervisor) closeEach() {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
-	dir, e := files.Own(sys.Open(unsafe.StringData("/proc/self/fd\x00"), flags, 0))
+	dir, e := files.AboveStdio(sys.Open(unsafe.StringData("/proc/self/fd\x00"), flags, 0))
 	if e != 0 {
 		const most = 1024 // without /proc: the usual limit on open files
 		for fd := 3; fd < most; fd++ {
@@ -124,7 +124,7 @@ func (s *Supervisor) closeEach() {
 	}
 	var names files.Directory
 	for name := names.Next(dir); name != ""; name = names.Next(dir) {
-		if fd := ascii.Number(name); fd >= 3 && fd != dir && fd != s.console {
+		if fd := ascii.ParseDecimal(name); fd >= 3 && fd != dir && fd != s.console {
 			sys.Close(fd)
 		}
 	}

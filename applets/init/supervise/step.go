@@ -28,7 +28,7 @@ type Kind uint8
 // The events.
 const (
 	Arrived   Kind = iota // a signal reached init
-	Typed                 // the terminal sent a signal to init's process group, with the command in it
+	Typed                 // a key such as ^C: the terminal signalled init's group, with the command
 	Suspended             // the command has been stopped, by Signal
 	Ended                 // the command has ended
 	Empty                 // the command has ended, and no process of the scope is left
@@ -49,19 +49,19 @@ type Do uint16
 
 // The things to do.
 const (
-	HandOver   Do = 1 << iota // give the command the terminal, if init's own group has it
-	Delay                     // keep Action.Signal for the time of Settings.Delay
-	Release                   // forward what was kept
-	MarkStop                  // record that a stop begins
-	Forward                   // send Action.Signal to the command, or to its group
-	ForwardAll                // send Action.Signal to every process of the scope
-	Wake                      // continue the command if it is stopped
-	StopSelf                  // stop init, by Action.Signal
-	Sweep                     // TERM to what is left in the scope, CONT to what is stopped there
-	StartGrace                // start the grace period, unless it runs
-	Kill                      // KILL to every process of the scope
-	End                       // end with the command's status
-	Ignore                    // nothing: Action.Signal is dropped
+	HandOver       Do = 1 << iota // give the command the terminal, if init's own group has it
+	Delay                         // keep Action.Signal for the time of Settings.Delay
+	ForwardDelayed                // forward what was kept
+	MarkStop                      // record that a stop begins
+	Forward                       // send Action.Signal to the command, or to its group
+	ForwardAll                    // send Action.Signal to every process of the scope
+	Wake                          // continue the command if it is stopped
+	StopSelf                      // stop init, by Action.Signal
+	Sweep                         // TERM to what is left in the scope, CONT to what is stopped there
+	StartGrace                    // start the grace period, unless it runs
+	Kill                          // KILL to every process of the scope
+	End                           // end with the command's status
+	Ignore                        // do not forward Action.Signal
 )
 
 // Action says what to do about an event.
@@ -81,7 +81,7 @@ func (s *Supervisor) step(ev Event) Action {
 	case Ended:
 		return s.ends()
 	case DelayOver:
-		return Action{Do: Release}
+		return Action{Do: ForwardDelayed}
 	case GraceOver:
 		s.phase = killing
 		return Action{Do: Kill}
@@ -166,7 +166,7 @@ func (s *Supervisor) suspends(ev Event, a *Action) (done bool) {
 			return false
 		}
 		a.Signal = sig.STOP
-		if !s.noStop {
+		if !s.cannotStop {
 			a.Do |= StopSelf
 		}
 		return false
@@ -174,7 +174,7 @@ func (s *Supervisor) suspends(ev Event, a *Action) (done bool) {
 		if !rewritten && s.Placement != SharedGroup {
 			a.Signal = sig.STOP
 		}
-		if !s.noStop {
+		if !s.cannotStop {
 			a.Do |= StopSelf
 		}
 		return true
@@ -243,7 +243,7 @@ func (s *Supervisor) stop(a Action, had bool) Action {
 		if s.delayed.Signal == a.Signal { // the kernel would merge two pending signals of one kind
 			s.delayed, s.due = Action{}, 0
 		} else {
-			a.Do |= Release
+			a.Do |= ForwardDelayed
 		}
 	}
 	if s.Grace > 0 && s.phase == running {

@@ -10,8 +10,8 @@ import (
 // under another init, and as a job of an interactive shell.
 func TestStep(t *testing.T) {
 	type mode struct {
-		name         string
-		jobs, noStop bool
+		name             string
+		jobs, cannotStop bool
 	}
 	var (
 		container = mode{"PID 1", false, true}
@@ -254,7 +254,7 @@ func TestStep(t *testing.T) {
 		{"pause", all, Settings{Pause: true}, arrived(sig.HUP), Action{Ignore, sig.HUP}},
 	} {
 		for _, m := range c.modes {
-			s := Supervisor{Settings: &c.options, Job: m.jobs, noStop: m.noStop}
+			s := Supervisor{Settings: &c.options, Job: m.jobs, cannotStop: m.cannotStop}
 			if got := s.step(c.event); got != c.want {
 				t.Errorf("%s: %s, signal %d: %+v, want %+v", m.name, c.name, c.event.Signal, got, c.want)
 			}
@@ -317,11 +317,11 @@ func TestStepPhases(t *testing.T) {
 		{"the command ends, stop", 0, []Event{ended, term}, Action{Forward | Wake, sig.TERM}},
 		{"the command ends, the time is up", 0, []Event{ended, expired}, Action{Do: Kill}},
 		{"the command ends, the time is up twice", 0, []Event{ended, expired, expired}, Action{Do: Kill}},
-		{"stop, delayed, the time is over", delay, []Event{term, due}, Action{Do: Release}},
+		{"stop, delayed, the time is over", delay, []Event{term, due}, Action{Do: ForwardDelayed}},
 		{
 			"stop, delayed, stop by another signal", delay,
 			[]Event{term, interrupt},
-			Action{Release | MarkStop | Forward | Wake, sig.INT},
+			Action{ForwardDelayed | MarkStop | Forward | Wake, sig.INT},
 		},
 		{
 			"stop, delayed, stop by the same", delay,
@@ -344,7 +344,7 @@ func TestStepPhases(t *testing.T) {
 		var got Action
 		for _, ev := range c.events {
 			got = s.step(ev)
-			if got.Do&Release != 0 {
+			if got.Do&ForwardDelayed != 0 {
 				s.delayed = Action{} // as do does
 			}
 		}
@@ -380,7 +380,7 @@ func TestStepTyped(t *testing.T) {
 func TestStepForwards(t *testing.T) {
 	for signal := sig.HUP; signal <= sig.Max; signal++ {
 		for _, jobs := range []bool{false, true} {
-			s := Supervisor{Settings: &Settings{}, Job: jobs, noStop: true}
+			s := Supervisor{Settings: &Settings{}, Job: jobs, cannotStop: true}
 			if a := s.step(Event{Kind: Arrived, Signal: signal}); a.Do&Forward == 0 ||
 				a.Do&(Ignore|StopSelf|Kill|End) != 0 {
 				t.Errorf("signal %d, a job %v: %+v", signal, jobs, a)

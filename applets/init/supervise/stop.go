@@ -54,11 +54,12 @@ func (s *Supervisor) sweep() {
 
 // sweepGroup is sweep for the command's group.
 func (s *Supervisor) sweepGroup() {
-	if s.told < theGroup {
+	if s.stopSentTo < theGroup {
 		s.signalGroup(s.SweepSignal())
 	}
-	// A stopped process cannot act on the signal. To find out whether there is one takes a look at
-	// every process; that is left to those who wait in any case.
+	// A stopped process cannot act on the signal. Finding stopped processes means reading all of
+	// /proc. Without a grace period init does not wait for that and sends CONT to all, unless that
+	// is not wanted.
 	switch {
 	case s.leftNothing():
 	case s.Grace == 0 && !s.NoContinue:
@@ -84,7 +85,7 @@ func (s *Supervisor) SweepSignal() sig.Signal {
 // leftNothing reports whether the command has left no process: where orphans become init's
 // children, init has no child but the zombie of the command, which is reaped to see that.
 func (s *Supervisor) leftNothing() bool {
-	if s.Self != 1 && (s.NoSubreaper || s.NoReap != 0) {
+	if s.Self != 1 && (s.NoSubreaper || s.SubreaperErr != 0) {
 		return false
 	}
 	s.reapCommand()
@@ -92,8 +93,8 @@ func (s *Supervisor) leftNothing() bool {
 }
 
 // sweepEach is sweep, process by process. It returns false if they cannot be found. It is one
-// pass. A process that is forked during it is left for KILL. A search for new ones until there
-// are none would find those that were forked to finish work.
+// pass. A process that is forked during it is left for KILL. There is no second pass, because
+// that would also reach processes that were forked to finish work.
 //
 //go:noinline
 func (s *Supervisor) sweepEach() bool {
@@ -105,10 +106,10 @@ func (s *Supervisor) sweepEach() bool {
 	window := descendants.PIDWindow()
 	for p := w.Next(); p.PID != 0; p = w.Next() {
 		seen = true
-		if s.told != none && s.startedSince(&p, window) {
+		if s.stopSentTo != none && s.startedSince(&p, window) {
 			continue
 		}
-		if s.told < theGroup || s.told == theGroup && p.Group != s.PID {
+		if s.stopSentTo < theGroup || s.stopSentTo == theGroup && p.Group != s.PID {
 			w.Signal(&p, sig.TERM)
 		}
 		if p.Stopped() {
@@ -123,8 +124,8 @@ func (s *Supervisor) sweepEach() bool {
 // have a resolution of a hundredth of a second. Within one, the PIDs decide: they are given in
 // ascending order, and then from the lowest again. window is descendants.PIDWindow.
 func (s *Supervisor) startedSince(p *descendants.Process, window int32) bool {
-	if p.Start != s.toldAt || s.lastPID == 0 {
-		return p.Start >= s.toldAt
+	if p.Start != s.stopSentAt || s.lastPID == 0 {
+		return p.Start >= s.stopSentAt
 	}
 	ahead := p.PID - s.lastPID
 	return ahead > 0 && ahead <= window || ahead < -window
@@ -149,7 +150,7 @@ func (s *Supervisor) continueGroup() {
 	w.Close()
 }
 
-// checkEmpty handles that no process of the scope is left, if that is so.
+// checkEmpty handles the event Empty if no process of the scope is left.
 func (s *Supervisor) checkEmpty() {
 	if s.IsWide() {
 		if proc.Childless(true) {
@@ -161,7 +162,7 @@ func (s *Supervisor) checkEmpty() {
 		s.handle(Event{Kind: Empty})
 		return
 	}
-	s.lookLater() // only its parent is told about a member's end, and that may be in another group
+	s.recheckLater() // only its parent is told about a member's end, and that may be in another group
 }
 
 // groupIsEmpty reports whether every member of the command's group has ended. Where that cannot
@@ -190,15 +191,15 @@ func (s *Supervisor) groupIsEmpty() bool {
 func (s *Supervisor) kill() {
 	const (
 		again = 50e6
-		// patience is the time from the first KILL to init's end, even if processes are left: init may
-		// not be allowed to signal a process, or the process waits for a device.
-		patience = 750e6
+		// killTimeout is the time from the first KILL to init's end, even if processes are left: init
+		// can lack the permission to signal a process, or the process is in state D.
+		killTimeout = 750e6
 	)
 	if !s.killing {
 		s.killing = true
-		s.limit = now() + patience
-		s.Killed = s.listLeft()
-		s.note(Note{What: Killing})
+		s.limit = now() + killTimeout
+		s.Killed = s.listSurvivors()
+		s.note(Note{Kind: Killing})
 	}
 	s.deadline = now() + again
 	switch {
@@ -243,39 +244,39 @@ func (s *Supervisor) killDescendants() {
 	}
 }
 
-// countLeft corrects the figures about KILL at the end of init.
+// countSurvivors sets Leftover, and corrects Killed, before init exits.
 //
 //go:noinline
-func (s *Supervisor) countLeft() {
+func (s *Supervisor) countSurvivors() {
 	if s.limit > now() {
 		return
 	}
-	s.Leftover = s.listLeft()
+	s.Leftover = s.listSurvivors()
 	if s.Leftover > 0 {
 		s.Killed = max(s.Killed-s.Leftover, 0)
 	}
 }
 
-// Left is a process that is left in the scope.
-type Left struct {
+// Survivor is a process that is left in the scope.
+type Survivor struct {
 	PID    int32
 	length int
 	name   [16]byte // TASK_COMM_LEN, with a NUL byte
 }
 
-// left are the first processes that listLeft found. It is a package variable because it is rarely
-// used.
-var left struct {
+// survivors are the first processes that listSurvivors found. It is a package variable because it
+// is rarely used.
+var survivors struct {
 	n   int
-	all [12]Left
+	all [12]Survivor
 }
 
-// listLeft records the processes that are left in the scope, and returns their number, or -1 if
-// that cannot be found out.
+// listSurvivors records the processes that are left in the scope, and returns their number, or -1
+// if that cannot be found out.
 //
 //go:noinline
-func (s *Supervisor) listLeft() int {
-	left.n = 0
+func (s *Supervisor) listSurvivors() int {
+	survivors.n = 0
 	var w descendants.Walk
 	if !w.Open(s.Self) {
 		return -1
@@ -286,22 +287,22 @@ func (s *Supervisor) listLeft() int {
 			continue
 		}
 		n++
-		if left.n < len(left.all) {
-			l := &left.all[left.n]
+		if survivors.n < len(survivors.all) {
+			l := &survivors.all[survivors.n]
 			l.PID, l.length = p.PID, w.Name(p.PID, l.name[:])
-			left.n++
+			survivors.n++
 		}
 	}
 	w.Close()
 	return n
 }
 
-// LeftList returns the first processes that KILL was sent to; after the end, those that it has not
+// Survivors returns the first processes that KILL was sent to; after the end, those that it has not
 // ended.
-func LeftList() []Left { return left.all[:left.n] }
+func Survivors() []Survivor { return survivors.all[:survivors.n] }
 
 // Name returns the name of the process, "?" if it had ended before that could be read.
-func (l *Left) Name() string {
+func (l *Survivor) Name() string {
 	if l.length == 0 {
 		return "?"
 	}

@@ -18,8 +18,8 @@ type Settings struct {
 	StopSignals sig.Set                // start a stop, as TERM and INT do
 	Scope       Scope                  // which processes a stop applies to, and when
 	Pause       bool                   // no command: reap until TERM, INT, PWR or RTMIN+3
-	Account     bool                   // the last message needs figures: orphans, resource usage
-	Notes       What                   // what to record
+	Account     bool                   // the last line reports orphans and resource usage
+	Notes       NoteKind               // what to record
 	Differences
 }
 
@@ -89,7 +89,7 @@ func (s *Settings) IsWide() bool {
 // atOnce reports whether a stop signal goes to the whole scope rather than to the command's group.
 func (s *Settings) atOnce() bool { return s.Scope == ScopeContainer && !s.Single }
 
-// Supervisor is the state of init. Its exported fields are facts for whoever reports them.
+// Supervisor is the state of init. Its exported fields are facts for package report.
 type Supervisor struct {
 	*Settings
 	Argv  **byte  // the command and its arguments, NULL-terminated
@@ -97,53 +97,53 @@ type Supervisor struct {
 	Mask  sig.Set // the signal mask that init was started with, which the command gets
 	Entry uintptr // an address in the code of the first instructions, which is not needed again
 
-	Self     int32       // init's PID
-	PID      int32       // the command's PID, and the number of its process group
-	Job      bool        // the command's group is a job in init's own session, under a shell
-	TTY      TTY         // what happened to the controlling terminal
-	NoReap   sys.Errno   // why init could not become a subreaper
-	Failure  Failure     // why the command could not be started
-	Ended    bool        // the command has ended
-	Status   proc.Status // the command's, after its end
-	Usage    unix.Rusage // of the command and of its children that it waited for
-	Orphans  int         // reaped
-	Killed   int         // processes that got KILL; -1 if that is not known
-	Leftover int         // processes that KILL has not ended; -1 if that is not known
+	Self         int32       // init's PID
+	PID          int32       // the command's PID, and the number of its process group
+	Job          bool        // the command's group is a job in init's own session, under a shell
+	TTY          TTY         // what happened to the controlling terminal
+	SubreaperErr sys.Errno   // why init could not become a subreaper
+	Failure      Failure     // why the command could not be started
+	Ended        bool        // the command has ended
+	Status       proc.Status // the command's, after its end
+	Usage        unix.Rusage // of the command and of its children that it waited for
+	Orphans      int         // reaped
+	Killed       int         // processes that got KILL; -1 if that is not known
+	Leftover     int         // processes that KILL has not ended; -1 if that is not known
 
-	noStop    bool // init is PID 1 of its namespace: the kernel does not let it stop itself
-	console   int  // if Job: the controlling terminal, else -1
-	noted     int  // notes that Notes has not returned
-	suspendBy sig.Signal
+	cannotStop bool // init is PID 1 of its namespace: the kernel does not let it stop itself
+	console    int  // if Job: the controlling terminal, else -1
+	noted      int  // notes that TakeNotes has not returned
+	suspendBy  sig.Signal
 
-	phase     phase
-	stops     int        // stop signals that arrived
-	delayed   Action     // a stop signal that is to be forwarded later; Do 0 none
-	arrivedAs sig.Signal // the signal that delayed is about, as it arrived
-	told      audience   // which processes have had a stop signal
-	toldAt    uint64     // when the first was sent, in ticks since the boot (proc_pid_stat(5))
-	lastPID   int32      // the PID that was given last at that time; 0 unknown
-	killing   bool       // KILL was sent
-	reaped    bool       // the command is reaped: its number can be given to another process
-	over      bool       // init is to end
-	begun     bool       // the loop has begun
-	denied    bool       // Denied was noted
-	maybe     bool       // the command may be stopped
-	asked     sig.Set    // the signals that asked it to end since SIGCHLD last told its state
+	phase        phase
+	stops        int        // stop signals that arrived
+	delayed      Action     // a stop signal that is to be forwarded later; Do 0 none
+	arrivedAs    sig.Signal // the signal that delayed is about, as it arrived
+	stopSentTo   audience   // which processes have had a stop signal
+	stopSentAt   uint64     // when the first was sent, in ticks since the boot (proc_pid_stat(5))
+	lastPID      int32      // the PID that was given last at that time; 0 unknown
+	killing      bool       // KILL was sent
+	reaped       bool       // the command is reaped: its number can be given to another process
+	over         bool       // init is to end
+	begun        bool       // the loop has begun
+	denied       bool       // Denied was noted
+	maybeStopped bool       // the command may be stopped
+	endSignals   sig.Set    // the signals that asked it to end since SIGCHLD last told its state
 
 	// Times on the monotonic clock in nanoseconds; 0 none.
-	due      int64 // when the delayed signal is forwarded
-	deadline int64 // the end of the grace period; then, when KILL is sent again
-	limit    int64 // when init ends, even if processes are left
-	look     int64 // when to check again for what nothing announces
-	pause    int64 // how long that took the last time
+	due          int64 // when the delayed signal is forwarded
+	deadline     int64 // the end of the grace period; then, when KILL is sent again
+	limit        int64 // when init ends, even if processes are left
+	recheckAt    int64 // when to check again for what nothing announces
+	recheckAfter int64 // how long that took the last time
 
 	wait waiter
 }
 
 // TTY records what happened to the controlling terminal when the command was started.
 type TTY struct {
-	Detached  sys.Errno // why init could not give it up
-	Attached  sys.Errno // why the command could not take it
+	DetachErr sys.Errno // why init could not give it up
+	AttachErr sys.Errno // why the command could not take it
 	WasLeader bool      // init led the terminal's session
 	HandOff   sig.Set   // the signals that giving it up brought
 }

@@ -14,7 +14,7 @@ import (
 func (s *Supervisor) terminal() (place proc.Place, fd int) {
 	switch s.Placement {
 	case SharedGroup:
-		return proc.SameGroup, -1
+		return proc.SharedGroup, -1
 	case NewSession:
 		return s.newSession()
 	case OwnGroup:
@@ -51,13 +51,13 @@ func (s *Supervisor) newSession() (place proc.Place, fd int) {
 	fd = openTerminal()
 	switch {
 	case fd < 0:
-		s.TTY.Detached, s.TTY.Attached = unix.ENOTTY, unix.ENOTTY
+		s.TTY.DetachErr, s.TTY.AttachErr = unix.ENOTTY, unix.ENOTTY
 	case sys.Getsid() == s.Self:
 		s.TTY.WasLeader = true
-		s.TTY.HandOff, s.TTY.Detached = giveUp(fd)
+		s.TTY.HandOff, s.TTY.DetachErr = giveUp(fd)
 		return proc.TerminalOwner, fd
 	default:
-		s.TTY.Detached, s.TTY.Attached = sys.Ioctl(fd, unix.TIOCNOTTY, 0), unix.EPERM
+		s.TTY.DetachErr, s.TTY.AttachErr = sys.Ioctl(fd, unix.TIOCNOTTY, 0), unix.EPERM
 	}
 	return proc.NewSession, -1
 }
@@ -71,7 +71,7 @@ func (s *Supervisor) ownGroup() (place proc.Place, fd int) {
 		return proc.Background, -1
 	}
 	// If init leads the session, there is no shell above to continue init after a stop.
-	s.noStop = s.noStop || sys.Getsid() == s.Self
+	s.cannotStop = s.cannotStop || sys.Getsid() == s.Self
 	return s.job(fd)
 }
 
@@ -91,7 +91,7 @@ func openTerminal() int {
 	// data, where it would cost a page fault.
 	var path [9]byte
 	copy(path[:], "/dev/tty")
-	fd, e := files.Own(sys.Open(&path[0], unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0))
+	fd, e := files.AboveStdio(sys.Open(&path[0], unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0))
 	switch e {
 	case 0:
 		return fd

@@ -12,34 +12,33 @@ import (
 // waiter is how init waits for the next event: in one system call for signals of all kinds, SIGCHLD
 // among them.
 //
-// Where the kernel can reap without init (Linux 6.15), the first orphan makes init quiet. From
-// then on the kernel reaps, and the command's pidfd announces its end. SIGCHLD still announces
-// ends, and the stop of a tracee of init, which nothing else does. So a quiet init receives one
-// SIGCHLD and leaves the next ones pending for a while: they are one signal then, and wake no
-// process.
+// Where the kernel can reap without init (Linux 6.15), it does so from the first orphan on, and
+// the command's pidfd announces its end. SIGCHLD still announces ends, and the stop of a tracee
+// of init, which nothing else does. So after one SIGCHLD, init leaves the next ones pending for a
+// while: they merge into one and do not wake init.
 type waiter struct {
-	quiet   bool  // children that end do not become zombies (SA_NOCLDWAIT)
-	cannot  bool  // the kernel does not tell the status of what it has reaped
-	deaf    int64 // quiet: when SIGCHLD is received again, on the monotonic clock; 0 now
-	signals int   // quiet: a signalfd(2) of all other signals
-	command int   // quiet, or the command has ended: its pidfd, else -1
-	turns   uint  // of the loop
-	late    uint  // quiet: turns since the command's end showed
+	kernelReaps bool  // children that end do not become zombies (SA_NOCLDWAIT)
+	noExitInfo  bool  // the kernel does not tell the status of what it has reaped
+	pausedUntil int64 // kernelReaps: when SIGCHLD is received again, on the monotonic clock; 0 now
+	signals     int   // kernelReaps: a signalfd(2) of all other signals
+	command     int   // kernelReaps, or the command has ended: its pidfd, else -1
+	turns       uint  // of the loop
+	late        uint  // kernelReaps: turns since the command's end showed
 }
 
 const (
-	deafness = 250e6 // how long a quiet init leaves SIGCHLD pending, in nanoseconds
+	pauseCHLDFor = 250e6 // how long SIGCHLD is left pending if the kernel reaps, in nanoseconds
 
 	// The first and the longest time between two checks for what nothing announces, in nanoseconds:
 	// that the kernel has reaped the command, which takes microseconds, or as long as a debugger
 	// likes; that a member of the group has ended whose parent is another process.
-	soon  = 1e6
-	later = 500e6
+	minRecheck = 1e6
+	maxRecheck = 500e6
 
-	// often is how many events may come in a row before init checks for children that have ended. The
-	// lower signal number is received first, so without this check signals that arrive without a pause
-	// would hide SIGCHLD for ever.
-	often = 64
+	// maxBurst is how many events may come in a row before init checks for children that have ended.
+	// The lower signal number is received first, so without this check signals that arrive without a
+	// pause would hide SIGCHLD for ever.
+	maxBurst = 64
 )
 
 // next waits for a signal or for a time. If there is neither, ok is false.
@@ -50,23 +49,23 @@ func (s *Supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	if at, kind := s.timer(); at != 0 {
 		ns := at - now()
 		if ns <= 0 {
-			if kind != look {
+			if kind != recheck {
 				return Event{Kind: kind}, true
 			}
-			// A pending signal is received as well, because one look may follow another.
-			s.look, s.wait.turns, ns = 0, 0, 0
+			// A pending signal is received as well, because one check may follow another.
+			s.recheckAt, s.wait.turns, ns = 0, 0, 0
 		}
 		left = timespec(ns)
 		timeout = &left
 	}
-	if s.wait.deaf != 0 {
-		return s.nextDeaf(info, timeout)
+	if s.wait.pausedUntil != 0 {
+		return s.nextPaused(info, timeout)
 	}
 	return received(sig.All, info, timeout)
 }
 
-// look is what timer returns for Supervisor.look, which is not an event.
-const look = ^Kind(0)
+// recheck is what timer returns for Supervisor.recheckAt, which is not an event.
+const recheck = ^Kind(0)
 
 // timer returns which time is due next, and what it is; 0 if there is none.
 func (s *Supervisor) timer() (at int64, kind Kind) {
@@ -76,8 +75,8 @@ func (s *Supervisor) timer() (at int64, kind Kind) {
 	if s.deadline != 0 && (at == 0 || s.deadline < at) {
 		at, kind = s.deadline, GraceOver
 	}
-	if s.look != 0 && (at == 0 || s.look < at) {
-		at, kind = s.look, look
+	if s.recheckAt != 0 && (at == 0 || s.recheckAt < at) {
+		at, kind = s.recheckAt, recheck
 	}
 	if s.limit != 0 && (at == 0 || s.limit < at) {
 		at, kind = s.limit, LimitOver
@@ -93,21 +92,21 @@ func received(set sig.Set, info *sys.Siginfo, timeout *unix.Timespec) (ev Event,
 	return Event{Kind: Arrived, Signal: sig.Signal(n)}, e == 0 // EAGAIN; EINTR: stopped and continued
 }
 
-// isLook reports whether it is time to check for children that nothing has announced.
-func (w *waiter) isLook() bool { return w.turns%often == 0 }
+// isRecheck reports whether it is time to check for children that nothing has announced.
+func (w *waiter) isRecheck() bool { return w.turns%maxBurst == 0 }
 
-// hearNoMore makes a quiet init leave SIGCHLD pending for a while.
-func (w *waiter) hearNoMore() { w.deaf = now() + deafness }
+// pauseCHLD leaves SIGCHLD pending for a while.
+func (w *waiter) pauseCHLD() { w.pausedUntil = now() + pauseCHLDFor }
 
-// nextDeaf is next without SIGCHLD. The signalfd only tells that there is a signal; sigtimedwait
-// receives it, so that there is one source of what is known about a signal.
+// nextPaused is next without SIGCHLD. The signalfd only tells that there is a signal; sigtimedwait
+// receives it, so that a siginfo always comes from that call.
 //
 //go:noinline
-func (s *Supervisor) nextDeaf(info *sys.Siginfo, timeout *unix.Timespec) (ev Event, ok bool) {
+func (s *Supervisor) nextPaused(info *sys.Siginfo, timeout *unix.Timespec) (ev Event, ok bool) {
 	const others = sig.All &^ (1 << (sig.CHLD - 1))
-	ns := s.wait.deaf - now()
+	ns := s.wait.pausedUntil - now()
 	if ns <= 0 {
-		s.wait.deaf = 0
+		s.wait.pausedUntil = 0
 		return Event{}, false
 	}
 	left := timespec(ns)
@@ -126,16 +125,16 @@ func (s *Supervisor) nextDeaf(info *sys.Siginfo, timeout *unix.Timespec) (ev Eve
 	case unix.EINTR:
 		return Event{}, false
 	default: // EINVAL: RLIMIT_NOFILE has been lowered below two
-		s.becomeAttentive()
-		s.wait.cannot = true
+		s.reapAgain()
+		s.wait.noExitInfo = true
 		return Event{}, false
 	}
 	ended, arrived := ready[0].Revents != 0, ready[1].Revents != 0
 	if ended {
 		// A signal that came before the end is forwarded before it. There may be one of each kind.
 		s.wait.late++
-		if !arrived || s.wait.late > often {
-			s.wait.deaf = 0
+		if !arrived || s.wait.late > maxBurst {
+			s.wait.pausedUntil = 0
 			s.checkCommand()
 			return Event{}, false
 		}
@@ -148,7 +147,7 @@ func (s *Supervisor) nextDeaf(info *sys.Siginfo, timeout *unix.Timespec) (ev Eve
 }
 
 // checkCommand finds out whether the command has ended where the kernel reaped it: now, or before
-// init became attentive.
+// reapAgain.
 func (s *Supervisor) checkCommand() {
 	if s.Ended || s.wait.command < 0 {
 		return
@@ -158,40 +157,40 @@ func (s *Supervisor) checkCommand() {
 		return
 	}
 	if files.IsReady(s.wait.command, unix.POLLIN) || proc.Gone(s.PID) { // ended, not yet reaped
-		s.wait.deaf = 0
-		s.lookLater()
+		s.wait.pausedUntil = 0
+		s.recheckLater()
 	}
 }
 
-// lookLater sets the time of the next check. Each check without a result doubles it.
-func (s *Supervisor) lookLater() {
-	if s.look == 0 {
-		s.pause = min(max(2*s.pause, soon), later)
-		s.look = now() + s.pause
+// recheckLater sets the time of the next check. Each check without a result doubles it.
+func (s *Supervisor) recheckLater() {
+	if s.recheckAt == 0 {
+		s.recheckAfter = min(max(2*s.recheckAfter, minRecheck), maxRecheck)
+		s.recheckAt = now() + s.recheckAfter
 	}
 }
 
 // pidfd opens a pidfd, or returns -1.
 func pidfd(pid int32) int {
-	fd, e := files.Own(sys.PidfdOpen(pid))
+	fd, e := files.AboveStdio(sys.PidfdOpen(pid))
 	if e != 0 {
 		return -1
 	}
 	return fd
 }
 
-// becomeQuiet makes the kernel reap orphans from now on, if it can and nothing needs to be told
+// letKernelReap makes the kernel reap orphans from now on, if it can and nothing needs to be told
 // about them. orphan is one that has ended. It is reaped in any case, and shows whether the
 // kernel tells the status of what has been reaped.
 //
 //go:noinline
-func (s *Supervisor) becomeQuiet(orphan int32) {
+func (s *Supervisor) letKernelReap(orphan int32) {
 	fd := pidfd(orphan)
 	if !proc.Reap(orphan, nil) {
 		closeIfOpen(fd)
 		return
 	}
-	s.wait.cannot = true
+	s.wait.noExitInfo = true
 	if fd < 0 {
 		return
 	}
@@ -209,13 +208,13 @@ func (s *Supervisor) becomeQuiet(orphan int32) {
 		sys.Close(command)
 		return
 	}
-	signals, e := files.Own(sys.Signalfd(sig.All &^ sig.Of(sig.CHLD)))
+	signals, e := files.AboveStdio(sys.Signalfd(sig.All &^ sig.Of(sig.CHLD)))
 	if e != 0 {
 		sys.Close(command)
 		return
 	}
-	s.wait = waiter{quiet: true, signals: signals, command: command}
-	s.maybe = true
+	s.wait = waiter{kernelReaps: true, signals: signals, command: command}
+	s.maybeStopped = true
 	sys.RtSigaction(sig.CHLD, &sys.Sigaction{Flags: sys.NoCldWait}, nil)
 	// What ended before that call is still a zombie: the caller checks for more.
 }
@@ -226,20 +225,20 @@ func closeIfOpen(fd int) {
 	}
 }
 
-// canBeQuiet reports whether nothing needs to be told about orphans, about stops, or about what the
-// command has used.
-func (s *Supervisor) canBeQuiet() bool {
-	return s.phase == running && !s.wait.quiet && !s.wait.cannot && !s.Job && !s.Account &&
+// kernelMayReap reports whether nothing needs to be told about orphans, about stops, or about
+// what the command has used.
+func (s *Supervisor) kernelMayReap() bool {
+	return s.phase == running && !s.wait.kernelReaps && !s.wait.noExitInfo && !s.Job && !s.Account &&
 		s.Settings.Notes&Reaped == 0
 }
 
-// becomeAttentive makes init receive SIGCHLD for every child again. Setting the disposition
+// reapAgain makes init receive SIGCHLD for every child again. Setting the disposition
 // discards a SIGCHLD that is pending (sigaction(2) of POSIX), so init checks once by itself.
-func (s *Supervisor) becomeAttentive() {
-	if s.wait.quiet {
-		s.wait.quiet, s.wait.deaf = false, 0
+func (s *Supervisor) reapAgain() {
+	if s.wait.kernelReaps {
+		s.wait.kernelReaps, s.wait.pausedUntil = false, 0
 		sys.Close(s.wait.signals)
 		sys.RtSigaction(sig.CHLD, &sys.Sigaction{}, nil)
-		s.look = now()
+		s.recheckAt = now()
 	}
 }

@@ -249,7 +249,7 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 func hasProc(self int32) bool {
 	var link [16]byte
 	n, e := sys.Readlinkat(unix.AT_FDCWD, unsafe.StringData("/proc/self\x00"), link[:])
-	return e == 0 && ascii.Number(unsafe.String(&link[0], n)) == int(self)
+	return e == 0 && ascii.ParseDecimal(unsafe.String(&link[0], n)) == int(self)
 }
 
 // containsSelf reports whether sendsig or one of its ancestors is in a process group. Without
@@ -278,7 +278,7 @@ func parentOf(pid int32) int32 {
 	_, rest := readStat(pid)
 	_, rest, _ = ascii.Cut(rest, ' ') // its state
 	word, _, _ := ascii.Cut(rest, ' ')
-	return int32(max(0, ascii.Number(word)))
+	return int32(max(0, ascii.ParseDecimal(word)))
 }
 
 // readStat reads the name of a process, and the fields after it, from /proc/PID/stat. Both are
@@ -305,7 +305,7 @@ var contents [8 << 10]byte
 func readOf(pid int32, file string) string {
 	path := [32]byte{'/', 'p', 'r', 'o', 'c', '/'}
 	n := len("/proc/")
-	n += ascii.Put(path[n:], int(pid))
+	n += ascii.PutDecimal(path[n:], int(pid))
 	copy(path[n:], file)
 	fd, e := sys.Open(&path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if e != 0 {

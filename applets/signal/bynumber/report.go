@@ -67,10 +67,10 @@ func number(n uint64) {
 	var digits [20]byte
 	many := 0
 	if n > math.MaxInt64 { // as an inode number can be
-		many = ascii.Put(digits[:], int(n/10))
+		many = ascii.PutDecimal(digits[:], int(n/10))
 		n %= 10
 	}
-	many += ascii.Put(digits[many:], int(n))
+	many += ascii.PutDecimal(digits[many:], int(n))
 	text(unsafe.String(&digits[0], many))
 }
 
@@ -140,7 +140,7 @@ func (s *sender) userOf() (uid uint64, known bool) {
 	}
 	_, rest, _ := ascii.Cut(status[at+len(key):], '\t')
 	effective, _, _ := ascii.Cut(rest, '\t')
-	n := ascii.Number(effective)
+	n := ascii.ParseDecimal(effective)
 	return uint64(n), n >= 0
 }
 

@@ -182,7 +182,7 @@ func groupOf(text string, ok bool) word {
 
 // idOf reads a process or process group ID. It returns 0 if text is not a valid ID.
 func idOf(text string) int32 {
-	n := ascii.Number(text)
+	n := ascii.ParseDecimal(text)
 	if n <= 0 || n > math.MaxInt32 {
 		return 0
 	}

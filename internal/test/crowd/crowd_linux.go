@@ -20,7 +20,7 @@ func entry(argv, _ []*byte) {
 	if len(argv) < 3 {
 		sys.Exit(proc.ExitUsage)
 	}
-	n := ascii.Number(sys.String(argv[2]))
+	n := ascii.ParseDecimal(sys.String(argv[2]))
 	switch sys.String(argv[1]) {
 	case "sleepers":
 		sleepers(n)

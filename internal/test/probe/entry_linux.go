@@ -38,7 +38,7 @@ func (w *words) pointer() *byte {
 
 func (w *words) text() string { return sys.String(w.pointer()) }
 
-func (w *words) number() int { return ascii.Number(w.text()) }
+func (w *words) number() int { return ascii.ParseDecimal(w.text()) }
 
 func (w *words) signal() sig.Signal { return sig.Signal(w.number()) }
 

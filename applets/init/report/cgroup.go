@@ -20,8 +20,9 @@ const (
 	countFile
 )
 
-// memory is where init's memory cgroup is. It is a package variable because it is rarely used.
-var memory struct {
+// memoryCgroup is where init's memory cgroup is. It is a package variable because it is rarely
+// used.
+var memoryCgroup struct {
 	n    int  // the length of its path; 0 if it is not known
 	v1   bool // cgroup version 1
 	path [4096]byte
@@ -34,7 +35,7 @@ var memory struct {
 //
 //go:noinline
 func oomKills() int {
-	if memory.n == 0 && !findMemory() {
+	if memoryCgroup.n == 0 && !findMemory() {
 		return -1
 	}
 	text := memoryText(countFile)
@@ -43,7 +44,7 @@ func oomKills() int {
 		var row string
 		row, text, more = ascii.Cut(text, '\n')
 		if ascii.HasPrefix(row, key) {
-			return ascii.Number(row[len(key):])
+			return ascii.ParseDecimal(row[len(key):])
 		}
 	}
 	return -1
@@ -52,8 +53,8 @@ func oomKills() int {
 // findMemory finds the memory cgroup: by its path in /proc/self/cgroup below the mount; or, where
 // the mount shows only the container's own part of the hierarchy, at the mount itself.
 func findMemory() bool {
-	n := files.Read("/proc/self/cgroup\x00", memory.text[:])
-	rest := unsafe.String(&memory.text[0], n)
+	n := files.Read("/proc/self/cgroup\x00", memoryCgroup.text[:])
+	rest := unsafe.String(&memoryCgroup.text[0], n)
 	var v1, v2 string
 	for more := true; more; {
 		var row string
@@ -83,12 +84,12 @@ func tryMemory(v1 bool, path string) bool {
 	if path == "/" {
 		path = ""
 	}
-	memory.v1 = v1
-	memory.n = copy(memory.path[:], mount)
-	memory.n += copy(memory.path[memory.n:], path)
-	fd, e := files.Own(sys.Open(memoryPath(countFile), unix.O_RDONLY|unix.O_CLOEXEC, 0))
+	memoryCgroup.v1 = v1
+	memoryCgroup.n = copy(memoryCgroup.path[:], mount)
+	memoryCgroup.n += copy(memoryCgroup.path[memoryCgroup.n:], path)
+	fd, e := files.AboveStdio(sys.Open(memoryPath(countFile), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
-		memory.n = 0
+		memoryCgroup.n = 0
 		return false
 	}
 	sys.Close(fd)
@@ -99,11 +100,11 @@ func tryMemory(v1 bool, path string) bool {
 func memoryPath(file int) *byte {
 	name := ""
 	switch {
-	case memory.v1 && file == countFile:
+	case memoryCgroup.v1 && file == countFile:
 		name = "/memory.oom_control\x00"
-	case memory.v1 && file == limitFile:
+	case memoryCgroup.v1 && file == limitFile:
 		name = "/memory.limit_in_bytes\x00"
-	case memory.v1:
+	case memoryCgroup.v1:
 		name = "/memory.max_usage_in_bytes\x00"
 	case file == countFile:
 		name = "/memory.events\x00"
@@ -112,24 +113,24 @@ func memoryPath(file int) *byte {
 	default:
 		name = "/memory.peak\x00" // since Linux 5.19
 	}
-	copy(memory.path[memory.n:], name)
-	return &memory.path[0]
+	copy(memoryCgroup.path[memoryCgroup.n:], name)
+	return &memoryCgroup.path[0]
 }
 
 // memoryText returns what is in a file of the memory cgroup, without the newline at the end. It
 // is valid until the next call.
 func memoryText(file int) string {
-	fd, e := files.Own(sys.Open(memoryPath(file), unix.O_RDONLY|unix.O_CLOEXEC, 0))
+	fd, e := files.AboveStdio(sys.Open(memoryPath(file), unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e != 0 {
 		return "unknown"
 	}
-	n, e := sys.Read(fd, memory.text[:])
+	n, e := sys.Read(fd, memoryCgroup.text[:])
 	sys.Close(fd)
 	if e != 0 || n == 0 {
 		return "unknown"
 	}
-	if memory.text[n-1] == '\n' {
+	if memoryCgroup.text[n-1] == '\n' {
 		n--
 	}
-	return unsafe.String(&memory.text[0], n)
+	return unsafe.String(&memoryCgroup.text[0], n)
 }
