@@ -419,7 +419,7 @@ func TestCompatJudge(t *testing.T) {
 // differencesTable is the list of differences in the form of the documents.
 func differencesTable() string {
 	var b strings.Builder
-	b.WriteString("| init | case | there | here |\n| --- | --- | --- | --- |\n")
+	b.WriteString("| init | case | original | util |\n| --- | --- | --- | --- |\n")
 	for _, d := range differences {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", d.inits, d.what, d.original, d.ours)
 	}

@@ -43,7 +43,7 @@ func TestDeadlineForwardDenied(t *testing.T) {
 		p.Expect("ready")
 		status, stderr := endsInTime(t, p, unix.SIGTERM, p.Process.Pid)
 		if status != 137 || strings.Contains(stderr, "; killed") ||
-			!strings.Contains(stderr, "is ended by the kernel with PID 1") {
+			!strings.Contains(stderr, "the kernel kills it when PID 1 exits") {
 			t.Errorf("%v: status %d, stderr %q", options, status, stderr)
 		}
 	}

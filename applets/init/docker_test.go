@@ -257,8 +257,8 @@ func dockerNoRoom(t *testing.T, image string) {
 		for i in $(/bin/busybox seq 29); do /bin/busybox sleep 1000 & done
 		exec /sbin/init -- /probe say started`)
 	wantStatus(t, c, 1)
-	const want = "util init: cannot make a process: resource temporarily unavailable " +
-		"(a pids limit of the container"
+	const want = "util init: cannot create a process: resource temporarily unavailable " +
+		"(the container's pids limit"
 	if !strings.HasPrefix(c.Stderr(), want) {
 		t.Errorf("stderr %q, want %q…", c.Stderr(), want)
 	}
@@ -289,7 +289,7 @@ func dockerMemoryLimit(t *testing.T, image string) {
 	wantStatus(t, c, 3)
 	c = dockerRun(t, image, limit, strings.Fields(glutton)...)
 	wantStatus(t, c, 137)
-	const why = ", was ended by signal KILL after "
+	const why = ", was terminated by signal KILL after "
 	const oom = "; out of memory: the kernel killed 1 in the memory cgroup, " +
 		"limit 33554432 bytes, peak 33554432 bytes\n"
 	if !strings.Contains(c.Stderr(), why) || !strings.HasSuffix(c.Stderr(), oom) {

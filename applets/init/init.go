@@ -23,8 +23,8 @@ group, reaps orphans, and ends with the command's status: its exit status, or
 
 With --grace, a stop signal (TERM, INT or a --stop-signal) goes to the command's
 group. After the command has ended, the processes that it left get TERM, except
-those that were started since. When the time is over, all that are left get
-KILL.
+those that were started since the stop signal. When the grace period expires,
+the remaining processes get KILL.
 
 Every option has an environment variable, for engines that cannot pass
 arguments. A flag takes precedence over its variable.

@@ -180,7 +180,7 @@ func TestMessagesRaiseNothing(t *testing.T) {
 // each time, and continues.
 func TestForwardDenied(t *testing.T) {
 	const want = "util init: cannot forward TERM to process group 2: operation not permitted" +
-		" (the command is another user's; init needs CAP_KILL to signal it)\n"
+		" (the command runs as another user; init needs CAP_KILL to signal it)\n"
 	setuid := setuidProbe(t)
 	for _, tc := range []struct {
 		options  []string

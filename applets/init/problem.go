@@ -2,6 +2,7 @@ package initcmd
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,8 +41,8 @@ func describe(o *options.Options, p options.Problem) error {
 	case options.MissingValue:
 		return cli.Usagef("option %q: needs a value", name)
 	case options.DelayTooLong:
-		return cli.Usagef("--stop-delay (UTIL_INIT_STOP_DELAY): %q: is not less than the grace "+
-			"period of %v: the command would be killed before it gets the stop signal",
+		return cli.Usagef("--stop-delay (UTIL_INIT_STOP_DELAY): %q: must be shorter than the "+
+			"grace period of %v, or the command is killed before it gets the stop signal",
 			time.Duration(o.Delay).String(), time.Duration(o.Grace))
 	case options.UnwantedValue:
 		return cli.Usagef("option %q: takes no value, but has %q", name, p.Value)
@@ -65,13 +66,13 @@ func describe(o *options.Options, p options.Problem) error {
 	case options.TooLong:
 		why = fmt.Sprintf("is too long: the maximum is %.0fh", time.Duration(options.MaxDuration).Hours())
 	case options.BadStatus:
-		why = fmt.Sprintf("%q: not a status from 0 to 255, nor (before the colon) a signal or any", p.Bad)
+		why = part(p) + "is not a status from 0 to 255 (nor, before the colon, a signal or any)"
 	case options.BadScope:
 		why = "must be group, ordered or container"
 	case options.BadLogFormat:
 		why = "is neither text nor json"
 	case options.NotFromTo:
-		why = fmt.Sprintf("%q is not of the form FROM:TO", p.Bad)
+		why = part(p) + "is not of the form FROM:TO"
 	default:
 		return &cli.Exit{
 			Status: proc.ExitFailed,
@@ -79,6 +80,14 @@ func describe(o *options.Options, p options.Problem) error {
 		}
 	}
 	return cli.Usagef("%s: %q: %s", name, p.Value, why)
+}
+
+// part names the wrong part of a value, unless that is all of it.
+func part(p options.Problem) string {
+	if p.Bad == p.Value {
+		return ""
+	}
+	return strconv.Quote(p.Bad) + ": "
 }
 
 func optionNames() []string {

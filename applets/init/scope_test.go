@@ -100,7 +100,7 @@ func TestScopeGroup(t *testing.T) {
 		probe, "fork", "catch", "killparent", "9", "pause",
 	}
 	eachStop(t, args, func(t *testing.T, p *test.Process, _ int) {
-		const want = "KILL to 1 that are left: probe ("
+		const want = "sent KILL to 1 process: probe ("
 		if status := p.Status(); status != 137 || !strings.Contains(p.Stderr(), want) {
 			t.Errorf("status %d, stderr %q", status, p.Stderr())
 		}

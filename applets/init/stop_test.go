@@ -86,9 +86,9 @@ func TestGraceContinues(t *testing.T) {
 func TestGraceEnds(t *testing.T) {
 	const grace = 200 * time.Millisecond
 	const (
-		over = "the grace period of 0.200s is over: "
-		one  = over + "KILL to 1 that are left: probe ("
-		two  = over + "KILL to 2 that are left: probe ("
+		over = "the grace period of 0.200s has expired: "
+		one  = over + "sent KILL to 1 process: probe ("
+		two  = over + "sent KILL to 2 processes: probe ("
 	)
 	for _, tc := range []struct {
 		name    string
@@ -212,7 +212,7 @@ func TestStopDelay(t *testing.T) {
 				if took := time.Since(start); took < delay {
 					t.Errorf("TERM came after %v", took)
 				}
-				const want = "util init: holds TERM back for 0.300s\n"
+				const want = "util init: delaying TERM for 0.300s\n"
 				if status := p.Status(); status != 0 || !strings.Contains(p.Stderr(), want) {
 					t.Errorf("status %d, stderr %q", status, p.Stderr())
 				}

@@ -255,7 +255,7 @@ func (f *family) hint(nudged bool) string {
 	case (f.catches || f.blocks) && !nudged:
 		return "it may have missed a SIGCHLD: util reap-once --nudge"
 	case f.parent.PID == 1:
-		return "PID 1 does not reap: run it under util init"
+		return "PID 1 does not reap: run the container's command under util init"
 	}
 	return "only this parent can reap them; when it has ended, PID 1 can: " +
 		"run the container's command under util init"

@@ -56,7 +56,7 @@ Exit status with a command: that of the command, or
   126    the command was found but cannot be run
   127    the command was not found
 Exit status in both cases:
-  2      usage error
+  2      bad usage
   124    the time limit of --wait was reached, with --strict
   128+n  signal n ended the wait`,
 		Example: `  # the last line of an entrypoint script

@@ -96,7 +96,7 @@ works even where a pids limit has been reached.
 Exit status:
   0    all processes were signalled (and have ended, with --wait)
   1    no process matched, or none could be signalled
-  2    usage error
+  2    bad usage
   64   some processes could not be signalled
   124  the time limit of --wait was reached`,
 		Example: `  # two processes

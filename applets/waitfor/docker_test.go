@@ -47,7 +47,7 @@ func TestTwoContainers(t *testing.T) {
 	app := container("app", image, "/util", "init", "--", "/util", "wait-for-port",
 		"--timeout", "5m", "db:5432", "--", "/busybox", "echo", "the application runs")
 	expectLog(t, app,
-		`target "db:5432": its name does not resolve: no such host (asked 127.0.0.11:53)`)
+		`target "db:5432": the name does not resolve: no such host (asked 127.0.0.11:53)`)
 
 	db := container("db", "--network-alias", "db", image,
 		"/util", "init", "--", "/busybox", "sh", "-c",

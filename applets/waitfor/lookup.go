@@ -87,7 +87,7 @@ func (w *waiter) unresolved(t *target, why string, now time.Time) {
 	w.conclude(t, now)
 }
 
-const noResolution = "its name does not resolve: "
+const noResolution = "the name does not resolve: "
 
 // refresh reads the files, unless that has been done in this iteration of the loop. If they have
 // changed, lookups in progress start again.

@@ -165,7 +165,7 @@ func TestSilentServers(t *testing.T) {
 		"search a.example b.example c.example\noptions timeout:1 attempts:1\n")
 	s := serveNames(t, "127.0.0.2:53", silence)
 	serveNames(t, "127.0.0.3:53", silence)
-	during := `target "db:80": its name does not resolve: ` +
+	during := `target "db:80": the name does not resolve: ` +
 		`no answer yet (asked 127.0.0.2:53, 127.0.0.3:53)` + "\n"
 	after := strings.Replace(during, " yet", "", 1)
 	for _, state := range []string{"up", "down"} {
@@ -261,7 +261,7 @@ func TestFailingServer(t *testing.T) {
 				}
 			})
 			expect(t, 124,
-				[]string{"its name does not resolve: " + c.why + " (asked 127.0.0.2:53)"},
+				[]string{"the name does not resolve: " + c.why + " (asked 127.0.0.2:53)"},
 				"-t", "300ms", "db:80")
 			rewrite(t, config, "nameserver 127.0.0.2\nnameserver 127.0.0.3\n")
 			serveNames(t, "127.0.0.3:53", knows("db", "127.0.0.1"))
@@ -356,10 +356,10 @@ func TestSearchList(t *testing.T) {
 		}
 	}
 	expect(t, 124,
-		[]string{`"missing:80": its name does not resolve: no such host (asked 127.0.0.2:53)`},
+		[]string{`"missing:80": the name does not resolve: no such host (asked 127.0.0.2:53)`},
 		"-t", "500ms", "missing:80")
 	expect(t, 124,
-		[]string{`"six:80": its name does not resolve: no IPv4 address (asked 127.0.0.2:53)`},
+		[]string{`"six:80": the name does not resolve: no IPv4 address (asked 127.0.0.2:53)`},
 		"-4", "-t", "500ms", "six:80")
 }
 
@@ -438,9 +438,9 @@ func TestHosts(t *testing.T) {
 	linked := port(t, "[fe80::1%v0]:0")
 	expect(t, 0, nil, "-t", "5s", "linked:"+linked)
 	expect(t, 124, []string{noZone}, "-t", "50ms", "zoneless:"+linked)
-	expect(t, 124, []string{"its name does not resolve: /etc/hosts has only the address 0.0.0.0 " +
+	expect(t, 124, []string{"the name does not resolve: /etc/hosts has only the address 0.0.0.0 " +
 		"for it, which no host can have"}, "-t", "50ms", "blocked:"+up)
-	expect(t, 124, []string{"its name does not resolve: /etc/hosts has no IPv6 address for it"},
+	expect(t, 124, []string{"the name does not resolve: /etc/hosts has no IPv6 address for it"},
 		"-6", "-t", "50ms", "four:"+up)
 	if asked := s.asked(); len(asked) > 0 {
 		t.Errorf("a server was asked %q", asked)
@@ -499,7 +499,7 @@ func TestBlockedName(t *testing.T) {
 	etc(t, "", "nameserver 127.0.0.2\n")
 	serveNames(t, "127.0.0.2:53", knows("db", "0.0.0.0", "::"))
 	expect(t, 124, []string{
-		"its name does not resolve: its only address is ",
+		"the name does not resolve: its only address is ",
 		", which no host can have (asked 127.0.0.2:53)",
 	}, "-t", "300ms", "db:"+port(t, "127.0.0.1:0"))
 }
@@ -658,7 +658,7 @@ func TestTooManyOpenFiles(t *testing.T) {
 		case 0:
 			t.Fatalf("the wait succeeds with %d files, and did not time out with fewer", limit)
 		case 124:
-			const why = "its name does not resolve: /etc/hosts: too many open files"
+			const why = "the name does not resolve: /etc/hosts: too many open files"
 			if !strings.Contains(stderr, why) {
 				t.Errorf("with %d files: %s", limit, stderr)
 			}
@@ -681,7 +681,7 @@ func TestRaisedFileLimit(t *testing.T) {
 	var before unix.Rlimit
 	few := unix.Rlimit{Cur: 3, Max: 1024}
 	test.Must(t, unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &few, &before))
-	const why = "its name does not resolve: /etc/hosts: too many open files"
+	const why = "the name does not resolve: /etc/hosts: too many open files"
 	lines.expect(`util wait-for-port: target "db:` + down + `": ` + why +
 		" (was: connection refused)")
 	enough := unix.Rlimit{Cur: 1024, Max: 1024}

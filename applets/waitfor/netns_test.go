@@ -366,7 +366,7 @@ func TestNameLater(t *testing.T) {
 	isolate(t)
 	dns, server := newResolver(t)
 	db := "db:" + port(t, "127.0.0.1:0")
-	const missing = "its name does not resolve: no such host (asked 127.0.0.1:53)"
+	const missing = "the name does not resolve: no such host (asked 127.0.0.1:53)"
 	for _, state := range []string{"up", "down"} {
 		expect(t, 124, []string{`"` + db + `": ` + missing}, "-s", state, "-t", "300ms", db)
 	}
@@ -393,7 +393,7 @@ func TestNameLater(t *testing.T) {
 func TestResolverDown(t *testing.T) {
 	isolate(t)
 	etc(t, "", localResolver)
-	expect(t, 124, []string{"its name does not resolve: connection refused (asked 127.0.0.1:53)"},
+	expect(t, 124, []string{"the name does not resolve: connection refused (asked 127.0.0.1:53)"},
 		"-t", "500ms", "db:80")
 }
 

@@ -41,7 +41,8 @@ func Exec(argv []string) error {
 		switch errno, _ := errors.AsType[unix.Errno](err); errno {
 		case unix.ENOENT, unix.ENOTDIR:
 			if unix.Access(file, unix.F_OK) == nil {
-				return cannot(argv[0], errors.New("the interpreter that it names is missing"))
+				return cannot(argv[0], errors.New("found, but the interpreter of its #! line "+
+					"or its dynamic loader is missing"))
 			}
 		case unix.EACCES: // a later directory may have one that can be executed
 			denied = true

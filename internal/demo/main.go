@@ -148,6 +148,7 @@ func showTree(s stage) error {
 		fmt.Printf("%8d %8s %5s kB  %s%s\n", p.Pid, p.Threads, p.RSS, branch, p.Command)
 		branch = "└─ "
 	}
+	fmt.Println("(init prints messages here; without them its RSS is about 80 kB)")
 	if wrong != nil {
 		return fmt.Errorf("process tree: %w", wrong)
 	}

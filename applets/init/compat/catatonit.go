@@ -34,7 +34,7 @@ This is util init under the name of catatonit. Its options here:
   -P              run no command; reap orphans until TERM or INT
   -V, --version   show the version
 
-Every option of 'util init' is there as a variable as well: see 'util init --help'.
+Every option of 'util init' can also be set by a variable: see 'util init --help'.
 `
 )
 

@@ -38,8 +38,8 @@ This is util init under the name of tini. Its options here:
 
   --version: show the version; it must stand alone.
   -h: show this help.
-  -s: become a subreaper, which orphans become children of where init is not PID 1.
-  -p SIGNAL: have init sent SIGNAL when its parent ends, as in "-p SIGKILL".
+  -s: become a subreaper: adopt orphans where init is not PID 1.
+  -p SIGNAL: have the kernel send SIGNAL to init when its parent ends ("-p SIGKILL").
   -v: say more; up to 3 times.
   -w: say which orphans were reaped.
   -g: signals go to the command's process group, not to the command alone.
@@ -52,7 +52,7 @@ Variables:
   TINI_VERBOSITY: 0 to 4, instead of -v (1 without either).
   TINI_KILL_PROCESS_GROUP: as -g.
 
-Every option of 'util init' is there as a variable as well: see 'util init --help'.
+Every option of 'util init' can also be set by a variable: see 'util init --help'.
 
 `
 	licence = `This is util, called as %. It shares no code with the program of that name.

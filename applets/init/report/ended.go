@@ -68,7 +68,7 @@ func (t *Line) endingSentence(e *ending) {
 	case e.ended:
 		t.Status(e.status)
 	case e.isPID1:
-		t.str("was still running after KILL, and is ended by the kernel with PID 1")
+		t.str("was still running after KILL; the kernel kills it when PID 1 exits")
 	default:
 		t.str("is still running after KILL")
 	}
@@ -89,7 +89,7 @@ func (t *Line) endingSentence(e *ending) {
 		t.outOfMemory(e.oomKills)
 	}
 	if !e.ended || e.code != e.status.Code() {
-		t.str("; init ends with ")
+		t.str("; init exits with status ")
 		t.Num(e.code)
 	}
 }

@@ -16,10 +16,10 @@ func (r *Reporter) CannotStart() {
 	f := &r.Facts.Failure
 	t := r.newLine()
 	if f.Fork != 0 {
-		t.str("cannot make a process: ")
+		t.str("cannot create a process: ")
 		t.errno(f.Fork)
 		if f.Fork == unix.EAGAIN {
-			t.str(" (a pids limit of the container or RLIMIT_NPROC is reached)")
+			t.str(" (the container's pids limit or RLIMIT_NPROC has been reached)")
 		}
 		t.field("event", "not started")
 		r.last(t)
@@ -98,9 +98,10 @@ func TooFewTasks(free int) {
 	t := NewLine()
 	t.Raw("util: needs ")
 	t.Num(proc.RuntimeTasks)
-	t.Raw(" free tasks, and there are ")
+	t.Raw(" free tasks, but only ")
 	t.Num(free)
-	t.Raw(": a pids limit or RLIMIT_NPROC is reached; util sendsig SIGNAL PID needs none")
+	t.Raw(" can be created: a pids limit or RLIMIT_NPROC has been reached; " +
+		"util sendsig SIGNAL PID, without options, needs none")
 	t.Finish()
 	Print(2, t.Text())
 }

@@ -303,7 +303,7 @@ func (t *Line) errno(e sys.Errno) {
 	t.Num(int(e))
 }
 
-// Status appends how a process ended, as in "was ended by signal TERM".
+// Status appends how a process ended, as in "was terminated by signal TERM".
 //
 //go:noinline
 func (t *Line) Status(st proc.Status) {
@@ -312,7 +312,7 @@ func (t *Line) Status(st proc.Status) {
 		t.Num(int(st.Exit))
 		return
 	}
-	t.str("was ended by signal ")
+	t.str("was terminated by signal ")
 	t.str(st.Signal.Name())
 	if st.Core {
 		t.str(" (core dumped)")

@@ -181,7 +181,7 @@ func (r *Reporter) forwarded(n *supervise.Note) {
 		t.errno(n.Errno)
 	}
 	if n.Errno == unix.EPERM {
-		t.str(" (the command is another user's; init needs CAP_KILL to signal it)")
+		t.str(" (the command runs as another user; init needs CAP_KILL to signal it)")
 	}
 	t.field("event", "forwarded")
 	t.field("signal", n.Sent.Name())
@@ -204,9 +204,9 @@ func (r *Reporter) dropped(arrived sig.Signal) {
 //go:noinline
 func (r *Reporter) held(arrived sig.Signal) {
 	t := r.newLine()
-	t.str("holds ")
+	t.str("delaying ")
 	t.str(arrived.Name())
-	t.str(" back for ")
+	t.str(" for ")
 	t.seconds(r.Options.Delay)
 	t.field("event", "held back")
 	t.field("arrived", arrived.Name())
@@ -236,15 +236,19 @@ func (r *Reporter) killing() {
 	t := r.newLine()
 	t.str("the grace period of ")
 	t.seconds(r.Options.Grace)
-	t.str(" is over: KILL to ")
+	t.str(" has expired: sent KILL to ")
 	switch {
 	case s.Killed <= 0 && s.IsWide():
-		t.str("all that is left")
+		t.str("all processes that are left")
 	case s.Killed <= 0:
 		t.str("the process group")
 	default:
 		t.Num(s.Killed)
-		t.str(" that are left: ")
+		if s.Killed == 1 {
+			t.str(" process: ")
+		} else {
+			t.str(" processes: ")
+		}
 		t.survivors()
 	}
 	t.field("event", "kill")
