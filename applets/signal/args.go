@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"util/internal/ascii"
 	"util/internal/cli"
 	"util/internal/sig"
 
@@ -37,7 +38,7 @@ func split(f *pflag.FlagSet, args []string) (l line, err error) {
 				i++
 				l.flags = append(l.flags, args[i])
 			}
-		case len(word) < 2 || word[0] != '-', signal && isDigit(word[1]):
+		case len(word) < 2 || word[0] != '-', signal && ascii.IsDigit(word[1]):
 			l.words = append(l.words, word)
 			signal = true
 		case signal:
@@ -79,8 +80,6 @@ func valued(f *pflag.FlagSet, word string) (name string, next bool) {
 	}
 	return name, false
 }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // take sets the signal and the targets from the words of the command line. It checks that the
 // options can be combined.

@@ -40,7 +40,7 @@ func parseID(text string) (int, error) {
 	switch {
 	case text == "-1":
 		return 0, errors.New("means every process: use --all")
-	case err != nil, !isDigit(text[0]): // no sign
+	case err != nil, !ascii.IsDigit(text[0]): // no sign
 		return 0, errors.New("is not a valid process or process group ID")
 	case n == 0:
 		// The group has the ID 0 if its leader is outside this PID namespace.
@@ -62,7 +62,7 @@ func parseSignal(text string) (sig.Signal, error) {
 	if text != "" && strings.Trim(text, "0") == "" {
 		return 0, nil
 	}
-	if text != "" && isDigit(text[0]) {
+	if text != "" && ascii.IsDigit(text[0]) {
 		return 0, errors.New("unknown: the signal comes first (1 to 64, or a name), " +
 			"then the targets")
 	}

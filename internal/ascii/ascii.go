@@ -101,3 +101,6 @@ func Lower(c byte) byte {
 	}
 	return c
 }
+
+// IsDigit reports whether a byte is a decimal digit.
+func IsDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -51,7 +51,7 @@ type number struct{ whole, fraction, scale int64 }
 func leadingNumber(text string) (n number, rest string, r Reason) {
 	n.scale = 1
 	i := 0
-	for ; i < len(text) && isDigit(text[i]); i++ {
+	for ; i < len(text) && ascii.IsDigit(text[i]); i++ {
 		digit := int64(text[i] - '0')
 		if n.whole > (MaxDuration-digit)/10 { // too long even in the smallest unit
 			return n, "", TooLong
@@ -60,7 +60,7 @@ func leadingNumber(text string) (n number, rest string, r Reason) {
 	}
 	digits := i
 	if i < len(text) && text[i] == '.' {
-		for i++; i < len(text) && isDigit(text[i]); i++ {
+		for i++; i < len(text) && ascii.IsDigit(text[i]); i++ {
 			if n.scale < 1e9 {
 				n.fraction, n.scale = n.fraction*10+int64(text[i]-'0'), n.scale*10
 			}
@@ -94,5 +94,3 @@ func leadingUnit(text string, only bool) (unit int64, rest string) {
 	}
 	return 0, ""
 }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }

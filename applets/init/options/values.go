@@ -163,7 +163,7 @@ func (o *Options) addExitCode(pair string) (r Reason, bad string) {
 	from, ok := parseStatus(fromText)
 	if !ok {
 		s, ok := sig.Parse(fromText)
-		if !ok || isDigit(fromText[0]) {
+		if !ok || ascii.IsDigit(fromText[0]) {
 			return BadStatus, fromText
 		}
 		from = proc.ExitSignal + uint8(s)
