@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"util/internal/ascii"
 	"util/internal/cli"
 	"util/internal/sig"
 
