@@ -253,14 +253,16 @@ func dockerJobControl(t *testing.T, image string) {
 // dockerNoRoom has a shell fill the container up to its pids limit before it executes init.
 func dockerNoRoom(t *testing.T, image string) {
 	options := []string{"--pids-limit", "30", "--entrypoint", "/bin/busybox"}
-	c := dockerRun(t, image, options, "sh", "-c", `
-		for i in $(/bin/busybox seq 29); do /bin/busybox sleep 1000 & done
-		exec /sbin/init -- /probe say started`)
-	wantStatus(t, c, 1)
-	const want = "util init: cannot create a process: resource temporarily unavailable " +
-		"(the container's pids limit"
-	if !strings.HasPrefix(c.Stderr(), want) {
-		t.Errorf("stderr %q, want %q…", c.Stderr(), want)
+	for _, init := range []string{"/sbin/init", "/util tini", "/util dumb-init"} {
+		c := dockerRun(t, image, options, "sh", "-c", `
+			for i in $(/bin/busybox seq 29); do /bin/busybox sleep 1000 & done
+			exec `+init+` -- /probe say started`)
+		wantStatus(t, c, 1)
+		const want = "util init: cannot create a process: resource temporarily unavailable " +
+			"(the container's pids limit"
+		if !strings.HasPrefix(c.Stderr(), want) {
+			t.Errorf("%s: stderr %q, want %q…", init, c.Stderr(), want)
+		}
 	}
 }
 

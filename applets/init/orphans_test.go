@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Orphans. Init is "quiet" once the kernel reaps them, and "attentive" before.
+// Orphans: reaped by init, and from the first one on by the kernel where it can.
 
 func TestOrphans(t *testing.T) {
 	words := []string{test.Probe(t), "orphans", "200", "say", "done", "pause"}
@@ -158,5 +158,27 @@ func TestInheritedZombie(t *testing.T) {
 		if status, _, _ := test.Run(t, cmd); status != 5 {
 			t.Fatalf("status %d", status)
 		}
+	}
+}
+
+// Init reaps every zombie that it inherits, also more than it reaps in one go, and where a seccomp
+// filter refuses waitid(2).
+func TestInheritedZombies(t *testing.T) {
+	const n = 130
+	probe := test.Probe(t)
+	zombies := slices.Repeat([]string{"beside", "2", "exit", "0"}, n)
+	for name, deny := range map[string][]string{
+		"waitid": nil,
+		"wait4":  {"deny", strconv.Itoa(unix.SYS_WAITID), strconv.Itoa(int(unix.EPERM))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			words := slices.Concat(zombies, []string{"sleep", "200"}, deny,
+				[]string{"exec", test.Util(t), "init", "-vv", probe, "sleep", "200", "exit", "5"})
+			p := test.Start(t, test.Namespace(exec.Command(probe, words...)))
+			wantStatus(t, p, 5)
+			if got := strings.Count(p.Stderr(), "reaped orphan"); got != n {
+				t.Errorf("%d zombies were reaped, want %d", got, n)
+			}
+		})
 	}
 }

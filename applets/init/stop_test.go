@@ -1,7 +1,9 @@
 package initcmd_test
 
 import (
+	"bufio"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,6 +126,53 @@ func TestGraceEnds(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A long list of processes ends with the number of the others.
+func TestGraceEndsMany(t *testing.T) {
+	args := []string{"-v", "-g", "200ms", test.Probe(t), "ignore", "15"}
+	args = append(args, slices.Repeat([]string{"beside", "1", "pause"}, 24)...)
+	args = append(args, "say", "ready", "pause")
+	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
+		kill(t, init, unix.SIGTERM)
+		wantStatus(t, p, 137)
+		for _, want := range []string{
+			"sent KILL to 25 processes: ", "), and 5 more\n",
+			"; killed: 25: ",
+		} {
+			if !strings.Contains(p.Stderr(), want) {
+				t.Errorf("stderr %q, want %q", p.Stderr(), want)
+			}
+		}
+	})
+}
+
+// An init that was stopped until its time was over names the processes that KILL was sent to.
+func TestStoppedAfterKill(t *testing.T) {
+	const limit = 750 * time.Millisecond // from KILL to the end of init, whatever is left
+	r, w, err := os.Pipe()
+	test.Must(t, err)
+	cmd := exec.Command(test.Util(t), "init", "-v", "-g", "200ms", test.Probe(t),
+		"ignore", "15", "beside", "1", "pause", "say", "ready", "pause")
+	cmd.Stderr = w
+	p := test.Start(t, cmd)
+	w.Close()
+	p.Expect("ready")
+	p.Signal(unix.SIGTERM)
+	last, killed := "", time.Time{}
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		last = lines.Text()
+		if strings.Contains(last, "sent KILL") {
+			p.Signal(unix.SIGSTOP)
+			killed = time.Now()
+			time.Sleep(time.Until(killed.Add(limit + limit/4))) // until the limit is over
+			p.Signal(unix.SIGCONT)
+		}
+	}
+	wantStatus(t, p, 137)
+	if !strings.Contains(last, "; killed: 2: probe (") {
+		t.Errorf("the last line is %q", last)
 	}
 }
 

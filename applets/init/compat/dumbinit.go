@@ -7,6 +7,8 @@ import (
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
+
+	"golang.org/x/sys/unix"
 )
 
 // dumb-init 1.2.5: options end at the first argument that is not one; the command leads a new
@@ -176,6 +178,8 @@ func (p *Personality) dumbInitStarted() {
 	ownSession := s.Placement != supervise.SharedGroup
 	if ownSession {
 		switch {
+		case s.TTY.Missing:
+			p.dumbInitErrno("Unable to detach from controlling tty", unix.ENOTTY)
 		case s.TTY.DetachErr != 0:
 			p.dumbInitErrno("Unable to detach from controlling tty", s.TTY.DetachErr)
 		case s.TTY.WasLeader:
@@ -189,7 +193,12 @@ func (p *Personality) dumbInitStarted() {
 	if !ownSession {
 		return
 	}
-	if s.TTY.AttachErr != 0 {
+	switch {
+	case s.TTY.Missing:
+		p.dumbInitErrno("Unable to attach to controlling tty", unix.ENOTTY)
+	case !s.TTY.WasLeader:
+		p.dumbInitErrno("Unable to attach to controlling tty", unix.EPERM)
+	case s.TTY.AttachErr != 0:
 		p.dumbInitErrno("Unable to attach to controlling tty", s.TTY.AttachErr)
 	}
 	p.dumbInitText("setsid complete.")

@@ -128,8 +128,10 @@ func isCompat(arg string) bool {
 	return name == "--compat"
 }
 
-// ParseEnv reads init's variables. It reads all of them, and reports the first that is wrong.
+// ParseEnv reads init's variables. It reads all of them, and reports the first that is wrong. If a
+// variable is there twice, the first counts, as for getenv(3).
 func (o *Options) ParseEnv(envp []*byte) (p Problem) {
+	var seen uint32 // by ID
 	for _, entry := range envp {
 		if *entry != 'U' {
 			continue
@@ -137,7 +139,7 @@ func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 		// The constant is one side of the comparison for a reason: see proc.Environment.
 		text := sys.String(entry)
 		if len(text) >= len(EnvPrefix) && text[:len(EnvPrefix)] == EnvPrefix {
-			if wrong := o.parseVariable(text); p.Reason == None {
+			if wrong := o.parseVariable(text, &seen); p.Reason == None {
 				p = wrong
 			}
 		}
@@ -147,15 +149,20 @@ func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 
 // parseVariable reads an entry UTIL_INIT_NAME=value. An empty value counts as unset. An unknown
 // name is not an error, because a newer init may know it; but it may be misspelt, and is worth a
-// message.
-func (o *Options) parseVariable(entry string) (p Problem) {
+// message. seen has the options whose variables were read before.
+func (o *Options) parseVariable(entry string, seen *uint32) (p Problem) {
 	name, value, _ := ascii.Cut(entry, '=')
-	if value == "" {
-		return p
-	}
 	opt := OfVariable(name)
 	if opt == nil {
-		o.UnknownVariable = true
+		o.UnknownVariable = o.UnknownVariable || value != ""
+		return p
+	}
+	bit := uint32(1) << opt.ID
+	if *seen&bit != 0 {
+		return p
+	}
+	*seen |= bit
+	if value == "" {
 		return p
 	}
 	if p.Reason, p.Bad = o.set(opt.ID, value, true); p.Reason != None {

@@ -38,9 +38,14 @@ func reference(args, env []string) (Options, Problem) {
 func referenceParse(args, env []string) (Options, Problem) {
 	o := Options{}
 	var first Problem
+	seen := map[string]bool{}
 	for _, entry := range env {
 		name, value, _ := strings.Cut(entry, "=")
 		long, ok := longByVariable[name]
+		if ok && seen[name] { // as for getenv(3)
+			continue
+		}
+		seen[name] = true
 		if !ok && value != "" && strings.HasPrefix(name, "UTIL_INIT_") {
 			o.UnknownVariable = true
 		}

@@ -116,7 +116,7 @@ func (t *Line) killed(e *ending) {
 		t.Num(e.killed)
 		if e.left == 0 {
 			t.str(": ")
-			t.survivors()
+			t.survivors(e.killed)
 		}
 	}
 	switch {
@@ -124,7 +124,7 @@ func (t *Line) killed(e *ending) {
 		t.str("; not ended by KILL: ")
 		t.Num(e.left)
 		t.str(": ")
-		t.survivors()
+		t.survivors(e.left)
 	case e.left < 0:
 		t.str("; not all ended by KILL; without a /proc of this PID namespace, init cannot tell which")
 	}

@@ -22,7 +22,8 @@ func (r *Reporter) CannotStart() {
 			t.str(" (the container's pids limit or RLIMIT_NPROC has been reached)")
 		}
 		t.field("event", "not started")
-		r.last(t)
+		r.End(t) // under the name of another init too, which has no message for this
+		r.terminationLog(t)
 		return
 	}
 	name := r.Facts.Name()
@@ -70,6 +71,11 @@ func (r *Reporter) last(t *Line) {
 	} else {
 		r.End(t)
 	}
+	r.terminationLog(t)
+}
+
+// terminationLog writes a line to the termination log, before Begin too.
+func (r *Reporter) terminationLog(t *Line) {
 	r.locateTerminationLog()
 	r.writeTerminationLog(t)
 }
@@ -88,8 +94,7 @@ func UsageError(o *options.Options, text string) (printed bool) {
 	if printed = o.LogFormat == options.LogJSON; printed {
 		Print(2, t.Text())
 	}
-	r.locateTerminationLog()
-	r.writeTerminationLog(t)
+	r.terminationLog(t)
 	return printed
 }
 

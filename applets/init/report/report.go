@@ -249,17 +249,17 @@ func (r *Reporter) killing() {
 		} else {
 			t.str(" processes: ")
 		}
-		t.survivors()
+		t.survivors(s.Killed)
 	}
 	t.field("event", "kill")
 	t.fieldNum("killed", max(s.Killed, 0))
 	r.End(t)
 }
 
-// survivors appends the names of the processes that are left.
+// survivors appends the names of the processes that are left, of which there are n.
 //
 //go:noinline
-func (t *Line) survivors() {
+func (t *Line) survivors(n int) {
 	all := supervise.Survivors()
 	for i := range all {
 		if i > 0 {
@@ -269,6 +269,11 @@ func (t *Line) survivors() {
 		t.str(" (")
 		t.Num(int(all[i].PID))
 		t.str(")")
+	}
+	if n > len(all) {
+		t.str(", and ")
+		t.Num(n - len(all))
+		t.str(" more")
 	}
 }
 

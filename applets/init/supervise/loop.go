@@ -30,7 +30,7 @@ func (s *Supervisor) turn(info *sys.Siginfo) {
 		s.stopSelf(by)
 	}
 	ev, ok := s.next(info)
-	if s.wait.isRecheck() || ok && ev.Kind == LimitOver {
+	if !s.over && (s.wait.isRecheck() || ok && ev.Kind == LimitOver) {
 		s.children(nil) // the command's end may have come while init was busy
 	}
 	if ok && !s.over && s.receive(&ev, info) && !s.over {
@@ -45,19 +45,18 @@ func (s *Supervisor) turn(info *sys.Siginfo) {
 // reapInherited reaps children that init had before it became init: the program that executed it
 // made them. A SIGCHLD that was pending for them was discarded when init set its disposition.
 func (s *Supervisor) reapInherited() {
-	n := 0
-	for child := proc.NextChild(); child.Pid != 0 && !s.over; child = proc.NextChild() {
-		if n++; n > maxBurst {
-			s.recheckAt = now()
-			return
-		}
+	for range maxBurst {
+		child := proc.NextChild()
 		switch {
+		case child.Pid == 0:
+			return
 		case child.Trapped:
 			proc.Detach(child.Pid)
 		case child.Pid != s.PID:
 			s.reapOrphan(child)
 		case child.Reaped: // where waitid is refused, nothing else will tell
 			s.commandEnded(child.Status, false)
+			return
 		default: // SIGCHLD will tell, or the check after letKernelReap
 			return
 		}
@@ -65,6 +64,7 @@ func (s *Supervisor) reapInherited() {
 			s.recheckAt = now()
 		}
 	}
+	s.recheckAt = now()
 }
 
 // receive completes an event, and handles the children if it is about them. It reports whether
@@ -115,11 +115,7 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 	if child.Pid == 0 {
 		child = proc.NextChild()
 	}
-	for n := 0; child.Pid != 0; n++ {
-		if n == maxBurst { // orphans that come faster than they are reaped must not delay everything else
-			s.recheckAt = now()
-			break
-		}
+	for n := 1; child.Pid != 0; n++ {
 		switch {
 		case child.Trapped:
 			proc.Detach(child.Pid)
@@ -131,7 +127,11 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 		if s.over {
 			return
 		}
-		child = proc.NextChild()
+		if n == maxBurst { // orphans that come faster than they are reaped must not delay the rest
+			s.recheckAt = now()
+			break
+		}
+		child = proc.NextChild() // where waitid is refused, this has reaped it
 	}
 	if s.wait.kernelReaps && info != nil {
 		s.wait.pauseCHLD()

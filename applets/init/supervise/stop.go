@@ -251,9 +251,13 @@ func (s *Supervisor) countSurvivors() {
 	if s.limit > now() {
 		return
 	}
+	listed := survivors.n
 	s.Leftover = s.listSurvivors()
-	if s.Leftover > 0 {
+	switch {
+	case s.Leftover > 0:
 		s.Killed = max(s.Killed-s.Leftover, 0)
+	case s.Leftover == 0:
+		survivors.n = listed // the list of those that KILL was sent to, which nothing has replaced
 	}
 }
 
@@ -268,7 +272,7 @@ type Survivor struct {
 // is rarely used.
 var survivors struct {
 	n   int
-	all [12]Survivor
+	all [20]Survivor
 }
 
 // listSurvivors records the processes that are left in the scope, and returns their number, or -1

@@ -142,9 +142,12 @@ type Supervisor struct {
 
 // TTY records what happened to the controlling terminal when the command was started.
 type TTY struct {
+	AttachErr sys.Errno // why the command could not take it, which it was meant to
+
+	// For NewSession only.
+	Missing   bool      // init had none
+	WasLeader bool      // init led the terminal's session; only then the command takes it
 	DetachErr sys.Errno // why init could not give it up
-	AttachErr sys.Errno // why the command could not take it
-	WasLeader bool      // init led the terminal's session
 	HandOff   sig.Set   // the signals that giving it up brought
 }
 

@@ -51,13 +51,13 @@ func (s *Supervisor) newSession() (place proc.Place, fd int) {
 	fd = openTerminal()
 	switch {
 	case fd < 0:
-		s.TTY.DetachErr, s.TTY.AttachErr = unix.ENOTTY, unix.ENOTTY
+		s.TTY.Missing = true
 	case sys.Getsid() == s.Self:
 		s.TTY.WasLeader = true
 		s.TTY.HandOff, s.TTY.DetachErr = giveUp(fd)
 		return proc.TerminalOwner, fd
 	default:
-		s.TTY.DetachErr, s.TTY.AttachErr = sys.Ioctl(fd, unix.TIOCNOTTY, 0), unix.EPERM
+		s.TTY.DetachErr = sys.Ioctl(fd, unix.TIOCNOTTY, 0)
 	}
 	return proc.NewSession, -1
 }
