@@ -137,6 +137,6 @@ func (p *Personality) CannotExec(foreign bool) {
 		p.Tell(&supervise.Note{Kind: supervise.Received, Arrived: sig.CHLD})
 	}
 	if o.WantsSummary() {
-		p.Ended(o.ExitCode(s.Status.Exit))
+		p.Ended(o.Exit.Code(s.Status.Exit))
 	}
 }

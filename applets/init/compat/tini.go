@@ -99,7 +99,7 @@ func (p *Personality) tini(c *commandLine, argv, envp []*byte) {
 			if rest != "" || n < 0 || n > 255 {
 				c.tiniInvalid(opt.Short, value)
 			}
-			o.MapExit(uint8(n), 0)
+			o.Exit.Map(uint8(n), 0)
 		}
 	}
 	if !c.takeCommand(&g) {

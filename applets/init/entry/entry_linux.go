@@ -161,18 +161,15 @@ func cannotStart(
 	}
 	r.CannotStart()
 	proc.Reap(s.PID, nil)
-	sys.Exit(int(o.ExitCode(status)))
+	sys.Exit(int(o.Exit.Code(status)))
 }
 
 // end prints why init ends, if that is wanted, and ends the process.
 func end(
 	o *options.Options, s *supervise.Supervisor, r *report.Reporter, p *compat.Personality,
 ) {
-	if o.Pause {
-		sys.Exit(proc.ExitOK)
-	}
-	code := o.ExitCode(uint8(s.Status.Code()))
-	if o.WantsSummary() || s.LimitReached() {
+	code := s.ExitCode()
+	if s.HasSummary() {
 		if r.Foreign {
 			p.Ended(code)
 		}

@@ -14,17 +14,13 @@ const EnvPrefix = "UTIL_INIT_"
 type Options struct {
 	supervise.Settings
 
-	WarnReaped      bool       // print a line for each orphan reaped
-	Verbose         uint8      // 1: what happens to the command; 2: orphans as well
-	LogFormat       LogFormat  // of init's lines
-	TerminationLog  string     // a file for the last line, or ""
-	As              Init       // the init whose command line follows
-	UnknownVariable bool       // a variable has the prefix but is not one of init's
-	exitTo          [256]uint8 // init's exit status, by the command's, where exitMapped has it
-	exitMapped      [4]uint64  // bit n: status n is mapped
-	anyMapped       bool       // other statuses than 0 that are not mapped become anyTo
-	anyTo           uint8
-	Command         int // index of the command in the argv given to Parse
+	WarnReaped      bool      // print a line for each orphan reaped
+	Verbose         uint8     // 1: what happens to the command; 2: orphans as well
+	LogFormat       LogFormat // of init's lines
+	TerminationLog  string    // a file for the last line, or ""
+	As              Init      // the init whose command line follows
+	UnknownVariable bool      // a variable has the prefix but is not one of init's
+	Command         int       // index of the command in the argv given to Parse
 }
 
 // LogFormat is the format of init's lines.
@@ -36,23 +32,6 @@ const (
 	LogText
 	LogJSON
 )
-
-// MapExit makes init end with status to when the command's is from.
-func (o *Options) MapExit(from, to uint8) {
-	o.exitTo[from] = to
-	o.exitMapped[from/64] |= 1 << (from % 64)
-}
-
-// ExitCode is the status that init ends with when the command's is status.
-func (o *Options) ExitCode(status uint8) uint8 {
-	if o.exitMapped[status/64]&(1<<(status%64)) != 0 {
-		return o.exitTo[status]
-	}
-	if status != 0 && o.anyMapped {
-		return o.anyTo
-	}
-	return status
-}
 
 // WantsSummary reports whether init's last line must say why it ended.
 func (o *Options) WantsSummary() bool {

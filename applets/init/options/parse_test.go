@@ -270,7 +270,7 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 				return BadStatus, to
 			}
 			if lower(from) == "any" {
-				o.anyMapped, o.anyTo = true, status
+				o.Exit.MapOthers(status)
 				continue
 			}
 			of, ok := referenceStatus(from)
@@ -281,8 +281,7 @@ func referenceSet(o *Options, long, value string, given bool) (Reason, string) {
 				}
 				of = 128 + uint8(s)
 			}
-			o.exitTo[of] = status
-			o.exitMapped[of/64] |= 1 << (of % 64)
+			o.Exit.Map(of, status)
 		}
 	case "rewrite":
 		for pair := range strings.SplitSeq(value, ",") {

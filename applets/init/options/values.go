@@ -157,7 +157,7 @@ func (o *Options) addExitCode(pair string) (r Reason, bad string) {
 		return BadStatus, toText
 	}
 	if ascii.EqualFold(fromText, "any") {
-		o.anyMapped, o.anyTo = true, to
+		o.Exit.MapOthers(to)
 		return None, ""
 	}
 	from, ok := parseStatus(fromText)
@@ -168,7 +168,7 @@ func (o *Options) addExitCode(pair string) (r Reason, bad string) {
 		}
 		from = proc.ExitSignal + uint8(s)
 	}
-	o.MapExit(from, to)
+	o.Exit.Map(from, to)
 	return None, ""
 }
 

@@ -150,20 +150,24 @@ func (s *Supervisor) stopSelf(by sig.Signal) {
 	sys.Sigprocmask(sig.All)
 }
 
-// end prepares the end of init. If the command has survived KILL, the kernel kills it when PID 1
-// exits.
+// end ends init. If the command has survived KILL, the kernel kills it when PID 1 exits.
+//
+// It exits at once if there is nothing to report: the code that prints was given back, and to read
+// it again would take longer than the rest of the exit (dropEntry).
 func (s *Supervisor) end() {
 	s.over = true
-	if s.Pause {
-		return
+	if !s.Pause {
+		proc.Reap(s.PID, &s.Usage)
+		if !s.Ended {
+			s.Status = proc.Status{Signal: sig.KILL}
+		}
+		s.takeBack()
+		if s.killing {
+			s.countSurvivors()
+		}
 	}
-	proc.Reap(s.PID, &s.Usage)
-	if !s.Ended {
-		s.Status = proc.Status{Signal: sig.KILL}
-	}
-	s.takeBack()
-	if s.killing {
-		s.countSurvivors()
+	if s.noted == 0 && !s.HasSummary() {
+		sys.Exit(int(s.ExitCode()))
 	}
 }
 

@@ -8,7 +8,8 @@ import (
 )
 
 // Wait handles events until there are notes to take, or until init must end. Then over is true, and
-// nothing is left to be done but to report that and to exit. Wait must not be called after that.
+// nothing is left to be done but to report that and to exit. Wait must not be called after that. If
+// there is nothing to report, it exits itself.
 func (s *Supervisor) Wait() (over bool) {
 	var info sys.Siginfo
 	if !s.begun {

@@ -17,6 +17,7 @@ type Settings struct {
 	Delay       int64                  // nanoseconds from a stop signal to its forwarding
 	StopSignals sig.Set                // start a stop, as TERM and INT do
 	Scope       Scope                  // which processes a stop applies to, and when
+	Exit        ExitMap                // init's exit status, by that of the command
 	Pause       bool                   // no command: reap until TERM, INT, PWR or RTMIN+3
 	Account     bool                   // the last line reports orphans and resource usage
 	Notes       NoteKind               // what to record
@@ -79,6 +80,34 @@ const (
 	Pass                           // it is forwarded like any other signal
 	Discard                        // it is dropped, unless it is rewritten
 )
+
+// ExitMap maps the command's exit status to init's. The zero value does not change it.
+type ExitMap struct {
+	to       [256]uint8 // where mapped has it
+	mapped   [4]uint64  // bit n: status n is mapped
+	others   bool       // statuses other than 0 that are not mapped become othersTo
+	othersTo uint8
+}
+
+// Map maps a status.
+func (m *ExitMap) Map(from, to uint8) {
+	m.to[from] = to
+	m.mapped[from/64] |= 1 << (from % 64)
+}
+
+// MapOthers maps every status that is not 0 and not mapped by Map.
+func (m *ExitMap) MapOthers(to uint8) { m.others, m.othersTo = true, to }
+
+// Code returns init's exit status for the command's.
+func (m *ExitMap) Code(status uint8) uint8 {
+	if m.mapped[status/64]&(1<<(status%64)) != 0 {
+		return m.to[status]
+	}
+	if status != 0 && m.others {
+		return m.othersTo
+	}
+	return status
+}
 
 // IsWide reports whether a stop applies to every descendant of init, not to the command's group
 // alone.
@@ -159,9 +188,18 @@ type Failure struct {
 	Format proc.Format // what the file is, if Exec is ENOEXEC
 }
 
-// LimitReached reports whether init ended before everything in the scope had ended.
-func (s *Supervisor) LimitReached() bool {
-	return s.limit != 0 && (!s.Ended || s.Self != 1 && now() >= s.limit)
+// HasSummary reports whether the last line must be printed: because it is asked for, or because
+// init ends before everything in the scope has ended.
+func (s *Supervisor) HasSummary() bool {
+	return !s.Pause && (s.Account || s.limit != 0 && (!s.Ended || s.Self != 1 && now() >= s.limit))
+}
+
+// ExitCode is the status that init exits with.
+func (s *Supervisor) ExitCode() uint8 {
+	if s.Pause {
+		return proc.ExitOK
+	}
+	return s.Exit.Code(uint8(s.Status.Code()))
 }
 
 // HasKilled reports whether the grace period ended with KILL.
