@@ -292,7 +292,8 @@ func TestPID1DoesNotReap(t *testing.T) {
 	stdout, _ = reap(t, 0, "--json")
 	contains(t, stdout, `"nested":true`)
 	pid1.Line()
-	if line := pid1.Line(); line != "  hint: PID 1 does not reap: run the container's command under util init" {
+	const hint = "  hint: PID 1 does not reap: run the container's command under util init"
+	if line := pid1.Line(); line != hint {
 		t.Error(line)
 	}
 	pid1.Expect("status 1")

@@ -245,7 +245,8 @@ func replaceNumber(text, number, by string) string {
 
 // noTasks is the message of a command that needs more tasks than the limit allows.
 const noTasks = "util: needs 8 free tasks, but only %d can be created: " +
-	"a pids limit or RLIMIT_NPROC has been reached; util sendsig SIGNAL PID, without options, needs none"
+	"a pids limit or RLIMIT_NPROC has been reached; " +
+	"util sendsig SIGNAL PID, without options, needs none"
 
 // At the user's limit on tasks, signals by number are sent. Any other command reports what it
 // needs.

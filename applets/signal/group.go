@@ -36,9 +36,8 @@ func (s *sender) signalWhole() {
 	o.Groups = rest
 }
 
-// canKillWhole reports whether kill(2) can signal a group, and no member must be spared. For
-// kill(2),
-// -1 means every process, not group 1.
+// canKillWhole reports whether kill(2) can signal a group, and no member must be spared. To
+// kill(2), -1 means every process, not group 1.
 func (s *sender) canKillWhole(group int) bool {
 	return group > 1 && group != unix.Getpgrp() &&
 		!slices.ContainsFunc(s.ancestors, func(a procfs.Stat) bool { return a.Group == group })

@@ -79,7 +79,7 @@ func (r *Reporter) End(t *Line) {
 	r.log.write(t.buf[:t.n])
 }
 
-// EndOn completes a line and writes it by another logger.
+// WriteTo completes a line and writes it by another logger.
 func (t *Line) WriteTo(l *Logger) {
 	t.Finish()
 	l.write(t.buf[:t.n])
