@@ -244,6 +244,12 @@ func (f *finder) note(st *procfs.Stat, err error) {
 func (f *finder) namesake() (st *procfs.Stat, as string) {
 	const most = 100
 	all := f.last
+	if all == nil { // the targets were given by number, so nothing was searched
+		var err error
+		if all, err = f.fs.All(); err != nil {
+			return nil, ""
+		}
+	}
 	anyName, others := *f.Options, *f
 	anyName.Name = ""
 	others.Options = &anyName
