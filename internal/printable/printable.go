@@ -4,9 +4,10 @@
 package printable
 
 // First returns the length in bytes of the character that a text begins with, and whether it may be
-// shown. The text is not empty. A character must not be shown if it could disturb a terminal: a
-// control character, an invisible one, or one that changes the direction of text. A byte that is
-// not part of valid UTF-8 (RFC 3629) is a character of its own that must not be shown.
+// shown. The text is not empty. A character must not be shown if it could disturb a terminal or
+// deceive its reader: a control character, an invisible one, or one that changes the direction of
+// text. A byte that is not part of valid UTF-8 (RFC 3629) is a character of its own that must not
+// be shown.
 func First(text string) (n int, ok bool) {
 	r, n := decode(text)
 	return n, !disturbs(r)
@@ -44,11 +45,53 @@ func decode(text string) (r rune, n int) {
 	return r, n
 }
 
-// disturbs reports whether a character could disturb a terminal.
+// hidden are the characters beyond ASCII that are not shown, in ascending order: control and format
+// characters, spaces other than that of ASCII, private use, noncharacters (Unicode categories Cc,
+// Cf, Zs, Zl, Zp, Co), and letters and marks without a visible form.
+var hidden = [...]struct{ from, to rune }{
+	{0x7f, 0xa0},
+	{0xad, 0xad},
+	{0x34f, 0x34f},
+	{0x600, 0x605},
+	{0x61c, 0x61c},
+	{0x6dd, 0x6dd},
+	{0x70f, 0x70f},
+	{0x890, 0x891},
+	{0x8e2, 0x8e2},
+	{0x115f, 0x1160},
+	{0x1680, 0x1680},
+	{0x17b4, 0x17b5},
+	{0x180b, 0x180f},
+	{0x2000, 0x200f},
+	{0x2028, 0x202f},
+	{0x205f, 0x206f},
+	{0x2800, 0x2800},
+	{0x3000, 0x3000},
+	{0x3164, 0x3164},
+	{0xe000, 0xf8ff},
+	{0xfdd0, 0xfdef},
+	{0xfe00, 0xfe0f},
+	{0xfeff, 0xfeff},
+	{0xffa0, 0xffa0},
+	{0xfff0, 0xfffb},
+	{0xfffe, 0xffff},
+	{0x110bd, 0x110bd},
+	{0x110cd, 0x110cd},
+	{0x13430, 0x1343f},
+	{0x1bca0, 0x1bca3},
+	{0x1d173, 0x1d17a},
+	{0xe0000, 0x10ffff},
+}
+
+// disturbs reports whether a character must not be shown.
 func disturbs(r rune) bool {
-	control := r < ' ' || r >= 0x7f && r < 0xa0
-	format := r == 0x61c || r == 0x180e || r >= 0x200b && r <= 0x200f ||
-		r >= 0x2028 && r <= 0x202e || r >= 0x2060 && r <= 0x206f ||
-		r == 0xfeff || r >= 0xfff9 && r <= 0xfffb || r >= 0xe0000
-	return control || format
+	if r < 0x7f {
+		return r < ' '
+	}
+	for i := range hidden {
+		if r <= hidden[i].to {
+			return r >= hidden[i].from
+		}
+	}
+	return true
 }

@@ -41,14 +41,19 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// What is shown is not a control or format character.
+// What Unicode calls a control, format, private or separating character is not shown, and what it
+// calls a letter, a number or a symbol is, unless it is invisible.
 func TestDisturbs(t *testing.T) {
-	const softHyphen = 0xad // a format character that terminals show
-	for r := range rune(0xe0000) {
-		is := unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
-			strings.ContainsRune("\u2028\u2029", r)
-		if is && !disturbs(r) && r != softHyphen {
+	hide := []*unicode.RangeTable{unicode.Cc, unicode.Cf, unicode.Co, unicode.Z}
+	show := []*unicode.RangeTable{unicode.L, unicode.N, unicode.P, unicode.S}
+	const invisible = "\u115f\u1160\u2800\u3164\uffa0"
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		switch is := disturbs(r); {
+		case r == ' ' || !utf8.ValidRune(r):
+		case unicode.In(r, hide...) && !is:
 			t.Errorf("%U is shown", r)
+		case unicode.In(r, show...) && is && r != utf8.RuneError && !strings.ContainsRune(invisible, r):
+			t.Errorf("%U is not shown", r)
 		}
 	}
 }
