@@ -173,8 +173,15 @@ func TestInheritedZombies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			words := slices.Concat(zombies, []string{"sleep", "200"}, deny,
-				[]string{"exec", test.Util(t), "init", "-vv", probe, "sleep", "200", "exit", "5"})
+				[]string{
+					"exec", test.Util(t), "init", "-vv",
+					probe, "say", "ready", "catch", "echo", "34", "exit", "5",
+				})
 			p := test.Start(t, test.Namespace(exec.Command(probe, words...)))
+			p.Expect("ready")
+			p.Expect("ready") // it catches signals
+			waitReaped(t, p.Process.Pid)
+			p.Signal(34)
 			wantStatus(t, p, 5)
 			if got := strings.Count(p.Stderr(), "reaped orphan"); got != n {
 				t.Errorf("%d zombies were reaped, want %d", got, n)
