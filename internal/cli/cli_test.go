@@ -1,6 +1,9 @@
 package cli
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNearest(t *testing.T) {
 	signals := []string{"HUP", "INT", "TERM", "USR1", "USR2", "WINCH", "RTMIN+10", "RTMIN+11"}
@@ -28,6 +31,7 @@ func TestNearest(t *testing.T) {
 		{"--rewirte", []string{"--single-child", "--rewrite", "--verbose"}, "--rewrite"},
 		{"--verbos", []string{"--single-child", "--rewrite", "--verbose"}, "--verbose"},
 		{"inti", []string{"init"}, "init"},
+		{strings.Repeat("x", 120), signals, ""},
 	} {
 		if got := Nearest(c.word, c.candidates); got != c.want {
 			t.Errorf("Nearest(%q) = %q, want %q", c.word, got, c.want)
@@ -41,29 +45,5 @@ func TestDidYouMean(t *testing.T) {
 	}
 	if got := DidYouMean("XYZ", []string{"HUP", "TERM"}); got != "" {
 		t.Errorf("%q", got)
-	}
-}
-
-// The distance from a to b is that from b to a.
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0},
-		{"", "abc", 3},
-		{"abc", "abc", 0},
-		{"abc", "acb", 1},
-		{"abc", "abd", 1},
-		{"abc", "ab", 1},
-		{"abc", "cab", 2},
-		{"kitten", "sitting", 3},
-		{"ca", "abc", 3}, // 2 if exchanged letters could be edited again
-	} {
-		for _, pair := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
-			if got := distance(pair[0], pair[1]); got != c.want {
-				t.Errorf("distance(%q, %q) = %d, want %d", pair[0], pair[1], got, c.want)
-			}
-		}
 	}
 }

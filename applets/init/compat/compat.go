@@ -1,7 +1,6 @@
-// Package compat makes init emulate dumb-init, tini or catatonit. One file for each
-// has its options, its environment, its messages, and as [supervise.Differences] the ways in
-// which it behaves differently. All of them fill the same Options and run under the same
-// supervisor.
+// Package compat makes init emulate dumb-init, tini or catatonit. One file for each has its options,
+// its environment, its messages, and as [supervise.Differences] the ways in which it behaves
+// differently. All of them fill the same Options and run under the same supervisor.
 //
 // It runs before the Go runtime, under the rule of package entry. Help and usage errors of the
 // other inits are printed here, and end the process.
@@ -17,8 +16,7 @@ import (
 
 // Personality is the init that is emulated.
 type Personality struct {
-	Is  options.Init // which one; options.Util is none
-	Rep *report.Reporter
+	Rep *report.Reporter // its Options.As says which init that is
 
 	silent   bool          // tini: only fatal messages
 	debugVar bool          // dumb-init: DUMB_INIT_DEBUG asked for messages
@@ -43,12 +41,12 @@ func name(is options.Init) string {
 // the name, and called is the name, or "". Where the init would show a help or a usage error,
 // Read does so and ends the process.
 func (p *Personality) Read(called string, argv, envp []*byte) {
-	if called == "" {
-		called = name(p.Is)
-	}
 	o := p.Rep.Options
+	if called == "" {
+		called = name(o.As)
+	}
 	c := commandLine{o: o, called: called}
-	switch p.Is {
+	switch o.As {
 	case options.DumbInit:
 		p.dumbInit(&c, argv, envp)
 	case options.Tini:
@@ -65,7 +63,7 @@ func (p *Personality) Read(called string, argv, envp []*byte) {
 //
 //go:noinline
 func (p *Personality) Started() {
-	switch p.Is {
+	switch p.Rep.Options.As {
 	case options.DumbInit:
 		p.dumbInitStarted()
 	case options.Tini:
@@ -82,7 +80,7 @@ func (p *Personality) Tell(n *supervise.Note) bool {
 	if n.Kind == supervise.Killing {
 		return false
 	}
-	switch p.Is {
+	switch p.Rep.Options.As {
 	case options.DumbInit:
 		p.dumbInitTell(n)
 	case options.Tini:
@@ -97,7 +95,7 @@ func (p *Personality) Tell(n *supervise.Note) bool {
 //
 //go:noinline
 func (p *Personality) Ended(code uint8) {
-	switch p.Is {
+	switch p.Rep.Options.As {
 	case options.DumbInit:
 		p.dumbInitEnded(code)
 	case options.Tini:
@@ -105,15 +103,15 @@ func (p *Personality) Ended(code uint8) {
 	}
 }
 
-// CannotExec records the status of a command that cannot be executed, and if foreign prints the
-// messages of the init. In the originals it is the child that fails to execute the command,
+// CannotExec records the status of a command that cannot be executed, and prints the messages of
+// the init unless they are util's own. In the originals it is the child that fails to execute the command,
 // prints why and exits, and init then ends as with any command.
 //
 //go:noinline
-func (p *Personality) CannotExec(foreign bool) {
+func (p *Personality) CannotExec() {
 	s, o := p.Rep.Facts, p.Rep.Options
 	e := s.Failure.Exec
-	switch p.Is {
+	switch p.Rep.Options.As {
 	case options.DumbInit:
 		s.Status.Exit = 2
 	case options.Tini:
@@ -121,11 +119,11 @@ func (p *Personality) CannotExec(foreign bool) {
 	case options.Catatonit:
 		s.Status.Exit = proc.ExitFailed
 	}
-	if !foreign {
+	if !p.Rep.Foreign {
 		return
 	}
 	p.Started()
-	switch p.Is {
+	switch p.Rep.Options.As {
 	case options.DumbInit:
 		p.dumbInitCannotExec(e)
 	case options.Tini:

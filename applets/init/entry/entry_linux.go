@@ -61,8 +61,8 @@ func appletName(argv []*byte) (name string, words int) {
 	return name, 1
 }
 
-// runInit runs init, or an emulated init. words are argv, of which the first n
-// name it. It returns if this is not a plain run.
+// runInit runs init, or an emulated init. words are argv, of which the first n name it. It returns
+// if this is not a plain run.
 func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	const word = int(unsafe.Sizeof(uintptr(0)))
 	envp := (**byte)(unsafe.Add(unsafe.Pointer(argv), (len(words)+1)*word))
@@ -72,12 +72,12 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 		r = report.Reporter{Options: &o, Facts: &s}
 		p = compat.Personality{Rep: &r}
 	)
-	if !readCommandLine(&o, &p, as, words[n-1:], sys.Vector(envp)) {
+	if !readCommandLine(&p, as, words[n-1:], sys.Vector(envp)) {
 		return
 	}
 	s.Argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (n+o.Command)*word))
 	// With a log format, messages are init's own whatever its name.
-	r.Foreign = p.Is != options.Util && o.LogFormat == options.LogDefault
+	r.Foreign = o.As != options.Util && o.LogFormat == options.LogDefault
 	o.Account = o.WantsSummary()
 	o.Notes = r.Wanted()
 	if o.UnknownVariable {
@@ -88,7 +88,7 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	}
 	r.CloseLog()
 	if !s.Start() {
-		cannotStart(&o, &s, &r, &p)
+		cannotStart(&p)
 	}
 	switch {
 	case r.Foreign:
@@ -98,16 +98,15 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	}
 	for over := false; !over; {
 		over = s.Wait()
-		printNotes(&s, &r, &p)
+		printNotes(&p)
 	}
-	end(&o, &s, &r, &p)
+	end(&p)
 }
 
 // readCommandLine reads a command line, whose first word is the name. It reports whether this is
 // a plain run. Help and usage errors of other inits end the process.
-func readCommandLine(o *options.Options, p *compat.Personality, as options.Init, words,
-	env []*byte,
-) bool {
+func readCommandLine(p *compat.Personality, as options.Init, words, env []*byte) bool {
+	o := p.Rep.Options
 	called := ""
 	var problem options.Problem
 	if as == options.Util {
@@ -124,7 +123,6 @@ func readCommandLine(o *options.Options, p *compat.Personality, as options.Init,
 	}
 	if problem.Reason == options.OtherInit {
 		begin := o.Command
-		p.Is = o.As
 		p.Read(called, words[1+begin:], env)
 		o.Command += begin
 		return true
@@ -133,8 +131,9 @@ func readCommandLine(o *options.Options, p *compat.Personality, as options.Init,
 }
 
 // printNotes prints what happened, in the words of init or of the init that is emulated.
-func printNotes(s *supervise.Supervisor, r *report.Reporter, p *compat.Personality) {
-	notes := s.TakeNotes()
+func printNotes(p *compat.Personality) {
+	r := p.Rep
+	notes := r.Facts.TakeNotes()
 	for i := range notes {
 		if !r.Foreign || !p.Tell(&notes[i]) {
 			r.Tell(&notes[i])
@@ -145,16 +144,16 @@ func printNotes(s *supervise.Supervisor, r *report.Reporter, p *compat.Personali
 // cannotStart prints why the command could not be started and ends the process.
 //
 //go:noinline
-func cannotStart(
-	o *options.Options, s *supervise.Supervisor, r *report.Reporter, p *compat.Personality,
-) {
+func cannotStart(p *compat.Personality) {
+	r := p.Rep
+	o, s := r.Options, r.Facts
 	status := uint8(proc.ExitNotFound)
 	switch f := &s.Failure; {
 	case f.Fork != 0:
 		r.CannotStart()
 		sys.Exit(proc.ExitFailed)
-	case p.Is != options.Util:
-		p.CannotExec(r.Foreign)
+	case o.As != options.Util:
+		p.CannotExec()
 		status = s.Status.Exit
 	case f.Found:
 		status = proc.ExitCannot
@@ -165,9 +164,9 @@ func cannotStart(
 }
 
 // end prints why init ends, if that is wanted, and ends the process.
-func end(
-	o *options.Options, s *supervise.Supervisor, r *report.Reporter, p *compat.Personality,
-) {
+func end(p *compat.Personality) {
+	r := p.Rep
+	o, s := r.Options, r.Facts
 	code := s.ExitCode()
 	if s.HasSummary() {
 		if r.Foreign {

@@ -111,7 +111,7 @@ func (r *Reporter) Tell(n *supervise.Note) {
 	case supervise.Dropped:
 		r.dropped(n.Arrived)
 	case supervise.Delayed:
-		r.held(n.Arrived)
+		r.delayed(n.Arrived)
 	case supervise.Reaped:
 		r.reaped(n.Child)
 	case supervise.Killing:
@@ -202,7 +202,7 @@ func (r *Reporter) dropped(arrived sig.Signal) {
 }
 
 //go:noinline
-func (r *Reporter) held(arrived sig.Signal) {
+func (r *Reporter) delayed(arrived sig.Signal) {
 	t := r.newLine()
 	t.str("delaying ")
 	t.str(arrived.Name())
@@ -318,45 +318,9 @@ func nearestVariable(name string) (near string) {
 	best := max(1, len(name)/3) + 1
 	for i := range options.Table {
 		env := options.Table[i].Env
-		if d := distance(name, env); env != "" && d < best {
+		if d := ascii.EditDistance(name, env); env != "" && d < best {
 			near, best = env, d
 		}
 	}
 	return near
 }
-
-// distance counts the edits from a to b. An exchange of two neighbours is one edit (optimal
-// string alignment); upper and lower case are not distinguished. It is large for names that are
-// longer than all that init knows.
-func distance(a, b string) int {
-	const most = 24
-	if len(a) > most || len(b) > most {
-		return most
-	}
-	var rows [3][most + 1]int
-	for i := 0; i <= len(a); i++ {
-		row, above, before := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
-		for j := 0; j <= len(b); j++ {
-			switch {
-			case i == 0:
-				row[j] = j
-				continue
-			case j == 0:
-				row[j] = i
-				continue
-			}
-			d := above[j-1]
-			if !same(a[i-1], b[j-1]) {
-				d++
-			}
-			d = min(d, above[j]+1, row[j-1]+1)
-			if i > 1 && j > 1 && same(a[i-1], b[j-2]) && same(a[i-2], b[j-1]) {
-				d = min(d, before[j-2]+1)
-			}
-			row[j] = d
-		}
-	}
-	return rows[len(a)%3][len(b)]
-}
-
-func same(a, b byte) bool { return ascii.Lower(a) == ascii.Lower(b) }

@@ -66,7 +66,7 @@ func (s *Supervisor) forward(arrived sig.Signal, a Action) {
 		s.stopSentTo = theScope
 	}
 	switch {
-	case s.Settings.Notes&Forwarded != 0:
+	case s.Notes&Forwarded != 0:
 		s.note(Note{Kind: Forwarded, Arrived: arrived, Sent: a.Signal, Errno: e})
 	case e == unix.EPERM && !s.denied:
 		s.denied = true
@@ -77,7 +77,7 @@ func (s *Supervisor) forward(arrived sig.Signal, a Action) {
 // delay keeps a stop signal for the time of Settings.Delay.
 func (s *Supervisor) delay(arrived sig.Signal) {
 	s.arrivedAs = arrived
-	s.due = now() + s.Settings.Delay
+	s.due = now() + s.Delay
 	s.note(Note{Kind: Delayed, Arrived: arrived})
 }
 

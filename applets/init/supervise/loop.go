@@ -75,9 +75,7 @@ func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 	if ev.Kind != Arrived {
 		return true
 	}
-	if s.Settings.Notes&Received != 0 {
-		s.note(Note{Kind: Received, Arrived: ev.Signal})
-	}
+	s.note(Note{Kind: Received, Arrived: ev.Signal})
 	switch ev.Signal {
 	case sig.CHLD:
 		s.children(info)
@@ -175,9 +173,7 @@ func (s *Supervisor) reapOrphan(child proc.Child) {
 		return
 	}
 	s.Orphans++
-	if s.Settings.Notes&Reaped != 0 {
-		s.note(Note{Kind: Reaped, Child: child})
-	}
+	s.note(Note{Kind: Reaped, Child: child})
 }
 
 // reapCommand reaps the command. With a grace period, a pidfd then stands for its process group,

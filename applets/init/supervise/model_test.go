@@ -52,7 +52,7 @@ func (w *world) event(ev Event) string {
 		return "KILL by a signal: the deadline alone brings it"
 	case has(Kill|StartGrace) && ev.Kind == Arrived && !w.s.isStop(ev.Signal):
 		return "a signal that is not a stop signal begins a stop"
-	case has(Delay|ForwardDelayed) && w.s.Settings.Delay == 0:
+	case has(Delay|ForwardDelayed) && w.s.Delay == 0:
 		return "a signal is held back without a delay"
 	case has(Delay) && w.s.stops > 1:
 		return "a second stop signal is held back"

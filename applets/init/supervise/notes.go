@@ -37,7 +37,7 @@ var notes [256]Note
 
 // note records something, if it is wanted.
 func (s *Supervisor) note(n Note) {
-	if s.Settings.Notes&n.Kind != 0 && s.noted < len(notes) {
+	if s.Notes&n.Kind != 0 && s.noted < len(notes) {
 		notes[s.noted] = n
 		s.noted++
 	}

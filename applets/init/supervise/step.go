@@ -236,7 +236,7 @@ func (s *Supervisor) stop(a Action, had bool) Action {
 	}
 	s.stops++
 	first := s.stops == 1 && s.phase == running
-	if first && s.Settings.Delay > 0 && !had {
+	if first && s.Delay > 0 && !had {
 		s.delayed = a
 		a = Action{Delay, a.Signal}
 	} else if s.delayed.Do != 0 {

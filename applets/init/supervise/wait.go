@@ -229,7 +229,7 @@ func closeIfOpen(fd int) {
 // what the command has used.
 func (s *Supervisor) kernelMayReap() bool {
 	return s.phase == running && !s.wait.kernelReaps && !s.wait.noExitInfo && !s.Job && !s.Account &&
-		s.Settings.Notes&Reaped == 0
+		s.Notes&Reaped == 0
 }
 
 // reapAgain makes init receive SIGCHLD for every child again. Setting the disposition

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"util/internal/ascii"
+	"util/internal/files"
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
@@ -187,15 +188,7 @@ var (
 )
 
 // hasEnded reports whether the process of a pidfd has ended.
-func hasEnded(fd int) bool {
-	if fd < 0 {
-		return false
-	}
-	ready := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	var now unix.Timespec
-	n, _ := sys.Ppoll(ready[:], &now)
-	return n == 1
-}
+func hasEnded(fd int) bool { return fd >= 0 && files.IsReady(fd, unix.POLLIN) }
 
 // warnPID1 warns about a signal that PID 1 will not get. The kernel drops a signal for which PID 1
 // has no handler. It also drops KILL and STOP from inside the PID namespace (pid_namespaces(7),
