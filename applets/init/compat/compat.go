@@ -1,6 +1,6 @@
-// Package compat makes init emulate dumb-init, tini or catatonit. One file for each has its options,
-// its environment, its messages, and as [supervise.Differences] the ways in which it behaves
-// differently. All of them fill the same Options and run under the same supervisor.
+// Package compat makes init emulate dumb-init, tini or catatonit. One file for each has its
+// options, its environment, its messages, and as [supervise.Differences] the ways in which it
+// behaves differently. All of them fill the same Options and run under the same supervisor.
 //
 // It runs before the Go runtime, under the rule of package entry. Help and usage errors of the
 // other inits are printed here, and end the process.
@@ -104,8 +104,8 @@ func (p *Personality) Ended(code uint8) {
 }
 
 // CannotExec records the status of a command that cannot be executed, and prints the messages of
-// the init unless they are util's own. In the originals it is the child that fails to execute the command,
-// prints why and exits, and init then ends as with any command.
+// the init unless they are util's own. In the originals it is the child that fails to execute the
+// command, prints why and exits, and init then ends as with any command.
 //
 //go:noinline
 func (p *Personality) CannotExec() {
