@@ -336,8 +336,6 @@ func (c *httpConversation) Step(data []byte, closed bool) Reply {
 	return notReady("closed the connection in the middle of its answer")
 }
 
-func notReady(why string) Reply { return Reply{Verdict: NotReady, Why: why} }
-
 // next takes the next byte. rest is what has been received after it.
 func (c *httpConversation) next(b byte, rest []byte) Reply {
 	if c.kept < maxLine {
@@ -371,7 +369,7 @@ func (c *httpConversation) next(b byte, rest []byte) Reply {
 		}
 	// The other line without a colon continues the one before it (RFC 9112, section 5.2).
 	case !c.colon && line[0] != ' ' && line[0] != '\t':
-		return notReady("its answer contains a line that is not a header field: " + quoted(line))
+		return notReady("its answer contains a line that is not a header field: " + quote(line, glimpse))
 	}
 	c.kept, c.colon = 0, false
 	return Reply{}
@@ -409,16 +407,7 @@ func (c *httpConversation) notHTTP(rest []byte) Reply {
 			break
 		}
 	}
-	return notReady("not an HTTP answer: " + quoted(begin))
-}
-
-// quoted returns a text of the server in quotation marks. A long one is shortened.
-func quoted(text []byte) string {
-	const most = 40
-	if len(text) > most {
-		return strconv.Quote(string(text[:most])) + "..."
-	}
-	return strconv.Quote(string(text))
+	return notReady("not an HTTP answer: " + quote(begin, glimpse))
 }
 
 // statusOf returns the status of a status line (RFC 9112, section 4), or -1 if the line is not one

@@ -91,7 +91,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{
 			"HTTP/1.1 200 OK\r\n" + strings.Repeat("a", 1000) + "\n\n",
 			"its answer contains a line that is not a header field: \"" +
-				strings.Repeat("a", 40) + `"...`,
+				strings.Repeat("a", 40) + `…"`,
 		},
 		{
 			"HTTP/1.1 200 OK\r\n\r\r\n\r\n",
@@ -108,7 +108,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"HTTP/1.10 200 OK\r\n\r\n", `not an HTTP answer: "HTTP/1.10 200 OK"`},
 		{
 			"HTTP/1.1 2" + strings.Repeat("0", 1000) + "\r\n\r\n",
-			`not an HTTP answer: "HTTP/1.1 2` + strings.Repeat("0", 30) + `"...`,
+			`not an HTTP answer: "HTTP/1.1 2` + strings.Repeat("0", 30) + `…"`,
 		},
 
 		{"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 3000), tooBig},
@@ -167,7 +167,7 @@ func TestHTTPQuotes(t *testing.T) {
 		"http/1.1 200\r\n\r\n":                       `"http/1.1 200"`,
 		"\r\nHTTP/1.1 200 OK\r\n\r\n":                `""`,
 		" HTTP/1.1 200 OK\r\n\r\n":                   `" HTTP/1.1 200 OK"`,
-		"<html>" + strings.Repeat("x", 1000):         `"<html>` + strings.Repeat("x", 34) + `"...`,
+		"<html>" + strings.Repeat("x", 1000):         `"<html>` + strings.Repeat("x", 34) + `…"`,
 		"J\x00\x00\x00\n8.0.36\x00\x01":              `"J\x00\x00\x00\n8.0.36\x00\x01"`,
 		"\x1b[2J\u202e\n":                            `"\x1b[2J\u202e\n"`,
 	} {
