@@ -181,7 +181,7 @@ type connection int
 
 // Read implements [io.Reader].
 func (c connection) Read(p []byte) (int, error) {
-	n, err := unix.Read(int(c), p)
+	n, err := readFrom(int(c), p)
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
