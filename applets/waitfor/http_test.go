@@ -55,6 +55,7 @@ func TestHTTPHostile(t *testing.T) {
 		silent = "accepted, but did not answer within 1s"
 		large  = "the head of its answer has more than 16384 bytes"
 	)
+	test.Util(t) // is not built while the time runs
 	for _, c := range []struct {
 		name, want string
 		serve      func(c net.Conn)
