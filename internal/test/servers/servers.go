@@ -124,6 +124,14 @@ func (s *Server) End(signal syscall.Signal) {
 	s.Status()
 }
 
+// Write makes a file in [Server.Dir] that belongs to the server.
+func (s *Server) Write(name, text string) {
+	s.t.Helper()
+	path := filepath.Join(s.Dir, name)
+	test.Must(s.t, errors.Join(
+		os.WriteFile(path, []byte(text), 0o644), os.Chown(path, nobody, nobody)))
+}
+
 func (s *Server) logFile() string { return filepath.Join(s.Dir, "server.log") }
 
 // Log returns what the server has logged since its start.
@@ -214,8 +222,7 @@ func Postgres(t testing.TB, port, auth string) *Server {
 	dir := Dir(t)
 	bin := Initdb(t, dir, auth)
 	rules := "local all all trust\nhost all all all " + auth + "\n"
-	test.Must(t, os.WriteFile(dir+"/data/pg_hba.conf", []byte(rules), 0o644))
-	return &Server{
+	s := &Server{
 		t: t, Dir: dir, ready: "database system is ready to accept connections",
 		command: []string{
 			bin + "/postgres", "-D", dir + "/data", "-k", dir, "-p", port, "-c", "fsync=off",
@@ -224,6 +231,8 @@ func Postgres(t testing.TB, port, auth string) *Server {
 		client:  []string{bin + "/psql", "-h", dir, "-p", port, "-U", "postgres", "-XAtq"},
 		execute: []string{"-c"},
 	}
+	s.Write("data/pg_hba.conf", rules)
+	return s
 }
 
 // MariaDB returns a MariaDB server for a port of all addresses.
