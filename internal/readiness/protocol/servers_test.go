@@ -51,10 +51,10 @@ func ask(t testing.TB, p protocol.Protocol, address string) protocol.Reply {
 }
 
 // expect asks a server once.
-func expect(t testing.TB, p protocol.Protocol, address string, verdict protocol.Verdict, why string) {
+func expect(t testing.TB, p protocol.Protocol, address string, want protocol.Verdict, why string) {
 	t.Helper()
-	if got := ask(t, p, address); got.Verdict != verdict || !strings.Contains(got.Why, why) {
-		t.Errorf("%q; want verdict %d, %q", got, verdict, why)
+	if got := ask(t, p, address); got.Verdict != want || !strings.Contains(got.Why, why) {
+		t.Errorf("%q; want verdict %d, %q", got, want, why)
 	}
 }
 
@@ -234,8 +234,9 @@ func TestMariaDBBlocksNoHost(t *testing.T) {
 	if got := errorsOf(); got != servers.Name+"\t0" {
 		t.Errorf("host cache: %q", got)
 	}
-	if got := strings.Count(s.Log(), denied+"NO)"); got != 200 || strings.Contains(s.Log(), "Aborted") {
-		t.Errorf("%d lines; the log:\n%s", got, s.Log())
+	log := s.Log()
+	if got := strings.Count(log, denied+"NO)"); got != 200 || strings.Contains(log, "Aborted") {
+		t.Errorf("%d lines; the log:\n%s", got, log)
 	}
 
 	t.Log("accounts with ed25519 only: the server asks for that")
@@ -338,7 +339,7 @@ func TestRedisStates(t *testing.T) {
 	quiet(t, s, redis, address, busy)
 
 	t.Log("who asks: another host, nobody, a user without rights")
-	expect(t, redis, servers.Address+":6379", protocol.NotReady, `answered "DENIED Redis is running in `)
+	expect(t, redis, servers.Address+":6379", protocol.NotReady, `answered "DENIED Redis is running`)
 	s.Run("CONFIG", "SET", "requirepass", "pw")
 	quiet(t, s, redis, address, func() bool { return false })
 	expect(t, redis, servers.Address+":6379", protocol.Ready, "")
@@ -399,12 +400,10 @@ func TestRedisStates(t *testing.T) {
 // server's greeting, and Redis waits for the end of a line.)
 func TestOtherServers(t *testing.T) {
 	servers.Isolate(t)
-	pg, my, rd := servers.Postgres(t, "5432", "trust"), servers.MariaDB(t, "3306"), servers.Redis(t, "6379")
-	for _, s := range []*servers.Server{pg, my, rd} {
-		s.Start()
-	}
-	for _, s := range []*servers.Server{pg, my, rd} {
-		s.Ready()
+	for _, s := range []*servers.Server{
+		servers.Postgres(t, "5432", "trust"), servers.MariaDB(t, "3306"),
+	} {
+		s.Up()
 	}
 	expect(t, protocol.Postgres(), "127.0.0.1:3306", protocol.NotReady,
 		`not the answer of a PostgreSQL server: "`)
