@@ -5,7 +5,6 @@ package servers
 
 import (
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -185,15 +184,6 @@ func output(t testing.TB, cmd *exec.Cmd) string {
 		t.Fatalf("%q: %v\n%s", cmd.Args, err, out)
 	}
 	return strings.TrimSpace(string(out))
-}
-
-// Port returns a port that is free on 127.0.0.1 at this moment.
-func Port(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	test.Must(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // Initdb makes a data directory of PostgreSQL in dir, with the role postgres, whose password is pw.
