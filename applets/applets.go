@@ -9,6 +9,7 @@ import (
 	initcmd "util/applets/init"
 	"util/applets/init/options"
 	"util/applets/reap"
+	"util/applets/runas"
 	sendsig "util/applets/signal"
 	"util/applets/waitfor"
 	"util/internal/cli"
@@ -48,6 +49,10 @@ var table = []Applet{
 	{
 		"reap-once", "reap ended children, then run a command; or list zombies",
 		reap.New, reap.Completions,
+	},
+	{
+		"run-as", "become another user for good, then run a command",
+		runas.New, runas.Completions,
 	},
 }
 
