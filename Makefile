@@ -70,11 +70,11 @@ demo-docker: build bin/demo-app
 bin/demo-app:
 	$(BUILD) -ldflags '-s -w' -o $@ ./internal/demo/app
 
-# Compares init with other inits, wait-for-port with plain loops, and sendsig with pkill, and
-# measures the search of reap-once for zombies.
+# Compares init with other inits, wait-for-port with plain loops, sendsig with pkill, and run-as with
+# gosu, and measures the search of reap-once for zombies.
 bench: build
 	go run ./internal/bench
-	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor ./applets/runas
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
 # The completion scripts come from a util that runs on this machine, whatever GOARCH is.

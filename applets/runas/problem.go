@@ -77,6 +77,9 @@ func refusal(p become.Problem) string {
 			kind, p.ID, kind)
 	}
 	switch p.Reason {
+	case become.SetUserID:
+		return "real and effective IDs differ: util must not be installed set-user-ID or " +
+			"set-group-ID, which would make anyone root"
 	case become.NeedsBoth:
 		return "needs root, or CAP_SETUID and CAP_SETGID"
 	case become.NeedsSetuid:

@@ -260,10 +260,14 @@ func TestCapabilities(t *testing.T) {
 	for _, before := range [][]string{
 		{"--inh-caps", "+net_raw,+setuid", "--ambient-caps", "+net_raw,+setuid"},
 		{"--securebits", "+no_setuid_fixup"},
-		{"--reuid", "500", "--regid", "500", "--clear-groups", "--inh-caps", "+setuid,+setgid",
-			"--ambient-caps", "+setuid,+setgid"},
-		{"--reuid", "1000", "--regid", "1000", "--clear-groups", "--inh-caps", "+net_raw",
-			"--ambient-caps", "+net_raw"}, // already the user
+		{
+			"--reuid", "500", "--regid", "500", "--clear-groups", "--inh-caps", "+setuid,+setgid",
+			"--ambient-caps", "+setuid,+setgid",
+		},
+		{
+			"--reuid", "1000", "--regid", "1000", "--clear-groups", "--inh-caps", "+net_raw",
+			"--ambient-caps", "+net_raw",
+		}, // already the user
 	} {
 		for way, util := range ways(t) {
 			words := slices.Concat([]string{setpriv}, before, []string{util, "run-as", "1000:1000"})
@@ -324,6 +328,28 @@ func TestPermission(t *testing.T) {
 	}
 }
 
+// A util that is installed set-user-ID or set-group-ID makes no one root.
+func TestSetUserID(t *testing.T) {
+	needsRoot(t)
+	dir := root(t)
+	test.CopyFile(t, test.Probe(t), dir+"/probe")
+	for _, mode := range []os.FileMode{os.ModeSetuid, os.ModeSetgid} {
+		for _, util := range []string{"/util", "/plain"} {
+			test.Must(t, os.Chmod(dir+util, mode|0o755))
+			cmd := exec.Command("/probe", "exec", util, "run-as", "0:0", "/busybox", "echo", "ran")
+			cmd.SysProcAttr = &syscall.SysProcAttr{
+				Chroot:     dir,
+				Credential: &syscall.Credential{Uid: 1000, Gid: 1000},
+			}
+			cmd.Dir = "/"
+			status, stdout, stderr := test.Run(t, cmd)
+			if status != 1 || stdout != "" || !strings.Contains(stderr, "real and effective IDs differ: ") {
+				t.Errorf("%s: status %d, %q, %q", util, status, stdout, stderr)
+			}
+		}
+	}
+}
+
 // The command does not run if a call failed, or only seemed to succeed.
 func TestSeccomp(t *testing.T) {
 	setpriv := test.Tool(t, "setpriv")
@@ -357,8 +383,10 @@ func TestSeccomp(t *testing.T) {
 			words := []string{setpriv, "--groups", "5", "--inh-caps", "+net_raw"}
 			if strings.HasPrefix(tc.want, "setres") && strings.HasSuffix(tc.want, "back") {
 				const caps = "+setuid,+setgid,+sys_admin"
-				words = []string{setpriv, "--reuid", "500", "--regid", "500", "--groups", "5",
-					"--inh-caps", caps, "--ambient-caps", caps}
+				words = []string{
+					setpriv, "--reuid", "500", "--regid", "500", "--groups", "5",
+					"--inh-caps", caps, "--ambient-caps", caps,
+				}
 			}
 			words = append(words, test.Probe(t), "deny", strconv.Itoa(tc.call), strconv.Itoa(int(tc.errno)),
 				"exec", util, "run-as")
@@ -394,7 +422,7 @@ func TestUserNamespace(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			for _, tc := range []struct{ who, uid, refuse string }{
 				{"5:6", "5", ""},
-				{"0", "0", ""},
+				{"0:0", "0", ""},
 				{"app", "", "one of the supplementary groups is not mapped in this user namespace " +
 					"(see /proc/self/gid_map)"},
 				{"10:6", "", "uid 10 is not mapped in this user namespace (see /proc/self/uid_map)"},
@@ -507,8 +535,10 @@ func TestFiles(t *testing.T) {
 			"app":    `user "app": there is no /etc/passwd here (a number needs none)`,
 			"77:app": `group "app": there is no /etc/group here (a number needs none)`,
 		}},
-		{"no folder", func() { test.Must(t, os.Remove(dir+"/etc")); write(dir+"/etc", "") },
-			map[string]string{"77": "77:0"}},
+		{
+			"no folder", func() { test.Must(t, os.Remove(dir+"/etc")); write(dir+"/etc", "") },
+			map[string]string{"77": "77:0"},
+		},
 		{"only users", func() { write(passwd, users) }, map[string]string{"app": "1000:1000"}},
 		{"FIFO", func() { test.Must(t, unix.Mkfifo(passwd, 0o644)) }, map[string]string{
 			"77": "/etc/passwd: is not a regular file",
@@ -519,24 +549,34 @@ func TestFiles(t *testing.T) {
 		{"loop", func() { test.Must(t, os.Symlink("passwd", passwd)) }, map[string]string{
 			"app": "/etc/passwd: too many levels of symbolic links",
 		}},
-		{"16 MB", func() { write(passwd, users+"\n"); test.Must(t, os.Truncate(passwd, 16<<20)) },
-			map[string]string{"app": "1000:1000"}},
-		{"more than 16 MB", func() { write(passwd, users); test.Must(t, os.Truncate(passwd, 16<<20+1)) },
-			map[string]string{"app": "/etc/passwd: is larger than 16 MB"}},
+		{
+			"16 MB", func() { write(passwd, users+"\n"); test.Must(t, os.Truncate(passwd, 16<<20)) },
+			map[string]string{"app": "1000:1000"},
+		},
+		{
+			"more than 16 MB", func() { write(passwd, users); test.Must(t, os.Truncate(passwd, 16<<20+1)) },
+			map[string]string{"app": "/etc/passwd: is larger than 16 MB"},
+		},
 		{"long line", func() {
 			write(passwd, "x:x:1:1:"+strings.Repeat("x", 8<<20)+":/:\n"+users)
 			write(group, "many:x:9:"+strings.Repeat("x,", 4<<20)+"app\n")
 		}, map[string]string{"app": "1000:1000", "x": "1:1"}},
-		{"group is a FIFO", func() { write(passwd, users); test.Must(t, unix.Mkfifo(group, 0o644)) },
-			map[string]string{"app": "/etc/group: is not a regular file"}},
-		{"group is a folder", func() { write(passwd, users); test.Must(t, os.Mkdir(group, 0o755)) },
-			map[string]string{"app": "/etc/group: is not a regular file", "app:5": "1000:5", "9": "9:0"}},
-		{"bad group", func() { write(passwd, users); write(group, "g:x:z:app\nh:x\n") },
+		{
+			"group is a FIFO", func() { write(passwd, users); test.Must(t, unix.Mkfifo(group, 0o644)) },
+			map[string]string{"app": "/etc/group: is not a regular file"},
+		},
+		{
+			"group is a folder", func() { write(passwd, users); test.Must(t, os.Mkdir(group, 0o755)) },
+			map[string]string{"app": "/etc/group: is not a regular file", "app:5": "1000:5", "9": "9:0"},
+		},
+		{
+			"bad group", func() { write(passwd, users); write(group, "g:x:z:app\nh:x\n") },
 			map[string]string{
 				"app": `the groups of user "app": /etc/group, line 1: ` +
 					"the group ID is not a number from 0 to 4294967294",
 				"app:h": `group "h": /etc/group, line 2: has too few fields`, "last": "1013:1013",
-			}},
+			},
+		},
 		{"many groups", func() {
 			write(passwd, users)
 			var text strings.Builder
@@ -547,11 +587,13 @@ func TestFiles(t *testing.T) {
 		}, map[string]string{
 			"app": `the groups of user "app": are more than 65536`, "last": "1013:1013",
 		}},
-		{"NUL bytes", func() { write(passwd, "\x00:x:1:1::/:\napp\x00:x:1:1::/:\nb:x:2:2::/\x00:\n") },
+		{
+			"NUL bytes", func() { write(passwd, "\x00:x:1:1::/:\napp\x00:x:1:1::/:\nb:x:2:2::/\x00:\n") },
 			map[string]string{
 				"app": `user "app": not found in /etc/passwd (a number needs no entry)`,
 				"b":   `user "b": /etc/passwd, line 3: the home directory has a NUL byte`,
-			}},
+			},
+		},
 	} {
 		test.Must(t, os.RemoveAll(dir+"/etc"))
 		test.Must(t, os.Mkdir(dir+"/etc", 0o755))

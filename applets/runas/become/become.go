@@ -160,6 +160,9 @@ type switcher struct {
 // setresuid(2) permits an ID that the thread has, and the right groups may stay as they are.
 func (s *switcher) change() Problem {
 	s.uid, s.gid = sys.Getresuid(), sys.Getresgid()
+	if s.uid.Real != s.uid.Effective || s.gid.Real != s.gid.Effective {
+		return Problem{Reason: SetUserID} // it would make anyone root
+	}
 	if e := sys.Capget(&s.caps); e != 0 {
 		return Problem{Reason: DeniedCaps, Errno: e}
 	}

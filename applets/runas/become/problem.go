@@ -42,6 +42,7 @@ const (
 	ManyGroups   // the user is in more than maxGroups groups
 
 	// Permission.
+	SetUserID       // the program is installed set-user-ID or set-group-ID
 	NeedsBoth       // neither CAP_SETUID nor CAP_SETGID
 	NeedsSetuid     // only CAP_SETGID
 	NeedsSetgid     // only CAP_SETUID
