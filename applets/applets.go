@@ -10,6 +10,7 @@ import (
 	initcmd "util/applets/init"
 	"util/applets/init/options"
 	"util/applets/reap"
+	"util/applets/runas"
 	sendsig "util/applets/signal"
 	"util/applets/waitfor"
 	"util/internal/cli"
@@ -45,6 +46,10 @@ var table = []Applet{
 	{
 		"healthcheck", "check once whether services are up, for health checks",
 		healthcheck.New, healthcheck.Completions,
+	},
+	{
+		"run-as", "become another user for good, then run a command",
+		runas.New, runas.Completions,
 	},
 	{
 		"sendsig", "send a signal to processes and wait until they end",

@@ -21,7 +21,10 @@ var completed = []struct {
 	line string
 	want []string // exactly, if the first is "="; else at least these
 }{
-	{"util ", []string{"=", "init", "wait-for-port", "sendsig", "reap-once", "help", "completion"}},
+	{"util ", []string{
+		"=", "init", "wait-for-port", "healthcheck", "run-as", "sendsig", "reap-once", "help",
+		"completion",
+	}},
 	{"util in", []string{"=", "init"}},
 	{"util --l", []string{"=", "--list"}},
 	{"util help se", []string{"=", "sendsig"}},
@@ -68,6 +71,12 @@ var completed = []struct {
 	{"util wait-for-port unix:af", []string{"=", "unix:afile.conf"}},
 	{"util wait-for-port af", []string{"="}},
 
+	{"util wait-for-port file:af", []string{"=", "file:afile.conf"}},
+
+	{"util healthcheck --ti", []string{"=", "--timeout"}},
+	{"util healthcheck 80 --http-s", []string{"=", "--http-status"}},
+	{"util healthcheck unix:af", []string{"=", "unix:afile.conf"}},
+
 	{"util sendsig TE", []string{"=", "TERM"}},
 	{"util sendsig SIGUSR", []string{"=", "SIGUSR1", "SIGUSR2"}},
 	{"util sendsig TERM TE", []string{"="}},
@@ -85,12 +94,20 @@ var completed = []struct {
 	{"util reap-once --wait 2s -- acomm", []string{"=", "acommand"}},
 	{"util reap-once -- --nu", []string{"="}},
 
+	{"util run-as --no", []string{"=", "--no-new-privs"}},
+	{"util run-as roo", []string{"=", "root"}},
+	{"util run-as root acomm", []string{"=", "acommand"}},
+	{"util run-as root -- acomm", []string{"=", "acommand"}},
+	{"util run-as root acommand af", []string{"=", "afile.conf"}},
+	{"util run-as root acommand --no", []string{"="}},
+
 	{"init --gr", []string{"=", "--grace"}},
 	{"init -- acommand af", []string{"=", "afile.conf"}},
 	{"wait-for-port --state=d", []string{"=", "--state=down"}},
 	{"sendsig TE", []string{"=", "TERM"}},
 	{"hard/sendsig TE", []string{"=", "TERM"}},
 	{"reap-once --nu", []string{"=", "--nudge"}},
+	{"run-as --ke", []string{"=", "--keep-groups"}},
 	{"strange/init af", []string{"=", "afile.conf"}}, // not a link to util
 }
 

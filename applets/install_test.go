@@ -222,8 +222,9 @@ func TestInstallOverFiles(t *testing.T) {
 		if status, _, stderr := test.Run(t, exec.Command(test.Probe(t), args...)); status != 0 {
 			t.Errorf("--force: status %d, stderr %q", status, stderr)
 		}
-		expectContent(t, dir, ".util-install-1/", "init -> ../util", "reap-once -> ../util",
-			"reap-once.util-install: left over", "sendsig -> ../util", "wait-for-port -> ../util")
+		expectContent(t, dir, ".util-install-1/", "healthcheck -> ../util", "init -> ../util",
+			"reap-once -> ../util", "reap-once.util-install: left over", "run-as -> ../util", "sendsig -> ../util",
+			"wait-for-port -> ../util")
 		test.Must(t, os.Remove(last))
 		write(t, last, "mine")
 	}

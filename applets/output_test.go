@@ -14,6 +14,7 @@ var talkers = []string{
 	"", "help", "help init", "--help", "--list", "--list --compat", "--version",
 	"init --help", "init --version", "wait-for-port --help", "wait-for-port --version",
 	"sendsig --help", "sendsig --version", "reap-once --help", "reap-once --version",
+	"healthcheck --help", "healthcheck --version", "run-as --help", "run-as --version",
 	"completion --help", "completion bash", "completion zsh", "completion fish", "__complete in",
 	"sendsig -l", "sendsig -l 143", "sendsig --dry-run CONT PID",
 	"sendsig --dry-run --json CONT PID", "sendsig -v CONT PID", "sendsig --json CONT PID",

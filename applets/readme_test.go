@@ -138,10 +138,11 @@ var examples = []example{
 	}},
 
 	// util itself
-	{lines("util --list"), shell("", "", "init\nwait-for-port\nhealthcheck\nsendsig\nreap-once")},
+	{lines("util --list"), shell("", "", "init\nwait-for-port\nhealthcheck\nrun-as\nsendsig\nreap-once")},
 	{
 		lines("util --list --compat"),
-		shell("", "", "init\nwait-for-port\nhealthcheck\nsendsig\nreap-once\n"+strings.Join(aliases, "\n")),
+		shell("", "", "init\nwait-for-port\nhealthcheck\nrun-as\nsendsig\nreap-once\n"+
+			strings.Join(aliases, "\n")),
 	},
 	{
 		lines("util completion bash >/etc/bash_completion.d/util"),
@@ -248,6 +249,21 @@ var examples = []example{
 				"run the container's command under util init",
 		),
 		listsZombies,
+	},
+
+	// run-as
+	{
+		lines("util run-as app -- app --serve"),
+		shell("echo app:x:1000:1000::/home/app:/bin/sh >/etc/passwd", "", "app <--serve>"),
+	},
+	{lines("util run-as 1000:1000 -- app"), shell("", "", "app")},
+	{
+		lines("util init -- util wait-for-port db:5432 -- util run-as app -- app"),
+		shell("echo app:x:1000:1000::/home/app:/bin/sh >/etc/passwd; listen 5432", "", "app"),
+	},
+	{
+		lines(`ENTRYPOINT ["/sbin/init", "--", "/sbin/run-as", "1000:1000", "--", "/app"]`),
+		onFull(runsApp),
 	},
 }
 

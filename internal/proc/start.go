@@ -121,17 +121,18 @@ func child(s *Command, scratch unsafe.Pointer) {
 		sys.RtSigaction(sig.CHLD, s.Chld, nil)
 	}
 	sys.Sigprocmask(s.Mask)
-	s.Errno = s.exec(scratch)
+	s.Errno = s.Exec(scratch)
 	if s.Found {
 		sys.Exit(ExitCannot)
 	}
 	sys.Exit(ExitNotFound)
 }
 
-// exec is execvp(3): it searches Path for a name without a slash, skips directories that cannot
+// Exec is execvp(3): it searches Path for a name without a slash, skips directories that cannot
 // be reached, and passes a file that the kernel cannot execute to /bin/sh, if it may be a script.
 // It returns only with an error: EACCES if all that was found is a file that may not be executed.
-func (s *Command) exec(scratch unsafe.Pointer) sys.Errno {
+// scratch is memory for a path: len(Path), the length of the name, and 2.
+func (s *Command) Exec(scratch unsafe.Pointer) sys.Errno {
 	name := sys.String(*s.Argv)
 	for i := 0; i < len(name); i++ {
 		if name[i] == '/' {

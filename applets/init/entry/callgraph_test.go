@@ -36,6 +36,7 @@ var policy = callgraph.Policy{
 		"util/applets/init/options",
 		"util/applets/init/report",
 		"util/applets/init/supervise",
+		"util/applets/runas/become",
 		"util/applets/signal/bynumber",
 		"util/internal/ascii",
 		"util/internal/files",

@@ -7,6 +7,7 @@ import (
 	"util/applets/init/options"
 	"util/applets/init/report"
 	"util/applets/init/supervise"
+	"util/applets/runas/become"
 	"util/applets/signal/bynumber"
 	"util/internal/ascii"
 	"util/internal/proc"
@@ -24,8 +25,9 @@ const (
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked.
 // stack is what the kernel put on the stack, mask the signal mask that was in force. If this is a
-// plain run of init, or sendsig by number, it becomes that and does not return. Else it returns,
-// and has changed nothing but proc.Inherited.
+// plain run of init, sendsig by number, or run-as, it becomes that and does not return. Else it
+// returns, and has changed nothing but proc.Inherited; except that a run-as whose command cannot be
+// executed may have changed its user.
 //
 //lint:ignore U1000 the assembly of _rt0_util calls it
 func entry(stack unsafe.Pointer, mask sig.Set) {
@@ -40,6 +42,8 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 		runInit(as, argv, words, n, mask)
 	case name == "sendsig":
 		bynumber.Run(words[n:], mask)
+	case name == "run-as":
+		become.Run(words[n:], sys.Vector(environment(argv, argc)), mask)
 	}
 	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
 		report.TooFewTasks(free)
@@ -61,11 +65,16 @@ func appletName(argv []*byte) (name string, words int) {
 	return name, 1
 }
 
+// environment returns the environment, which the kernel put behind argv.
+func environment(argv **byte, argc int) (envp **byte) {
+	return (**byte)(unsafe.Add(unsafe.Pointer(argv), (argc+1)*int(unsafe.Sizeof(argv))))
+}
+
 // runInit runs init, or an emulated init. words are argv, of which the first n name it. It returns
 // if this is not a plain run.
 func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	const word = int(unsafe.Sizeof(uintptr(0)))
-	envp := (**byte)(unsafe.Add(unsafe.Pointer(argv), (len(words)+1)*word))
+	envp := environment(argv, len(words))
 	var (
 		o options.Options
 		s = supervise.Supervisor{Settings: &o.Settings, Envp: envp, Mask: mask, Entry: entryPC()}

@@ -1,0 +1,95 @@
+package runas_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"util/internal/test"
+)
+
+// TestDocker runs containers of an image from scratch that has neither /etc/passwd nor /etc/group.
+func TestDocker(t *testing.T) {
+	test.Engine(t)
+	name := fmt.Sprintf("util-test-runas-%d", os.Getpid())
+	dir := t.TempDir()
+	test.CopyFile(t, test.Util(t), filepath.Join(dir, "util"))
+	test.CopyFile(t, test.Tool(t, "busybox"), filepath.Join(dir, "busybox"))
+	tar := filepath.Join(t.TempDir(), "image.tar")
+	if out, err := exec.Command("tar", "-C", dir, "-cf", tar, "util", "busybox").CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { test.MustDocker(t, "rmi", "--force", name) })
+	test.MustDocker(t, "import", tar, name)
+
+	const (
+		show = " -- /busybox sh -c 'echo $(/busybox id -u):$(/busybox id -g):$(/busybox id -G) $HOME $$; " +
+			"/busybox grep CapEff /proc/self/status'"
+		none = "CapEff:\t0000000000000000"
+	)
+	for _, tc := range []struct {
+		options, command string
+		status           int
+		stdout, stderr   string
+	}{
+		{"", "/util run-as 1000:1001" + show, 0, "1000:1001:1001 / 1\n" + none, ""},
+		{"", "/util run-as 1000" + show, 0, "1000:0:0 / 1\n" + none, ""},
+		{
+			"--cap-drop ALL --cap-add SETUID --cap-add SETGID", "/util run-as --no-new-privs 1000:1001" + show, 0,
+			"1000:1001:1001 / 1\n" + none, "",
+		},
+		{"--user 1000:1001", "/util run-as 1000:1001" + show, 0, "1000:1001:1001 / 1\n" + none, ""},
+		{
+			"--user 1000:1001 --cap-drop ALL --security-opt no-new-privileges", "/util run-as 1000:1001" + show,
+			0, "1000:1001:1001 / 1\n" + none, "",
+		},
+		{
+			"--user 1000:1001 --group-add 7", "/util run-as --keep-groups 1000:1001" + show, 0,
+			"1000:1001:1001 7 / 1\n" + none, "",
+		},
+		{"", "/util init -- /util run-as 1000:1001 -- /busybox sh -c 'exit 7'", 7, "", ""},
+		{
+			"", "/util init -- /util run-as 1000:1001 -- /no/such", 127, "",
+			`util run-as: command "/no/such": no such file or directory`,
+		},
+		{
+			"", "/util run-as app -- /busybox echo ran", 1, "",
+			`util run-as: user "app": there is no /etc/passwd here (a number needs none)`,
+		},
+		{
+			"--cap-drop ALL", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
+			`util run-as: user "1000:1001": needs root, or CAP_SETUID and CAP_SETGID`,
+		},
+		{
+			"--cap-drop SETUID", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
+			`util run-as: user "1000:1001": needs CAP_SETUID (CAP_SETGID is there)`,
+		},
+		{
+			"--cap-drop SETGID", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
+			`util run-as: user "1000:1001": needs CAP_SETGID (CAP_SETUID is there)`,
+		},
+		{
+			"--user 1000:1001", "/util run-as 1000:1002 -- /busybox echo ran", 1, "",
+			`util run-as: user "1000:1002": needs root, or CAP_SETUID and CAP_SETGID`,
+		},
+		{
+			"--user 1000:1001 --group-add 7", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
+			`util run-as: user "1000:1001": needs root, or CAP_SETUID and CAP_SETGID`,
+		},
+	} {
+		before, script, isScript := strings.Cut(tc.command, " -- /busybox sh -c ")
+		words := strings.Fields(before)
+		if isScript {
+			words = append(words, "--", "/busybox", "sh", "-c", strings.Trim(script, "'"))
+		}
+		args := append([]string{"run", "--rm", "--network", "none"}, strings.Fields(tc.options)...)
+		status, stdout, stderr := test.Docker(t, append(append(args, name), words...)...)
+		if status != tc.status || stdout != tc.stdout || strings.TrimSpace(stderr) != tc.stderr {
+			t.Errorf("docker run %s %s: status %d, %q, %q, want %d, %q, %q", tc.options, tc.command,
+				status, stdout, stderr, tc.status, tc.stdout, tc.stderr)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+// Package runas is util run-as. It becomes another user for good, and executes a command in its own
+// place.
+//
+// Package become does the work, mostly before the Go runtime boots. This package has the help, the
+// command lines that are not plain, and the words for what went wrong. Running a command as another
+// user for a while, and asking who may (sudo), are outside its scope.
+package runas
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"util/applets/runas/become"
+	"util/internal/cli"
+	"util/internal/proc"
+
+	"github.com/spf13/cobra"
+)
+
+// Options are the options and arguments of the command line.
+type Options struct {
+	become.Options
+	Who     string // USER[:GROUP]
+	Command []string
+}
+
+// New makes the command of util run-as.
+func New() *cobra.Command {
+	cmd := cli.Setup(&cobra.Command{
+		Use:     "run-as [option…] USER[:GROUP] [--] command [argument…]",
+		Short:   "become another user for good, then run a command",
+		Long:    long,
+		Example: example,
+	})
+	o := &Options{}
+	f := cmd.Flags()
+	f.BoolVar(&o.NoNewPrivs, "no-new-privs", false,
+		"no set-user-ID program or file capability gives the command privileges")
+	f.BoolVar(&o.KeepGroups, "keep-groups", false,
+		"leave the supplementary groups as they are, where a user namespace forbids "+
+			"to change them")
+	cli.AddStandardFlags(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if err := o.take(args); err != nil {
+			return err
+		}
+		return run(o)
+	}
+	return cmd
+}
+
+const long = `Becomes USER for good and executes the command, which replaces run-as: it has
+the same PID, terminal and open files. Real, effective and saved IDs are those
+of USER, all capabilities are gone (except root's), and it has been checked that
+there is no way back. HOME is set; the rest of the environment stays.
+
+USER is a name in /etc/passwd or a number, and gets its groups in /etc/group.
+With GROUP, a name or a number, it has that group alone. Numbers work without
+these files; a number without an entry has group 0 and the home directory /.
+
+To become another user needs root, or CAP_SETUID and CAP_SETGID. To become the
+user that it is already, run-as needs nothing.
+
+Exit status: that of the command, or
+  1    the command was not run: USER is unknown, or cannot be become
+  2    bad usage
+  126  the command was found but cannot be run
+  127  the command was not found`
+
+const example = `  util run-as app -- app --serve
+  util run-as 1000:1000 -- app
+  util init -- util wait-for-port db:5432 -- util run-as app -- app`
+
+// Completions completes the command line of run-as. Users and groups are those of its files.
+var Completions = cli.Completions{
+	Args: func(c *cobra.Command, args []string, word string) cli.Completion {
+		if len(args) == 0 {
+			return cli.OneOf(whoLike(word)...)(c, nil, word)
+		}
+		args = args[1:]
+		if len(args) > 0 && args[0] == "--" {
+			args = args[1:]
+		}
+		return cli.ACommand(c, args, word)
+	},
+}
+
+// whoLike returns what USER[:GROUP] can be, as far as word goes: users, or the groups after a user.
+func whoLike(word string) (all []string) {
+	user, _, colon := strings.Cut(word, ":")
+	if !colon {
+		return become.Users()
+	}
+	for _, group := range become.Groups() {
+		all = append(all, user+":"+group)
+	}
+	return all
+}
+
+// take reads the arguments. The first "--" after the options is not one of them.
+func (o *Options) take(args []string) error {
+	if len(args) == 0 {
+		return cli.Usagef("user: missing: give a name or a number, such as app or 1000:1000")
+	}
+	o.Who, o.Command = args[0], args[1:]
+	if reason := o.ParseUser(o.Who); reason != become.None {
+		return explain(o, become.Problem{Reason: reason})
+	}
+	if len(o.Command) > 0 && o.Command[0] == "--" {
+		o.Command = o.Command[1:]
+	}
+	if len(o.Command) == 0 {
+		return cli.Usagef("command: missing after %q", o.Who)
+	}
+	return nil
+}
+
+// run becomes the user, unless that happened before the runtime booted, and executes the command.
+func run(o *Options) error {
+	runtime.LockOSThread() // credentials, and the signal mask, are the thread's
+	result := become.Early
+	if !result.Done {
+		result.Home, result.Problem = become.Become(&o.Options)
+	}
+	if result.Problem.Reason != become.None {
+		return explain(o, result.Problem)
+	}
+	if err := os.Setenv("HOME", strings.Clone(result.Home)); err != nil {
+		return &cli.Exit{Status: proc.ExitFailed, Err: err}
+	}
+	return cli.Exec(slices.Clone(o.Command))
+}
