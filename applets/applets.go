@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"util/applets/healthcheck"
 	initcmd "util/applets/init"
 	"util/applets/init/options"
 	"util/applets/reap"
@@ -38,8 +39,12 @@ var table = []Applet{
 		initcmd.New, initcmd.Completions,
 	},
 	{
-		"wait-for-port", "wait until ports accept connections, then run a command",
+		"wait-for-port", "wait until services are up, then run a command",
 		waitfor.New, waitfor.Completions,
+	},
+	{
+		"healthcheck", "check once whether services are up, for health checks",
+		healthcheck.New, healthcheck.Completions,
 	},
 	{
 		"sendsig", "send a signal to processes and wait until they end",

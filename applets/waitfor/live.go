@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"util/internal/readiness"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -42,8 +44,8 @@ func (r *report) draw(now time.Time) {
 // status returns one line for each target, at most rows lines of at most width columns. If there
 // are too many targets, those that are not ready come first.
 func (r *report) status(rows, width int, now time.Time) []string {
-	clock := fmt.Sprintf("  (%v)", now.Sub(r.w.began).Truncate(time.Second))
-	targets := r.w.targets
+	clock := fmt.Sprintf("  (%v)", now.Sub(r.w.Began).Truncate(time.Second))
+	targets := r.w.Statuses()
 	if len(targets) > rows {
 		if rows == 1 {
 			return []string{cut(r.summary()+clock, width)}
@@ -57,7 +59,7 @@ func (r *report) status(rows, width int, now time.Time) []string {
 		gap := strings.Repeat(" ", longest-columns(name)+2)
 		lines = append(lines, cut("  "+name+gap+r.statusOf(t), width))
 	}
-	if more := len(r.w.targets) - len(targets); more > 0 {
+	if more := len(r.o.Targets) - len(targets); more > 0 {
 		lines = append(lines, cut(fmt.Sprintf("  and %d more", more), width))
 	}
 	if width > 2*len(clock) {
@@ -68,27 +70,24 @@ func (r *report) status(rows, width int, now time.Time) []string {
 }
 
 // statusOf returns the state of a target, or why it is not ready.
-func (r *report) statusOf(t *target) string {
-	switch {
-	case t.done:
-		return r.w.state()
-	case t.why == "":
-		return r.w.pending(t)
+func (r *report) statusOf(t readiness.Status) string {
+	if t.Done {
+		return r.o.State()
 	}
-	return t.why
+	return t.Why
 }
 
 // summary returns the status of all targets in one line.
 func (r *report) summary() string {
-	ready := len(r.w.targets) - len(r.w.notDone())
-	return fmt.Sprintf("  %d targets, %d of them %s", len(r.w.targets), ready, r.w.state())
+	ready := len(r.o.Targets) - len(r.notDone())
+	return fmt.Sprintf("  %d targets, %d of them %s", len(r.o.Targets), ready, r.o.State())
 }
 
 // notReadyFirst returns the targets in the order in which they are shown if there are too many.
-func notReadyFirst(all []*target) []*target {
-	var done, rest []*target
+func notReadyFirst(all []readiness.Status) []readiness.Status {
+	var done, rest []readiness.Status
 	for _, t := range all {
-		if t.done {
+		if t.Done {
 			done = append(done, t)
 		} else {
 			rest = append(rest, t)
@@ -98,7 +97,7 @@ func notReadyFirst(all []*target) []*target {
 }
 
 // longestName returns the number of columns for the names of targets.
-func longestName(targets []*target, limit int) int {
+func longestName(targets []readiness.Status, limit int) int {
 	longest := 0
 	for _, t := range targets {
 		longest = max(longest, min(columns(cut(t.Name, limit)), limit))

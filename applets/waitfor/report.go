@@ -1,6 +1,7 @@
 package waitfor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/readiness"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,22 +22,23 @@ const quick = time.Second
 // report prints the progress of the wait to stderr: as lines, as JSON, or on a terminal as a live
 // status (live.go).
 type report struct {
-	w       *waiter
+	w       *readiness.Wait
+	o       Options
 	live    bool      // print a live status
 	drawn   int       // lines of the live status on the screen
 	started bool      // the first line has been printed
 	due     time.Time // when tick must be called; zero for never
 }
 
-func newReport(w *waiter) *report {
-	r := &report{w: w, due: w.began.Add(quick)}
+func newReport(w *readiness.Wait, o Options) *report {
+	r := &report{w: w, o: o, due: w.Began.Add(quick)}
 	_, err := unix.IoctlGetTermios(unix.Stderr, unix.TCGETS)
-	r.live = err == nil && !w.Verbose && !w.JSON && os.Getenv("TERM") != "dumb"
+	r.live = err == nil && !o.Verbose && !o.JSON && os.Getenv("TERM") != "dumb"
 	switch {
-	case w.Quiet:
+	case o.Quiet:
 		r.due = time.Time{}
-	case w.Verbose || w.JSON:
-		r.start(w.began)
+	case o.Verbose || o.JSON:
+		r.start(w.Began)
 	}
 	return r
 }
@@ -60,12 +63,12 @@ func (r *report) event(name string, now time.Time, fields ...any) {
 	cli.JSON(stderr{}, append([]any{
 		"time", now.UTC().Format("2006-01-02T15:04:05.000Z"),
 		"event", name,
-		"elapsed_ms", now.Sub(r.w.began).Milliseconds(),
+		"elapsed_ms", now.Sub(r.w.Began).Milliseconds(),
 	}, fields...)...)
 }
 
 // nameList is a list of targets whose text is a JSON array of their names.
-type nameList []Target
+type nameList []readiness.Target
 
 func (list nameList) String() string {
 	text := []byte{'['}
@@ -78,10 +81,10 @@ func (list nameList) String() string {
 	return string(append(text, ']'))
 }
 
-// tick prints what is due: the first line, once the wait is no longer [quick], and the live status.
-func (r *report) tick(now time.Time) {
+// Tick prints what is due: the first line, once the wait is no longer [quick], and the live status.
+func (r *report) Tick(now time.Time) time.Time {
 	if r.due.IsZero() || now.Before(r.due) {
-		return
+		return r.due
 	}
 	if !r.started {
 		if _, _, ok := windowSize(); !ok { // a live status needs the size
@@ -93,6 +96,7 @@ func (r *report) tick(now time.Time) {
 		r.draw(now)
 		r.due = now.Add(time.Second)
 	}
+	return r.due
 }
 
 // start prints what is waited for, and what is known so far.
@@ -102,80 +106,73 @@ func (r *report) start(now time.Time) {
 	if r.live {
 		return
 	}
-	w := r.w
-	if w.JSON {
-		r.event("start", now, "state", w.state(), "targets", nameList(w.Targets),
-			"timeout_ms", w.Timeout.Milliseconds())
+	if r.o.JSON {
+		r.event("start", now, "state", r.o.State(), "targets", nameList(r.o.Targets),
+			"timeout_ms", r.o.Timeout.Milliseconds())
 	} else {
-		r.line("waiting for %s until %s", quoteAll(w.Targets), w.goal())
+		r.line("waiting for %s until %s", quoteAll(r.o.Targets), r.o.goal())
 	}
-	for _, t := range w.targets {
+	for _, s := range r.w.Statuses() {
 		switch {
-		case t.why != "" || t.done:
-			r.change(t, "", now)
-		case t.lookup != nil && !w.JSON:
-			r.line("target %q: %s", t.Name, w.pending(t))
+		case s.Answered:
+			r.Changed(s, "", now)
+		case s.Resolves && !r.o.JSON:
+			r.line("target %q: %s", s.Name, s.Why)
 		}
 	}
 }
 
 // goal returns what ends the wait, as in "all are up, for at most 30s".
-func (w *waiter) goal() string {
+func (o *Options) goal() string {
 	which := "all are"
 	switch {
-	case len(w.Targets) == 1:
+	case len(o.Targets) == 1:
 		which = "it is"
-	case w.Any:
+	case o.Any:
 		which = "one is"
 	}
 	limit := "without a time limit"
-	if w.Timeout > 0 {
-		limit = "for at most " + w.Timeout.String()
+	if o.Timeout > 0 {
+		limit = "for at most " + o.Timeout.String()
 	}
-	return which + " " + w.state() + ", " + limit
+	return which + " " + o.State() + ", " + limit
 }
 
-// attempt prints the result of one connection, if -v was given.
-func (r *report) attempt(t *target, p *probe, v verdict, why string, now time.Time) {
-	if !r.w.Verbose {
+// Attempted prints the result of one connection, if -v was given.
+func (r *report) Attempted(a readiness.Attempt, now time.Time) {
+	if !r.o.Verbose {
 		return
 	}
-	took := time.Since(p.began)
-	switch {
-	case v == accepted:
-		why = "accepted"
-	case v == refused && why == "":
-		why = "no answer, but free to bind"
-	}
-	if !r.w.JSON {
-		r.line("target %q: attempt %d: %v: %s after %v",
-			t.Name, t.attempts, p.to, why, took.Round(10*time.Microsecond))
+	took := time.Since(a.Began)
+	if !r.o.JSON {
+		address := a.Address
+		if a.Target.Path != "" {
+			address = strconv.Quote(address)
+		}
+		r.line("target %q: attempt %d: %s: %s after %v",
+			a.Target.Name, a.Number, address, a.Result, took.Round(10*time.Microsecond))
 		return
 	}
-	address := p.to.path
-	if address == "" {
-		address = p.to.String()
-	}
-	r.event("attempt", now, "target", t.Name, "attempt", t.attempts, "address", address,
-		"result", why, "took_us", took.Microseconds())
+	r.event("attempt", now, "target", a.Target.Name, "attempt", a.Number, "address", a.Address,
+		"result", a.Result, "took_us", took.Microseconds())
 }
 
-// change prints that a target is ready, or that the reason why it is not ready has changed.
-func (r *report) change(t *target, before string, now time.Time) {
+// Changed prints that a target is ready, or that the reason why it is not ready has changed.
+func (r *report) Changed(s readiness.Status, before string, now time.Time) {
 	switch {
 	case !r.started:
 	case r.live:
 		r.due = now
-	case r.w.JSON && t.done:
-		r.event("ready", now, "target", t.Name)
-	case r.w.JSON:
-		r.event("change", now, "target", t.Name, "error", t.why)
-	case t.done:
-		r.line("target %q: is %s after %v", t.Name, r.w.state(), r.w.since(now))
+	case r.o.JSON && s.Done:
+		r.event("ready", now, "target", s.Name)
+	case r.o.JSON:
+		r.event("change", now, "target", s.Name, "error", s.Why)
+	case s.Done:
+		r.line("target %q: is %s after %v", s.Name, r.o.State(), r.since(now))
 	case before == "":
-		r.line("target %q: %s", t.Name, t.why)
+		r.line("target %q: %s", s.Name, s.Why)
 	default:
-		r.line("target %q: %s (was: %s)", t.Name, t.why, before)
+		r.line("target %q: %s (was: %s)", s.Name, s.Why, before)
 	}
 }
 
@@ -183,72 +180,67 @@ func (r *report) change(t *target, before string, now time.Time) {
 func (r *report) end(err error, now time.Time) {
 	r.erase()
 	switch {
-	case r.w.JSON && err != nil:
+	case r.o.JSON && err != nil:
 		var exit *cli.Exit
 		errors.As(err, &exit)
-		r.event("end", now, "status", exit.Status, "error", err.Error(), "missing", r.w.notDone())
+		r.event("end", now, "status", exit.Status, "error", err.Error(), "missing", r.notDone())
 	case err != nil || !r.started:
-	case r.w.JSON:
+	case r.o.JSON:
 		r.event("end", now, "status", proc.ExitOK)
-	case r.w.Any:
-		r.line("the wait is over after %v", r.w.since(now))
-	case r.live || len(r.w.targets) > 1:
-		r.line("%s %s after %v", quoteAll(r.w.Targets), r.w.state(), r.w.since(now))
+	case r.o.Any:
+		r.line("the wait is over after %v", r.since(now))
+	case r.live || len(r.o.Targets) > 1:
+		r.line("%s %s after %v", quoteAll(r.o.Targets), r.o.State(), r.since(now))
 	}
 }
 
-func (w *waiter) since(now time.Time) time.Duration {
-	return now.Sub(w.began).Round(time.Millisecond)
+func (r *report) since(now time.Time) time.Duration {
+	return now.Sub(r.w.Began).Round(time.Millisecond)
 }
 
-func (w *waiter) state() string {
-	if w.Down {
-		return "down"
+// failure returns the error of a wait that has not succeeded: a *cli.Exit that names the targets
+// that are not ready.
+func (r *report) failure(ctx context.Context, result readiness.Result) error {
+	var exit *cli.Exit
+	switch result {
+	case readiness.Succeeded:
+		return nil
+	case readiness.FailedForGood:
+		exit = &cli.Exit{Status: proc.ExitFailed, Err: errors.New("failed for good")}
+	case readiness.TimedOut:
+		why := fmt.Errorf("timed out after %v", r.o.Timeout)
+		exit = &cli.Exit{Status: proc.ExitTimeout, Err: why}
+	case readiness.Canceled:
+		errors.As(context.Cause(ctx), &exit)
 	}
-	return "up"
-}
-
-// pending returns why a target is not ready whose first attempt has not ended.
-func (w *waiter) pending(t *target) string {
-	if t.lookup == nil || t.open > 0 {
-		return "no answer yet"
-	}
-	why := t.lookup.pending(time.Now())
-	if t.lookup.found {
-		_, known := conclude(t.results, false)
-		why = known + ", but " + why
-	}
-	return why
+	why := fmt.Errorf("%w: %s", exit.Err, r.missing(result == readiness.FailedForGood))
+	return &cli.Exit{Status: exit.Status, Err: why}
 }
 
 // notDone returns the targets that are not ready.
-func (w *waiter) notDone() nameList {
+func (r *report) notDone() nameList {
 	var all nameList
-	for _, t := range w.targets {
-		if !t.done {
-			all = append(all, t.Target)
+	for _, s := range r.w.Statuses() {
+		if !s.Done {
+			all = append(all, s.Target)
 		}
 	}
 	return all
 }
 
-// missing returns which targets are not ready and why, grouped by reason. If the wait has failed
-// for good, only the targets that can never become ready are listed.
-func (w *waiter) missing(status int) string {
+// missing returns which targets are not ready and why, grouped by reason. hopeless restricts the
+// list to the targets that can never become ready.
+func (r *report) missing(hopeless bool) string {
 	var order []string
-	byReason := map[string][]Target{}
-	for _, t := range w.targets {
-		if t.done || status == proc.ExitFailed && !t.hopeless {
+	byReason := map[string][]readiness.Target{}
+	for _, s := range r.w.Statuses() {
+		if s.Done || hopeless && !s.Hopeless {
 			continue
 		}
-		why := t.why
-		if why == "" {
-			why = w.pending(t)
+		if byReason[s.Why] == nil {
+			order = append(order, s.Why)
 		}
-		if byReason[why] == nil {
-			order = append(order, why)
-		}
-		byReason[why] = append(byReason[why], t.Target)
+		byReason[s.Why] = append(byReason[s.Why], s.Target)
 	}
 	var parts []string
 	for _, why := range order {
@@ -261,7 +253,7 @@ func (w *waiter) missing(status int) string {
 	return strings.Join(parts, "; ")
 }
 
-func quoteAll(targets []Target) string {
+func quoteAll(targets []readiness.Target) string {
 	var all []string
 	for _, t := range targets {
 		all = append(all, strconv.Quote(t.Name))

@@ -1,29 +1,23 @@
-// Package waitfor is util wait-for-port: it waits until TCP ports and unix sockets accept
-// connections, or no longer do, and can then execute a command, which replaces it.
+// Package waitfor is util wait-for-port: it waits until services accept connections or answer that
+// they are ready, or until they no longer accept any, and can then execute a command, which replaces
+// it.
 //
-// It tests a port by connecting to it, as a client would, and must not disturb the listener. What
-// is sent over a connection (HTTP, a database login) is outside the scope of this package. So is
-// UDP, where an open port cannot be detected without a reply.
-//
-// One goroutine does all the work in an event loop over raw sockets (loop.go), including name
-// lookups (lookup.go). state.go decides what a result means for a target, independently of the
-// loop.
+// How a service is asked is not its concern: see package readiness.
 package waitfor
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/signal"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/readiness"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -31,49 +25,41 @@ import (
 
 // Options are the settings from the command line.
 type Options struct {
-	Targets []Target
-	Any     bool          // end with the first target instead of the last
-	Down    bool          // wait until connections are refused instead of accepted
-	Family  int           // unix.AF_INET or AF_INET6 to use only these addresses; 0 for both
-	Timeout time.Duration // for the whole wait; 0 for no limit
-	// Interval is the pause after the first attempt. 0 selects a default for the kind of target.
-	Interval time.Duration
-	Connect  time.Duration // the limit for one connection
-	Hold     time.Duration // how long a connection must stay open
-	Stable   int           // the number of successes in a row that are needed
-	Quiet    bool
-	Verbose  bool
-	JSON     bool
-	Command  []string // executed at the end; may be empty
+	readiness.Options
+	Quiet   bool
+	Verbose bool
+	JSON    bool
+	Command []string // executed at the end; may be empty
 }
 
 // New returns the command of util wait-for-port.
 func New() *cobra.Command {
-	o := Options{Timeout: 30 * time.Second, Connect: time.Second, Stable: 1}
+	o := Options{Options: readiness.Options{
+		Timeout: 30 * time.Second, Connect: time.Second, Stable: 1,
+	}}
 	var l line
 	cmd := cli.Setup(&cobra.Command{
-		Use:     "wait-for-port [option…] [HOST:]PORT… [-- command [argument…]]",
-		Short:   "wait until ports accept connections, then run a command",
+		Use:     "wait-for-port [option…] TARGET… [-- command [argument…]]",
+		Short:   "wait until services are up, then run a command",
 		Long:    long,
 		Example: example,
 	})
 	f := cmd.Flags()
 	f.SetInterspersed(true) // options and targets before "--" may be in any order
-	f.StringVar(&l.host, "host", "", "the `HOST` of the targets that are only a port")
-	f.VarP(duration{&o.Timeout, 0}, "timeout", "t", "how long to wait in all; 0 is no limit")
-	f.Var(duration{&o.Interval, time.Millisecond}, "interval",
+	f.StringVar(&l.Host, "host", "", "the `HOST` of the targets that are only a port")
+	f.VarP(cli.Duration(&o.Timeout, 0), "timeout", "t", "how long to wait in all; 0 is no limit")
+	f.Var(cli.Duration(&o.Interval, time.Millisecond), "interval",
 		"the pause after the first attempt, by default 10ms for loopback and unix sockets and "+
 			"100ms elsewhere; it grows to at most 1s")
-	f.Var(duration{&o.Connect, time.Millisecond}, "connect-timeout",
+	f.Var(cli.Duration(&o.Connect, time.Millisecond), "connect-timeout",
 		"how long each connection may take")
 	f.StringVarP(&l.state, "state", "s", "up",
 		"the `STATE` to wait for: up or down (inuse and free mean the same)")
-	f.Var(duration{&o.Hold, 0}, "hold", "how long a connection must stay open to count: "+
+	f.Var(cli.Duration(&o.Hold, 0), "hold", "how long a connection must stay open to count: "+
 		"for a proxy that accepts connections before its backend is up")
 	f.Var(number{&o.Stable, maxStable}, "stable", "succeed `N` times in a row")
 	f.BoolVar(&o.Any, "any", false, "end with the first target instead of the last")
-	f.BoolVarP(&l.four, "ipv4", "4", false, "use only IPv4 addresses")
-	f.BoolVarP(&l.six, "ipv6", "6", false, "use only IPv6 addresses")
+	l.AddTo(f)
 	f.Var(number{&l.failure, 255}, "exit-code", "end with status `N`, 1 to 255, whatever the "+
 		"failure (Docker's HEALTHCHECK knows only 1)")
 	f.BoolVarP(&o.Quiet, "quiet", "q", false, "print nothing but errors")
@@ -96,19 +82,26 @@ func New() *cobra.Command {
 	return cmd
 }
 
-const long = `Waits until every target accepts connections, then ends with status 0 or
-executes the command, which replaces wait-for-port. All targets are tried at
-the same time.
+const long = `Waits until every target is up, then ends with status 0 or executes the
+command, which replaces wait-for-port. All targets are tried at the same time.
 
-A target is PORT or :PORT (on localhost), HOST:PORT, [IPV6]:PORT,
-tcp:[HOST:]PORT, unix:PATH, or unix:@NAME for an abstract socket. One argument
-can hold several targets, separated by commas. localhost means 127.0.0.1, ::1
-and the addresses in /etc/hosts; it needs no resolver. Names are looked up
-again at each attempt. All addresses of a name are tried in parallel. A
-duration is like 500ms, 30s or 2m; a plain number is in seconds.
+A target is one of these, or several, separated by commas:
+  [HOST:]PORT, tcp:[HOST:]PORT   accepts connections; the host is localhost
+  unix:PATH, unix:@NAME          accepts connections on a unix socket
+  http://HOST[:PORT][/PATH]      answers with a status from 200 to 399
+  http+unix:SOCKET[:/PATH]       the same on a unix socket
+  postgres://, mysql://, redis://HOST[:PORT]   answers that it is ready
+  amqp://HOST and others         accepts connections on the port of the scheme
+  file:PATH                      the file exists
+  env:NAME                       the targets in a variable, such as DATABASE_URL
+User, password and options of a URL are ignored, except over http.
 
-Down means that connections are refused. A timeout, an unreachable host or a
-name that does not resolve counts as neither up nor down.
+localhost means 127.0.0.1, ::1 and the addresses in /etc/hosts; it needs no
+resolver. Names are looked up again at each attempt. An IPv6 address needs
+brackets. A duration is like 500ms, 30s or 2m; a plain number is in seconds.
+
+Down means that connections are refused, or that the file is gone. A timeout,
+an unreachable host or a name that does not resolve is neither up nor down.
 
 Exit status:
   0         every target is ready (with --any: one)
@@ -120,6 +113,7 @@ Exit status:
   other     the exit status of the command`
 
 const example = `  util wait-for-port db:5432 cache:6379 -- app --serve
+  util wait-for-port env:DATABASE_URL http://auth/healthz -- app --serve
   util wait-for-port --timeout 0 --hold 100ms tcp://proxy:80
   util wait-for-port --state down --timeout 5s 8080`
 
@@ -130,15 +124,12 @@ var Completions = cli.Completions{
 		if dash := slices.Index(args, "--"); dash >= 0 {
 			return cli.ACommand(c, args[dash+1:], word)
 		}
-		if strings.HasPrefix(word, "unix:") {
-			return cli.Completion{Kind: cli.Files}
-		}
-		return cli.Completion{Kind: cli.Words}
+		return readiness.Complete(c, args, word)
 	},
 	Interspersed: true,
 }
 
-// run waits for the targets and then executes the command. The error is a *cli.Exit. When ctx is
+// run waits for the targets, and then executes the command. The error is a *cli.Exit. When ctx is
 // canceled, the wait ends with the cause of ctx as its error.
 func run(ctx context.Context, o Options) error {
 	if err := wait(ctx, o); err != nil || len(o.Command) == 0 {
@@ -148,6 +139,28 @@ func run(ctx context.Context, o Options) error {
 		return context.Cause(ctx)
 	}
 	return cli.Exec(o.Command)
+}
+
+// wait waits for the targets. The error is a *cli.Exit with the targets that are not ready.
+func wait(ctx context.Context, o Options) error {
+	w, err := readiness.New(o.Options)
+	if err != nil {
+		return &cli.Exit{Status: proc.ExitFailed, Err: err}
+	}
+	defer w.Close()
+	r := newReport(w, o)
+	result, err := w.Run(ctx, r)
+	if err != nil {
+		return &cli.Exit{Status: proc.ExitFailed, Err: err}
+	}
+	err = r.failure(ctx, result)
+	r.end(err, time.Now())
+	if o.JSON && err != nil { // the error has been printed as an event
+		var exit *cli.Exit
+		errors.As(err, &exit)
+		return &cli.Exit{Status: exit.Status}
+	}
+	return err
 }
 
 // untilSignal returns a context that TERM or INT cancels; its cause is the *cli.Exit for that
@@ -172,17 +185,14 @@ func untilSignal() (ctx context.Context, stop func()) {
 
 // line holds the options that need to be converted before they become part of [Options].
 type line struct {
-	host, state string
-	four, six   bool
-	failure     int // --exit-code
+	readiness.Flags
+	state   string
+	failure int // --exit-code
 }
 
 // fill checks the command line and completes o. dash is the number of arguments before "--", or -1.
 func (l *line) fill(o *Options, args []string, dash int) error {
 	if err := l.fillState(o); err != nil {
-		return err
-	}
-	if err := l.fillFamily(o); err != nil {
 		return err
 	}
 	if err := o.check(); err != nil {
@@ -194,7 +204,7 @@ func (l *line) fill(o *Options, args []string, dash int) error {
 			return cli.Usagef(`command: missing after "--"`)
 		}
 	}
-	return l.fillTargets(o, args)
+	return l.Fill(&o.Options, args)
 }
 
 func (l *line) fillState(o *Options) error {
@@ -211,18 +221,6 @@ func (l *line) fillState(o *Options) error {
 
 var states = []string{"up", "down", "inuse", "free"}
 
-func (l *line) fillFamily(o *Options) error {
-	switch {
-	case l.four && l.six:
-		return cli.Usagef("options -4 and -6: cannot be combined; both families are the default")
-	case l.four:
-		o.Family = unix.AF_INET
-	case l.six:
-		o.Family = unix.AF_INET6
-	}
-	return nil
-}
-
 // check returns an error for options that contradict each other.
 func (o *Options) check() error {
 	switch {
@@ -237,27 +235,6 @@ func (o *Options) check() error {
 	return nil
 }
 
-func (l *line) fillTargets(o *Options, args []string) error {
-	if len(args) == 0 {
-		return cli.Usagef("target: missing: give at least one port, such as 80 or db:5432")
-	}
-	for _, arg := range args {
-		targets, err := parseTargets(arg, l.host)
-		if err != nil {
-			return err
-		}
-		for _, target := range targets {
-			ip, err := netip.ParseAddr(target.Host)
-			if err == nil && o.Family != 0 && ip.Unmap().Is4() != l.four {
-				return targetError(target.Name,
-					"is not of the address family that -4 or -6 selects")
-			}
-		}
-		o.Targets = append(o.Targets, targets...)
-	}
-	return nil
-}
-
 // status replaces the exit status of an error by the value of --exit-code.
 func (l *line) status(err error) error {
 	var exit *cli.Exit
@@ -265,34 +242,6 @@ func (l *line) status(err error) error {
 		return &cli.Exit{Status: l.failure, Err: exit.Err}
 	}
 	return err
-}
-
-// duration is the value of an option: a Go duration, or a number of seconds.
-type duration struct {
-	value *time.Duration
-	min   time.Duration
-}
-
-func (d duration) Type() string { return "DURATION" }
-
-func (d duration) String() string {
-	if d.value == nil || *d.value == 0 {
-		return ""
-	}
-	return d.value.String()
-}
-
-// Set reads a duration, which must not be less than d.min.
-func (d duration) Set(text string) error {
-	v, err := cli.ParseDuration(text)
-	switch {
-	case err != nil:
-		return err
-	case v < d.min:
-		return fmt.Errorf("is less than %v", d.min)
-	}
-	*d.value = v
-	return nil
 }
 
 // number is the value of an option: a whole number from 1 to max.

@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"net/netip"

@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ type lookup struct {
 }
 
 // resolve starts to find the addresses of a target that has a name.
-func (w *waiter) resolve(t *target, now time.Time) {
+func (w *Wait) resolve(t *target, now time.Time) {
 	w.refresh(now)
 	t.addresses, t.lookup = nil, nil
 	ips := inHosts(w.files.hosts, t.Host)
@@ -54,7 +54,7 @@ func (w *waiter) resolve(t *target, now time.Time) {
 }
 
 // resolveFromHosts uses the addresses in /etc/hosts.
-func (w *waiter) resolveFromHosts(t *target, ips []netip.Addr, now time.Time) {
+func (w *Wait) resolveFromHosts(t *target, ips []netip.Addr, now time.Time) {
 	first := ips[0]
 	if all := t.at(w.Family, onlyUsable(ips)); len(all) > 0 {
 		w.connectTo(t, all, now)
@@ -74,14 +74,14 @@ func onlyUsable(ips []netip.Addr) []netip.Addr {
 }
 
 // connectTo connects to the addresses of a name.
-func (w *waiter) connectTo(t *target, all []address, now time.Time) {
+func (w *Wait) connectTo(t *target, all []address, now time.Time) {
 	t.addresses = append(t.addresses, all...)
 	w.setFirst(t)
 	w.connect(t, all, now)
 }
 
 // unresolved ends an attempt for which no address was found.
-func (w *waiter) unresolved(t *target, why string, now time.Time) {
+func (w *Wait) unresolved(t *target, why string, now time.Time) {
 	t.addresses = nil
 	t.results = append(t.results, result{why: noResolution + why})
 	w.conclude(t, now)
@@ -91,7 +91,7 @@ const noResolution = "the name does not resolve: "
 
 // refresh reads the files, unless that has been done in this iteration of the loop. If they have
 // changed, lookups in progress start again.
-func (w *waiter) refresh(now time.Time) {
+func (w *Wait) refresh(now time.Time) {
 	if !w.files.update(now) {
 		return
 	}
@@ -113,7 +113,7 @@ func (w *waiter) refresh(now time.Time) {
 }
 
 // kinds returns the types of records to ask for.
-func (w *waiter) kinds() []dnsmessage.Type {
+func (w *Wait) kinds() []dnsmessage.Type {
 	switch w.Family {
 	case unix.AF_INET:
 		return []dnsmessage.Type{dnsmessage.TypeA}
@@ -124,7 +124,7 @@ func (w *waiter) kinds() []dnsmessage.Type {
 }
 
 // advance continues the lookup of a target as far as the answers permit.
-func (w *waiter) advance(t *target, now time.Time) {
+func (w *Wait) advance(t *target, now time.Time) {
 	l := t.lookup
 	for {
 		if w.readAnswers(t, now); t.lookup != l { // a connection has decided the attempt
@@ -163,7 +163,7 @@ func (w *waiter) advance(t *target, now time.Time) {
 }
 
 // readAnswers takes the answers that have arrived for a lookup.
-func (w *waiter) readAnswers(t *target, now time.Time) {
+func (w *Wait) readAnswers(t *target, now time.Time) {
 	l := t.lookup
 	for _, q := range slices.Clone(l.open) {
 		if !q.ended {
@@ -198,7 +198,7 @@ func (l *lookup) negative(q *question) {
 }
 
 // useAnswer connects to the addresses in the answer to a question.
-func (w *waiter) useAnswer(t *target, q *question, now time.Time) {
+func (w *Wait) useAnswer(t *target, q *question, now time.Time) {
 	l := t.lookup
 	// The answers of both families can hold the same address: ::ffff:10.0.0.1 is 10.0.0.1.
 	all := slices.DeleteFunc(t.at(w.Family, onlyUsable(q.answer.ips)),

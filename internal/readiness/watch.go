@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"encoding/binary"
@@ -24,7 +24,7 @@ type watch struct {
 func newWatch(targets []*target) *watch {
 	w := &watch{fd: -1, listeners: map[uint16]uint64{}}
 	for _, t := range targets {
-		if t.Path == "" {
+		if t.isTCP() {
 			w.listeners[t.Port] = 0
 		}
 	}
@@ -59,15 +59,15 @@ func (w *watch) update() {
 // sees reports whether changes of a near target can be detected. Those of an abstract unix socket
 // cannot, because there is no file to stat.
 func (w *watch) sees(t *target) bool {
-	if t.Path != "" {
-		return !isAbstract(t.Path)
+	if !t.isTCP() {
+		return t.File || !isAbstract(t.Path)
 	}
 	return w.fd >= 0
 }
 
 // mark returns a number that changes when the listener of the target changes.
 func (w *watch) mark(t *target) uint64 {
-	if t.Path == "" {
+	if t.isTCP() {
 		return w.listeners[t.Port]
 	}
 	var st unix.Stat_t

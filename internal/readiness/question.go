@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"encoding/binary"
@@ -66,7 +66,7 @@ type exchange struct {
 
 // ask returns the question about a topic, which may already be in progress. An answer that arrived
 // after its lookup had ended is used once.
-func (w *waiter) ask(about topic, now time.Time) *question {
+func (w *Wait) ask(about topic, now time.Time) *question {
 	q := w.questions[about]
 	if q != nil && !q.taken && (!q.ended || q.answer.meaning == addresses) {
 		return q
@@ -95,7 +95,7 @@ func (w *waiter) ask(about topic, now time.Time) *question {
 
 // send sends a question to the next server that may still answer. If there is none, it ends the
 // question.
-func (w *waiter) send(q *question, now time.Time) {
+func (w *Wait) send(q *question, now time.Time) {
 	for range q.asked {
 		e := q.asked[q.sent%len(q.asked)]
 		round := q.sent / len(q.asked)
@@ -118,7 +118,7 @@ func (w *waiter) send(q *question, now time.Time) {
 }
 
 // transmit sends the question to one server over UDP.
-func (w *waiter) transmit(e *exchange) error {
+func (w *Wait) transmit(e *exchange) error {
 	if e.tcp { // in progress
 		return nil
 	}
@@ -138,7 +138,7 @@ func (w *waiter) transmit(e *exchange) error {
 
 // openUDP makes the socket of an exchange. The socket is connected, so that the kernel drops
 // packets from other senders.
-func (w *waiter) openUDP(e *exchange) error {
+func (w *Wait) openUDP(e *exchange) error {
 	a := address{AddrPort: e.server}
 	sa, err := a.sockaddr()
 	if err != nil {
@@ -151,11 +151,11 @@ func (w *waiter) openUDP(e *exchange) error {
 	if err := unix.Connect(e.fd, sa); err != nil {
 		return err
 	}
-	return w.listen(e, unix.EPOLLIN)
+	return w.listenTo(e, unix.EPOLLIN)
 }
 
-// listen registers the socket of an exchange with epoll.
-func (w *waiter) listen(e *exchange, events uint32) error {
+// listenTo registers the socket of an exchange with epoll.
+func (w *Wait) listenTo(e *exchange, events uint32) error {
 	op := unix.EPOLL_CTL_MOD
 	if w.exchanges[e.id] != e {
 		w.lastID++
@@ -167,7 +167,7 @@ func (w *waiter) listen(e *exchange, events uint32) error {
 }
 
 // close closes the socket of an exchange.
-func (w *waiter) close(e *exchange) {
+func (w *Wait) close(e *exchange) {
 	if e.fd >= 0 {
 		unix.Close(e.fd)
 		e.fd = -1
@@ -176,7 +176,7 @@ func (w *waiter) close(e *exchange) {
 }
 
 // end ends a question. from is the server that sent the answer, or nil.
-func (w *waiter) end(q *question, a answer, from *exchange) {
+func (w *Wait) end(q *question, a answer, from *exchange) {
 	q.ended, q.answer, q.from = true, a, from
 	if from != nil {
 		w.preferred = from.server
@@ -187,7 +187,7 @@ func (w *waiter) end(q *question, a answer, from *exchange) {
 }
 
 // receive handles an event of an exchange.
-func (w *waiter) receive(e *exchange, now time.Time) {
+func (w *Wait) receive(e *exchange, now time.Time) {
 	switch {
 	case !e.tcp:
 		w.receiveUDP(e, now)
@@ -198,7 +198,7 @@ func (w *waiter) receive(e *exchange, now time.Time) {
 	}
 }
 
-func (w *waiter) receiveUDP(e *exchange, now time.Time) {
+func (w *Wait) receiveUDP(e *exchange, now time.Time) {
 	for range 64 { // a flood from one server must not block the loop
 		n, err := unix.Read(e.fd, w.message[:])
 		switch {
@@ -215,7 +215,7 @@ func (w *waiter) receiveUDP(e *exchange, now time.Time) {
 }
 
 // handle handles a message from a server. It reports whether the message was an answer.
-func (w *waiter) handle(e *exchange, message []byte, now time.Time) bool {
+func (w *Wait) handle(e *exchange, message []byte, now time.Time) bool {
 	q := e.question
 	a := readAnswer(message, q.id, q.name, q.kind)
 	switch a.meaning {
@@ -242,7 +242,7 @@ func (w *waiter) handle(e *exchange, message []byte, now time.Time) bool {
 }
 
 // settleNegative ends a question with its negative answer if that counts by now.
-func (w *waiter) settleNegative(q *question, now time.Time) {
+func (w *Wait) settleNegative(q *question, now time.Time) {
 	if q.ended || q.held == nil {
 		return
 	}
@@ -258,7 +258,7 @@ func (w *waiter) settleNegative(q *question, now time.Time) {
 
 // fail records that a server cannot answer the question. If the next server has not been asked yet,
 // it is asked now.
-func (w *waiter) fail(e *exchange, why string, now time.Time) {
+func (w *Wait) fail(e *exchange, why string, now time.Time) {
 	w.close(e)
 	e.failed = why
 	q := e.question
@@ -271,7 +271,7 @@ func (w *waiter) fail(e *exchange, why string, now time.Time) {
 }
 
 // switchToTCP asks the server again, because its answer was too long for UDP (RFC 7766).
-func (w *waiter) switchToTCP(e *exchange, now time.Time) {
+func (w *Wait) switchToTCP(e *exchange, now time.Time) {
 	w.close(e)
 	e.tcp = true
 	size := uint16(len(e.question.query))
@@ -283,7 +283,7 @@ func (w *waiter) switchToTCP(e *exchange, now time.Time) {
 
 // openTCP makes the socket of an exchange. As the socket of a probe, it must not take the port of a
 // target as its local port.
-func (w *waiter) openTCP(e *exchange) error {
+func (w *Wait) openTCP(e *exchange) error {
 	p := &probe{to: address{AddrPort: e.server}}
 	sa, err := p.to.sockaddr()
 	if err != nil {
@@ -296,7 +296,7 @@ func (w *waiter) openTCP(e *exchange) error {
 	if err := unix.Connect(e.fd, sa); err != nil && err != unix.EINPROGRESS {
 		return err
 	}
-	return w.listen(e, unix.EPOLLOUT)
+	return w.listenTo(e, unix.EPOLLOUT)
 }
 
 const tooLong = "the answer is too long for UDP, and over TCP"
@@ -304,7 +304,7 @@ const tooLong = "the answer is too long for UDP, and over TCP"
 func tcpError(err error) string { return tooLong + ": " + err.Error() }
 
 // writeTCP writes the query, as far as the socket takes it.
-func (w *waiter) writeTCP(e *exchange, now time.Time) {
+func (w *Wait) writeTCP(e *exchange, now time.Time) {
 	n, err := unix.Write(e.fd, e.out) // if connect failed, this is its error
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 		return
@@ -313,7 +313,7 @@ func (w *waiter) writeTCP(e *exchange, now time.Time) {
 		if e.out = e.out[n:]; len(e.out) > 0 {
 			return
 		}
-		err = w.listen(e, unix.EPOLLIN)
+		err = w.listenTo(e, unix.EPOLLIN)
 	}
 	if err != nil {
 		w.fail(e, tcpError(err), now)
@@ -321,7 +321,7 @@ func (w *waiter) writeTCP(e *exchange, now time.Time) {
 }
 
 // readTCP reads what has arrived of the answer: its length in two bytes, then the message.
-func (w *waiter) readTCP(e *exchange, now time.Time) {
+func (w *Wait) readTCP(e *exchange, now time.Time) {
 	n, err := unix.Read(e.fd, w.message[:wanted(e.in)-len(e.in)])
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
@@ -351,7 +351,7 @@ func wanted(in []byte) int {
 }
 
 // serviceQuestions repeats the questions that are due and ends those that have timed out.
-func (w *waiter) serviceQuestions(now time.Time) {
+func (w *Wait) serviceQuestions(now time.Time) {
 	for about, q := range w.questions {
 		if !q.ended {
 			w.settleNegative(q, now)

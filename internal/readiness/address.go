@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"errors"
@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// address is where one connection goes: an IP address and port, or the path of a unix socket.
+// address is where one connection goes: an IP address and port, or the path of a unix socket. For a
+// target that is a file, it is the path of the file.
 type address struct {
 	netip.AddrPort
 	path string // of a unix socket; "" for TCP
@@ -94,7 +95,13 @@ var (
 // fixed returns the addresses of a target that needs no resolver, or none if its name must be
 // looked up. An error means that the address cannot exist.
 func (t Target) fixed(family int) ([]address, error) {
-	if t.Path != "" {
+	switch {
+	case t.File && len(t.Path) > maxFilePath:
+		return nil, fmt.Errorf("the path has %d bytes, but at most %d are possible",
+			len(t.Path), maxFilePath)
+	case t.File:
+		return []address{{path: t.Path}}, nil
+	case t.Path != "":
 		return fixedPath(t.Path)
 	}
 	// For a local name, the addresses in /etc/hosts are added at each attempt.
@@ -147,6 +154,9 @@ func needsZone(ip netip.Addr) bool {
 // isAbstract reports whether the path of a unix socket is a name in the abstract namespace
 // (unix(7)), which does not appear in the file system.
 func isAbstract(path string) bool { return strings.HasPrefix(path, "@") }
+
+// maxFilePath is PATH_MAX without the final NUL (limits.h).
+const maxFilePath = 4095
 
 // maxPath is the size of sun_path without the final NUL (unix(7)).
 const maxPath = 107

@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"util/internal/readiness/protocol"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,8 @@ type phase uint8
 
 const (
 	connecting phase = iota
-	connected        // with --hold, until the connection has been open long enough
+	talking          // a conversation is in progress
+	held             // until the connection has been open long enough
 )
 
 // probe is one connection. These rules prevent it from disturbing the port and its listener:
@@ -39,6 +42,9 @@ type probe struct {
 	phase  phase
 	began  time.Time
 	until  time.Time // when the phase ends
+
+	talk protocol.Conversation
+	out  []byte // to be sent
 }
 
 // open creates the socket. source limits its local port.
@@ -107,6 +113,23 @@ func (p *probe) prepareClose() {
 // closeWait is the kernel's TCP_CLOSE_WAIT: only the peer has closed the connection.
 const closeWait = 8
 
+// flush writes what is to be sent, as far as the socket takes it.
+func (p *probe) flush() {
+	for len(p.out) > 0 {
+		n, err := unix.Write(p.fd, p.out)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return
+		case err != nil: // the peer has gone, which reading will show
+			p.out = nil
+			return
+		}
+		p.out = p.out[n:]
+	}
+}
+
 // drain discards the data from the peer. It reports whether the connection is still open.
 func (p *probe) drain() bool {
 	var buf [4096]byte
@@ -125,7 +148,7 @@ func (p *probe) drain() bool {
 // verdictOf returns what an error of connect(2) means.
 func verdictOf(err error, to address) (verdict, string) {
 	if err == nil {
-		return accepted, ""
+		return accepted, acceptsConnections
 	}
 	errno, _ := errors.AsType[unix.Errno](err)
 	switch errno {

@@ -1,4 +1,4 @@
-package waitfor
+package readiness
 
 import (
 	"fmt"
@@ -13,6 +13,7 @@ type verdict uint8
 const (
 	unclear  verdict = iota // neither up nor down
 	accepted                // up
+	answered                // a connection was accepted, and the server answered that it is not ready
 	refused                 // down
 	absent                  // this host cannot use that address family; other results prevail
 )
@@ -31,7 +32,9 @@ func conclude(results []result, down bool) (ok bool, why string) {
 	for _, r := range results {
 		switch {
 		case r.verdict == accepted && down:
-			return false, "still accepts connections"
+			return false, "still " + r.why
+		case r.verdict == answered && down:
+			return false, "still " + acceptsConnections
 		case r.verdict == accepted:
 			return true, ""
 		case r.verdict != absent:
@@ -40,6 +43,9 @@ func conclude(results []result, down bool) (ok bool, why string) {
 	}
 	if len(counted) == 0 {
 		counted = results
+	}
+	if slices.ContainsFunc(counted, isAnswer) { // what a server says prevails over other addresses
+		counted = slices.DeleteFunc(counted, func(r result) bool { return !isAnswer(r) })
 	}
 	if down && !slices.ContainsFunc(counted, func(r result) bool { return r.verdict != refused }) {
 		return true, ""
@@ -54,6 +60,11 @@ func conclude(results []result, down bool) (ok bool, why string) {
 	slices.Sort(texts) // the order in which the results arrive must not matter
 	return false, strings.Join(texts, ", ")
 }
+
+func isAnswer(r result) bool { return r.verdict == answered }
+
+// acceptsConnections is the reason of a result that is [accepted]; of a file it is "exists".
+const acceptsConnections = "accepts connections"
 
 // maxPause is the maximum to which the pause between two attempts grows.
 const maxPause = time.Second
