@@ -79,8 +79,8 @@ func TestImage(t *testing.T) {
 	})
 	const processes = "init, app" // wait-for-port and run-as have become the application
 	var names []string
-	for line := range strings.Lines(test.MustDocker(t, "top", name, "-o", "args")) {
-		names = append(names, filepath.Base(strings.Fields(line)[0]))
+	for line := range strings.Lines(test.MustDocker(t, "top", name, "-eo", "pid,args")) {
+		names = append(names, filepath.Base(strings.Fields(line)[1]))
 	}
 	if got := strings.Join(names[1:], ", "); got != processes {
 		t.Errorf("processes: %s, want %s", got, processes)
