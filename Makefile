@@ -84,11 +84,11 @@ examples: build
 	cp bin/util examples/util
 	$(BUILD) -ldflags '-s -w' -o examples/app ./examples/server
 
-# Compares init with other inits, wait-for-port with plain loops, and sendsig with pkill, and
-# measures the search of reap-once for zombies.
+# Compares init with other inits, wait-for-port with plain loops, healthcheck with curl and other
+# clients, and sendsig with pkill, and measures the search of reap-once for zombies.
 bench: build
 	go run ./internal/bench
-	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x ./applets/waitfor ./applets/healthcheck
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
 # The completion scripts come from a util that runs on this machine, whatever GOARCH is.

@@ -69,9 +69,25 @@ var examples = []example{
 	{lines(`RUN ["/sbin/util", "--install", "-s", "--compat", "/sbin"]`), onFull(hasAliases)},
 	{lines(`HEALTHCHECK CMD ["/sbin/util", "reap-once", "-q"]`), onFull(checksZombies)},
 	{
-		lines(`HEALTHCHECK CMD ["/sbin/util", "wait-for-port", ` +
-			`"--timeout", "1s", "--exit-code", "1", "8080"]`),
-		onFull(checksPort),
+		lines(`HEALTHCHECK CMD ["/sbin/util", "healthcheck", "http://localhost:8080/healthz"]`),
+		onFull(checksHealth),
+	},
+	{
+		lines(
+			"healthcheck:",
+			`test: ["CMD", "/sbin/util", "healthcheck", "http://localhost:8080/healthz"]`,
+			"interval: 5s",
+		),
+		inComposeHealthy,
+	},
+	{
+		lines(
+			"readinessProbe:",
+			"exec:",
+			`command: ["/sbin/util", "healthcheck", "--timeout", "800ms", "redis://localhost"]`,
+			"timeoutSeconds: 1",
+		),
+		probesRedis,
 	},
 	{
 		lines(`ENTRYPOINT ["/sbin/init", "--", "/sbin/wait-for-port", "db:5432", "--", "/app"]`),
@@ -122,10 +138,10 @@ var examples = []example{
 	}},
 
 	// util itself
-	{lines("util --list"), shell("", "", "init\nwait-for-port\nsendsig\nreap-once")},
+	{lines("util --list"), shell("", "", "init\nwait-for-port\nhealthcheck\nsendsig\nreap-once")},
 	{
 		lines("util --list --compat"),
-		shell("", "", "init\nwait-for-port\nsendsig\nreap-once\n"+strings.Join(aliases, "\n")),
+		shell("", "", "init\nwait-for-port\nhealthcheck\nsendsig\nreap-once\n"+strings.Join(aliases, "\n")),
 	},
 	{
 		lines("util completion bash >/etc/bash_completion.d/util"),
@@ -167,6 +183,27 @@ var examples = []example{
 	{
 		lines("wait-for-port --state down 8080", "util wait-for-port --state down --timeout 5s 8080"),
 		shell("", "", ""),
+	},
+
+	{
+		lines(
+			"wait-for-port env:DATABASE_URL http://auth/healthz -- app --serve",
+			"util wait-for-port env:DATABASE_URL http://auth/healthz -- app --serve",
+		),
+		shell(
+			"web 80; listen 27017; export DATABASE_URL=mongodb://user:password@db/app",
+			"", "app <--serve>",
+		),
+	},
+
+	// healthcheck
+	{
+		lines("util healthcheck http://localhost:8080/healthz"),
+		shell("web 8080; util wait-for-port http://localhost:8080/healthz", "", ""),
+	},
+	{
+		lines("util healthcheck --timeout 500ms 5432 file:/run/ready"),
+		shell("listen 5432; util wait-for-port 5432; echo >/run/ready", "", ""),
 	},
 
 	// sendsig
@@ -539,50 +576,99 @@ func onFull(check func(*testing.T, string)) func(*testing.T, []string) {
 	}
 }
 
+// project is a project of Docker Compose.
+type project struct {
+	t     *testing.T
+	files []string
+}
+
+// projectOf makes a project of files in a folder, which is removed at the end of the test.
+func projectOf(t *testing.T, files ...string) project {
+	t.Helper()
+	p := project{t, files}
+	t.Cleanup(func() { p.compose("down", "--rmi", "all", "--timeout", "1") })
+	return p
+}
+
+// compose runs a command of Docker Compose.
+func (p project) compose(words ...string) (stdout string) {
+	p.t.Helper()
+	program := []string{"docker", "compose"}
+	if status, _, _ := test.Docker(p.t, "compose", "version"); status != 0 {
+		program = []string{test.Tool(p.t, "docker-compose")}
+	}
+	args := []string{"--project-name", fmt.Sprintf("util-test-readme-%d", os.Getpid())}
+	for _, file := range p.files {
+		args = append(args, "--file", file)
+	}
+	cmd := exec.Command(program[0], slices.Concat(program[1:], args, words)...)
+	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
+	status, stdout, stderr := test.Run(p.t, cmd)
+	if status != 0 {
+		p.t.Fatalf("%q: status %d\n%s\n%s", cmd.Args, status, stdout, stderr)
+	}
+	return stdout
+}
+
 // inCompose runs the service with Docker Compose and stops it.
 func inCompose(t *testing.T, lines []string) {
 	dir := buildContext(t, block(t, smallest)+withBusybox)
-	name := fmt.Sprintf("util-test-readme-%d", os.Getpid())
 	write(t, dir+"/compose.yaml", block(t, lines))
 	write(t, dir+"/override.yaml", fmt.Sprintf(`services:
   app:
-    image: %s
+    image: util-test-readme-%d
     network_mode: none
     command: ["/app", "stay"]
-`, name))
-	program := []string{"docker", "compose"}
-	if status, _, _ := test.Docker(t, "compose", "version"); status != 0 {
-		program = []string{test.Tool(t, "docker-compose")}
-	}
-	compose := func(words ...string) string {
-		t.Helper()
-		args := slices.Concat(program[1:], []string{
-			"--project-name", name, "--file", dir + "/compose.yaml", "--file", dir + "/override.yaml",
-		}, words)
-		cmd := exec.Command(program[0], args...)
-		cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
-		status, stdout, stderr := test.Run(t, cmd)
-		if status != 0 {
-			t.Fatalf("%q: status %d\n%s\n%s", cmd.Args, status, stdout, stderr)
-		}
-		return stdout
-	}
-	t.Cleanup(func() { compose("down", "--rmi", "all", "--timeout", "1") })
-	compose("up", "--build", "--detach")
-	container := compose("ps", "--quiet")
+`, os.Getpid()))
+	p := projectOf(t, dir+"/compose.yaml", dir+"/override.yaml")
+	p.compose("up", "--build", "--detach")
+	container := p.compose("ps", "--quiet")
 	isReady(t, container)
-	compose("stop")
-	inspect := func(format string) string {
-		t.Helper()
-		return test.MustDocker(t, "inspect", "--format", format, container)
-	}
-	if got := inspect("{{.State.ExitCode}} {{.Config.StopTimeout}}"); got != "15 30" {
+	p.compose("stop")
+	if got := inspect(t, container, "{{.State.ExitCode}} {{.Config.StopTimeout}}"); got != "15 30" {
 		t.Errorf("exit status and stop timeout: %s, want 15 30", got)
 	}
-	env := inspect("{{range .Config.Env}}{{println .}}{{end}}")
+	env := inspect(t, container, "{{range .Config.Env}}{{println .}}{{end}}")
 	if !slices.Contains(strings.Split(env, "\n"), "UTIL_INIT_GRACE=28s") {
 		t.Errorf("environment of the service: %q", env)
 	}
+}
+
+// inComposeHealthy runs a web server with the health check of the lines, until it is healthy and
+// then is not.
+func inComposeHealthy(t *testing.T, lines []string) {
+	service := fmt.Sprintf(`services:
+  app:
+    image: %s
+    build: .
+    network_mode: none
+    command: [/bin/busybox, sh, -c, "busybox touch /healthz; exec busybox httpd -f -p 8080"]
+`, fmt.Sprintf("util-test-readme-%d", os.Getpid()))
+	for line := range strings.Lines(block(t, lines)) {
+		service += "    " + line
+	}
+	dir := buildContext(t, block(t, full)+withBusybox)
+	write(t, dir+"/compose.yaml", service+"      retries: 1\n")
+	p := projectOf(t, dir+"/compose.yaml")
+	p.compose("up", "--build", "--detach")
+	container := p.compose("ps", "--quiet")
+	const health = "{{.State.Health.Status}}"
+	test.Eventually(t, "healthy", func() bool {
+		return inspect(t, container, health) == "healthy"
+	})
+	test.MustDocker(t, "exec", container, "/bin/busybox", "rm", "/healthz")
+	test.Eventually(t, "unhealthy", func() bool {
+		return inspect(t, container, health) == "unhealthy"
+	})
+	output := inspect(t, container, "{{range .State.Health.Log}}{{.Output}}{{end}}")
+	if output != "http://localhost:8080/healthz: status 404" {
+		t.Errorf("the engine kept the output %q", output)
+	}
+}
+
+func inspect(t *testing.T, container, format string) string {
+	t.Helper()
+	return test.MustDocker(t, "inspect", "--format", format, container)
 }
 
 // background starts a container, waits until it has printed "ready", and returns its name.
@@ -641,16 +727,31 @@ func checksZombies(t *testing.T, image string) {
 	expectDocker(t, 0, "", append([]string{"exec", name}, healthcheck(t, image)...)...)
 }
 
-func checksPort(t *testing.T, image string) {
+func checksHealth(t *testing.T, image string) {
 	command := healthcheck(t, image)
 	deaf := background(t, nil, image, "/app", "stay")
-	expectDocker(t, 1, "", append([]string{"exec", deaf}, command...)...)
-	name := background(t, nil, image,
-		"/bin/busybox", "sh", "-c", "echo ready; exec busybox nc -ll -p 8080 -e cat")
+	expectDocker(t, 1, "http://localhost:8080/healthz: connection refused",
+		append([]string{"exec", deaf}, command...)...)
+	name := background(t, nil, image, "/bin/busybox", "sh", "-c",
+		"busybox touch /healthz; echo ready; exec busybox httpd -f -p 8080")
 	test.Eventually(t, "healthy", func() bool {
 		status, _, _ := test.Docker(t, append([]string{"exec", name}, command...)...)
 		return status == 0
 	})
+}
+
+// probesRedis runs the command of the probe beside a server, and without one.
+func probesRedis(t *testing.T, lines []string) {
+	block(t, lines)
+	var command []string
+	_, list, _ := strings.Cut(lines[2], ": ")
+	test.Must(t, json.Unmarshal([]byte(list), &command))
+	line := strings.Join(command, " ")
+	shell("redis; util wait-for-port 6379", "", "")(t, []string{line})
+	status, stdout, stderr := shellRun(t, "", line, "")
+	if status != 1 || stdout != "redis://localhost: connection refused" {
+		t.Errorf("without a server: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
 }
 
 func waitsForDatabase(t *testing.T, image string) {
@@ -721,9 +822,9 @@ func listsZombies(t *testing.T, lines []string) {
 // shell runs each line in a shell: in PID, mount and network namespaces of its own, under util
 // init, with util and its links in PATH, and a file system of its own. The setup precedes the line,
 // the check follows it. Together they must print that, and the line must end with status 0.
-// Setup and check have three functions: at N COMMAND starts a command with pid N in the background,
-// ready waits until it has printed "ready", and listen N serves a port. The names db, cache and
-// proxy are this host.
+// Setup and check have functions: at N COMMAND starts a command with pid N in the background,
+// ready waits until it has printed "ready", listen N serves a port, web N serves /healthz over HTTP,
+// and redis answers PING. The names db, cache, auth and proxy are this host.
 func shell(setup, check, prints string) func(*testing.T, []string) {
 	return func(t *testing.T, lines []string) {
 		for _, line := range lines {
@@ -760,10 +861,12 @@ func shellRun(t *testing.T, setup, line, check string) (status int, stdout, stde
 	}
 	// The background jobs of a shell read /dev/null.
 	test.Must(t, unix.Mknod(root+"/dev/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
-	write(t, root+"/etc/hosts", "127.0.0.1 localhost db cache proxy\n")
+	write(t, root+"/etc/hosts", "127.0.0.1 localhost db cache auth proxy\n")
 	script := `at() { echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid; shift; "$@" >/tmp/out & }
 ready() { until grep -q ready /tmp/out; do sleep 0.01; done; }
 listen() { nc -ll -p $1 -e sleep 5 & }
+web() { mkdir /tmp/www; echo >/tmp/www/healthz; busybox httpd -p $1 -h /tmp/www; }
+redis() { nc -ll -p 6379 -e sh -c 'read a; read b; read c; printf "+PONG\r\n"; cat >/dev/null' & }
 ip link set lo up
 ` + setup + "\n" + line + "\nstatus=$?\n" + check + "\nexit $status\n"
 	write(t, root+"/script", script)

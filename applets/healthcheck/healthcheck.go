@@ -72,7 +72,7 @@ Exit status:
   1  a target is not up, or the check could not be made (bad usage, too)`
 
 const example = `  util healthcheck http://localhost:8080/healthz
-  util healthcheck --timeout 500ms 5432 unix:/run/app.sock
+  util healthcheck --timeout 500ms 5432 file:/run/ready
   # the instruction of a Dockerfile
   HEALTHCHECK CMD ["/sbin/util", "healthcheck", "http://localhost:8080/healthz"]`
 
@@ -134,6 +134,6 @@ func onOneLine(text string) string {
 // silent is a [readiness.Observer] that reports nothing.
 type silent struct{}
 
-func (silent) Attempted(readiness.Attempt, time.Time)       {}
+func (silent) Attempted(readiness.Attempt, time.Time)      {}
 func (silent) Changed(readiness.Status, string, time.Time) {}
-func (silent) Tick(time.Time) time.Time                     { return time.Time{} }
+func (silent) Tick(time.Time) time.Time                    { return time.Time{} }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,15 +11,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"util/internal/test"
+	"util/internal/test/servers"
 
 	"golang.org/x/sys/unix"
 )
@@ -155,26 +153,9 @@ func write(t *testing.T, dir, name, text string) {
 // On TERM, PostgreSQL begins its smart shutdown: connected clients can continue until they
 // disconnect. Each of its backends leads a session of its own, and ends at once on TERM.
 func TestServerPostgreSQL(t *testing.T) {
-	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if len(bins) == 0 {
-		test.Missing(t, "PostgreSQL", "no /usr/lib/postgresql/*/bin/postgres")
-	}
-	owner, err := user.Lookup("postgres")
-	if err != nil || os.Geteuid() != 0 {
-		test.Missing(t, "root", "PostgreSQL runs as a user of its own")
-	}
-	bin, psql := filepath.Dir(bins[len(bins)-1]), test.Tool(t, "psql")
-	dir := t.TempDir()
-	uid, _ := strconv.Atoi(owner.Uid)
-	test.Must(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chown(dir, uid, -1)))
-	asUser := []string{
-		test.Tool(t, "setpriv"), "--reuid=postgres", "--regid=postgres", "--clear-groups", "--",
-	}
-	initdb := append(asUser, bin+"/initdb", "-D", dir+"/data", "-U", "postgres", "-A", "trust",
-		"-E", "UTF8", "--locale=C", "--no-sync")
-	if out, err := exec.Command(initdb[0], initdb[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
-	}
+	asUser, dir := servers.AsUser(t), servers.Dir(t)
+	bin := servers.Initdb(t, dir, "trust")
+	psql := bin + "/psql"
 
 	// connected starts the server and a client in a transaction.
 	type client struct {

@@ -78,8 +78,19 @@ func TestSelfConnectionIsDetected(t *testing.T) {
 // readEnd fails the test unless a read from a connection returns the end of file.
 func readEnd(t testing.TB, fd int) {
 	t.Helper()
-	if n, err := unix.Read(fd, make([]byte, 10)); n != 0 || err != nil {
+	if n, err := readFrom(fd, make([]byte, 10)); n != 0 || err != nil {
 		t.Errorf("the listener reads %d, %v; want the end of file", n, err)
+	}
+}
+
+// readFrom reads from a connection. With a timeout, read(2) is not restarted after a signal
+// (signal(7)), and the Go runtime sends signals to its own threads.
+func readFrom(fd int, p []byte) (n int, err error) {
+	for {
+		n, err = unix.Read(fd, p)
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
 	}
 }
 

@@ -292,7 +292,7 @@ func (r *Parser) parseHTTP(text, rest string) (Target, error) {
 		return t, err
 	}
 	t.Name = redact(text)
-	return r.speakHTTP(t, text, host, user, path)
+	return r.speakHTTP(t, text, protocol.HostField(t.Host, t.Port), user, path)
 }
 
 // parseHTTPUnix reads a path on a unix socket: "SOCKET:/PATH", or only "SOCKET".
@@ -315,18 +315,18 @@ func (r *Parser) speakHTTP(t Target, text, host, user, path string) (Target, err
 	if next := targetInPath(pathOf(path)); next != "" {
 		return t, pathLast(text, "a URL with a path", next)
 	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path // "http://host?query"
-	}
 	resource, err := protocol.ParsePath(path)
 	if err != nil {
 		return t, cli.Usagef("target %q: %w", redact(text), err)
 	}
 	h := r.HTTP
-	h.Host, h.Path = hostField(host, t.Host), resource
+	h.Host, h.Path = host, resource
 	if user != "" && !hasField(h.Headers, "Authorization") {
 		credentials := base64.StdEncoding.EncodeToString([]byte(decodePercent(user)))
 		h.Headers = append(append([]string{}, h.Headers...), "Authorization: Basic "+credentials)
+	}
+	if err := h.Check(); err != nil {
+		return t, cli.Usagef("target %q: %w", redact(text), err)
 	}
 	t.Protocol = h
 	return t, nil
@@ -334,17 +334,6 @@ func (r *Parser) speakHTTP(t Target, text, host, user, path string) (Target, err
 
 // pathOf returns a path without its options.
 func pathOf(path string) string { path, _, _ = cutAny(path, "?#"); return path }
-
-// hostField returns the value of the field Host: as in the URL, without port 80 and without the
-// interface of an address (RFC 9110, section 7.2; RFC 6874, section 4).
-func hostField(host, name string) string {
-	host = strings.TrimSuffix(host, ":80")
-	if before, zone, ok := strings.Cut(host, "%"); ok && strings.Contains(name, "%") {
-		_, port, _ := strings.Cut(zone, "]")
-		host = before + "]" + port
-	}
-	return host
-}
 
 // hasField reports whether a list of fields "Name: value" contains one of that name.
 func hasField(fields []string, name string) bool {

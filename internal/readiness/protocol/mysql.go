@@ -25,9 +25,10 @@ import (
 // about the server: see refusals. MariaDB begins to listen when it is ready, after a recovery too,
 // and stops to listen when it begins to shut down.
 //
-// MariaDB logs a warning for each conversation, "Access denied for user 'util-probe'", with its
-// default log_warnings=2. It would log another one for any other end (measured with MariaDB 10.11).
-// MySQL 8 logs it only from log_error_verbosity=3 on, and the default is 2 (the Reference Manual).
+// MariaDB logs a warning for each conversation, with its default log_warnings=2: "Access denied for
+// user 'util-probe'", or "Aborted connection" after a 1130, and after any other end (measured with
+// MariaDB 10.11). MySQL 8 has these at log_error_verbosity=3, and the default is 2 (the Reference
+// Manual).
 func MySQL() Protocol { return mysql{} }
 
 type mysql struct{}
