@@ -1,4 +1,5 @@
-# Targets: build (default), test, check, bench, demo, demo-docker, install, clean.
+# Targets: build (default), test, check, bench, demo, demo-docker, demo-update, examples, install,
+# clean.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -32,7 +33,7 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench demo demo-docker install clean
+.PHONY: build test check bench demo demo-docker demo-update examples install clean
 
 build: bin/util
 
@@ -57,6 +58,9 @@ check:
 	@# The linter reads neither assembly nor testdata: lines of more than 100 columns.
 	! LC_ALL=C.UTF-8 grep -nE '.{101}' $$(find . -name '*.s' -o -path '*/testdata/*.go')
 	go mod tidy -diff
+	@# A module of its own, which ./... does not contain.
+	go -C internal/test/manifests mod tidy -diff
+	go -C internal/test/manifests vet ./...
 	bash -n .ci/run
 
 # demo needs only Go; demo-docker needs a Docker Engine too.
@@ -69,6 +73,16 @@ demo-docker: build bin/demo-app
 .PHONY: bin/demo-app
 bin/demo-app:
 	$(BUILD) -ldflags '-s -w' -o $@ ./internal/demo/app
+
+# demo-update updates the replicas of a Docker Swarm service while a client sends requests. The
+# engine must not be in a swarm: it becomes one for that time.
+demo-update:
+	CI=1 go test -count=1 -v -run '^TestRollingUpdate$$' ./examples
+
+# What examples/Dockerfile copies.
+examples: build
+	cp bin/util examples/util
+	$(BUILD) -ldflags '-s -w' -o examples/app ./examples/server
 
 # Compares init with other inits, wait-for-port with plain loops, healthcheck with curl and other
 # clients, run-as with gosu, and sendsig with pkill, and measures the search of reap-once for zombies.
@@ -97,4 +111,4 @@ install: build
 	done
 
 clean:
-	rm -rf bin
+	rm -rf bin examples/util examples/app

@@ -495,7 +495,7 @@ func TestLoopbackThroughNetfilter(t *testing.T) {
 func TestManifest(t *testing.T) {
 	isolate(t)
 	newResolver(t)
-	text, err := os.ReadFile("../../examples/kubernetes-init-container.yaml")
+	text, err := os.ReadFile("../../examples/kubernetes/init-container.yaml")
 	test.Must(t, err)
 	found := 0
 	for line := range strings.Lines(string(text)) {
