@@ -32,4 +32,3 @@ func TestDuration(t *testing.T) {
 		t.Error("no error for a value below the minimum")
 	}
 }
-

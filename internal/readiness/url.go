@@ -12,6 +12,7 @@ import (
 
 // scheme is a scheme of URLs.
 type scheme struct {
+	name string
 	port uint16 // the port of a URL without one
 	// speak is the protocol of the server; nil if an accepted connection is enough.
 	speak func() protocol.Protocol
@@ -20,48 +21,47 @@ type scheme struct {
 // schemes are the schemes that URLs of services have in practice, apart from http. The ports are
 // those of IANA's registry, or of the documentation of the service. Over the schemes that mean TLS
 // nothing is spoken.
-var schemes = map[string]scheme{
-	"postgres":   {5432, protocol.Postgres},
-	"postgresql": {5432, protocol.Postgres},
-	"postgis":    {5432, protocol.Postgres},
-	"mysql":      {3306, protocol.MySQL},
-	"mysql2":     {3306, protocol.MySQL},
-	"mariadb":    {3306, protocol.MySQL},
-	"redis":      {6379, protocol.Redis},
-	"valkey":     {6379, protocol.Redis},
-
-	"amqp":       {port: 5672},
-	"amqps":      {port: 5671},
-	"bolt":       {port: 7687},
-	"cassandra":  {port: 9042},
-	"clickhouse": {port: 9000},
-	"couchbase":  {port: 11210},
-	"etcd":       {port: 2379},
-	"ftp":        {port: 21},
-	"imap":       {port: 143},
-	"imaps":      {port: 993},
-	"kafka":      {port: 9092},
-	"ldap":       {port: 389},
-	"ldaps":      {port: 636},
-	"memcached":  {port: 11211},
-	"memcache":   {port: 11211},
-	"mongodb":    {port: 27017},
-	"mqtt":       {port: 1883},
-	"mqtts":      {port: 8883},
-	"mssql":      {port: 1433},
-	"nats":       {port: 4222},
-	"neo4j":      {port: 7687},
-	"oracle":     {port: 1521},
-	"pulsar":     {port: 6650},
-	"rediss":     {port: 6379},
-	"smtp":       {port: 25},
-	"smtps":      {port: 465},
-	"sqlserver":  {port: 1433},
-	"ssh":        {port: 22},
-	"stomp":      {port: 61613},
-	"submission": {port: 587},
-	"valkeys":    {port: 6379},
-	"zookeeper":  {port: 2181},
+var schemes = [...]scheme{
+	{"postgres", 5432, protocol.Postgres},
+	{"postgresql", 5432, protocol.Postgres},
+	{"postgis", 5432, protocol.Postgres},
+	{"mysql", 3306, protocol.MySQL},
+	{"mysql2", 3306, protocol.MySQL},
+	{"mariadb", 3306, protocol.MySQL},
+	{"redis", 6379, protocol.Redis},
+	{"valkey", 6379, protocol.Redis},
+	{"amqp", 5672, nil},
+	{"amqps", 5671, nil},
+	{"bolt", 7687, nil},
+	{"cassandra", 9042, nil},
+	{"clickhouse", 9000, nil},
+	{"couchbase", 11210, nil},
+	{"etcd", 2379, nil},
+	{"ftp", 21, nil},
+	{"imap", 143, nil},
+	{"imaps", 993, nil},
+	{"kafka", 9092, nil},
+	{"ldap", 389, nil},
+	{"ldaps", 636, nil},
+	{"memcached", 11211, nil},
+	{"memcache", 11211, nil},
+	{"mongodb", 27017, nil},
+	{"mqtt", 1883, nil},
+	{"mqtts", 8883, nil},
+	{"mssql", 1433, nil},
+	{"nats", 4222, nil},
+	{"neo4j", 7687, nil},
+	{"oracle", 1521, nil},
+	{"pulsar", 6650, nil},
+	{"rediss", 6379, nil},
+	{"smtp", 25, nil},
+	{"smtps", 465, nil},
+	{"sqlserver", 1433, nil},
+	{"ssh", 22, nil},
+	{"stomp", 61613, nil},
+	{"submission", 587, nil},
+	{"valkeys", 6379, nil},
+	{"zookeeper", 2181, nil},
 }
 
 const httpUnix = "http+unix"
@@ -87,12 +87,13 @@ const schemeLetters = "abcdefghijklmnopqrstuvwxyz0123456789+-."
 // knownScheme returns a scheme. What follows a plus sign is the name of a driver, as in
 // "postgresql+psycopg".
 func knownScheme(name string) (scheme, bool) {
-	if s, ok := schemes[name]; ok {
-		return s, true
-	}
 	base, _, _ := strings.Cut(name, "+")
-	s, ok := schemes[base]
-	return s, ok && name != "mongodb+srv"
+	for _, s := range schemes {
+		if s.name == base {
+			return s, true
+		}
+	}
+	return scheme{}, false
 }
 
 // cutAuthority splits what follows the two slashes of a URL: user and password, hosts, and the rest,
@@ -250,8 +251,8 @@ func (r *Parser) parseURL(text string) ([]Target, error) {
 
 func schemeNames() []string {
 	all := []string{"http", httpUnix, "tcp", "unix", "file", "env"}
-	for name := range schemes {
-		all = append(all, name)
+	for _, s := range schemes {
+		all = append(all, s.name)
 	}
 	return all
 }
