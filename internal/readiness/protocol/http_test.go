@@ -228,7 +228,10 @@ func TestHTTPRequest(t *testing.T) {
 var parsers = map[string]func(text string) (string, error){
 	"header":   ParseHeader,
 	"path":     ParsePath,
-	"statuses": func(text string) (string, error) { s, err := ParseStatuses(text); return listed(s), err },
+	"statuses": func(text string) (string, error) {
+		s, err := ParseStatuses(text)
+		return listed(s), err
+	},
 }
 
 // listed returns a set as a list of ranges.
