@@ -251,8 +251,8 @@ func send(t testing.TB, fd int, text string) {
 }
 
 // TestHTTPInLogsOfNginx: for nginx, a check is a request like any other, if the answer fits into
-// the buffers of the connection. A check of a large file is a client that goes away: nginx writes that
-// at its level info, which it does not log by default.
+// the buffers of the connection. A check of a large file is a client that goes away: nginx writes
+// that at its level info, which it does not log by default.
 func TestHTTPInLogsOfNginx(t *testing.T) {
 	nginx, port := test.Tool(t, "nginx"), freePort(t)
 	dir := t.TempDir()

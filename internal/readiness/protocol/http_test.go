@@ -226,8 +226,8 @@ func TestHTTPRequest(t *testing.T) {
 
 // parsers are the functions that check what a user has written.
 var parsers = map[string]func(text string) (string, error){
-	"header":   ParseHeader,
-	"path":     ParsePath,
+	"header": ParseHeader,
+	"path":   ParsePath,
 	"statuses": func(text string) (string, error) {
 		s, err := ParseStatuses(text)
 		return listed(s), err
