@@ -46,8 +46,8 @@ func endless(c net.Conn, text string) {
 	}
 }
 
-// TestHTTPHostile: whatever a server does, an attempt ends within the connect timeout, says why, and
-// needs little memory.
+// TestHTTPHostile: whatever a server does, an attempt ends within the connect timeout, says why,
+// and needs little memory.
 func TestHTTPHostile(t *testing.T) {
 	const (
 		limit  = time.Second
@@ -189,8 +189,8 @@ func (c connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestHTTPLeavesNoTimeWait: after the wait, a server without SO_REUSEADDR can bind the port at once,
-// whichever side closes first.
+// TestHTTPLeavesNoTimeWait: after the wait, a server without SO_REUSEADDR can bind the port at
+// once, whichever side closes first.
 func TestHTTPLeavesNoTimeWait(t *testing.T) {
 	const failure = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 	for _, c := range []struct {
@@ -250,9 +250,9 @@ func send(t testing.TB, fd int, text string) {
 	test.Must(t, err)
 }
 
-// TestHTTPInLogsOfNginx: for nginx, a check is a request like any other, if the answer fits into the
-// buffers of the connection. A check of a large file is a client that goes away: nginx writes that
-// at its level info, which it does not log by default.
+// TestHTTPInLogsOfNginx: for nginx, a check is a request like any other, if the answer fits into
+// the buffers of the connection. A check of a large file is a client that goes away: nginx writes
+// that at its level info, which it does not log by default.
 func TestHTTPInLogsOfNginx(t *testing.T) {
 	nginx, port := test.Tool(t, "nginx"), freePort(t)
 	dir := t.TempDir()

@@ -58,7 +58,7 @@ func expectReply(t testing.TB, p Protocol, network, address, want string) {
 
 // startServer starts a program and waits until it accepts connections at the address. The program
 // ends at the end of the test.
-func startServer(t testing.TB, network, address, program string, args ...string) {
+func startServer(t testing.TB, address, program string, args ...string) {
 	t.Helper()
 	p := test.Start(t, exec.Command(test.Tool(t, program), args...))
 	t.Cleanup(func() {
@@ -69,7 +69,7 @@ func startServer(t testing.TB, network, address, program string, args ...string)
 		}
 	})
 	test.Eventually(t, program+" accepts connections at "+address, func() bool {
-		c, err := net.Dial(network, address)
+		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
 		}
@@ -119,7 +119,7 @@ func TestHTTPWithNginx(t *testing.T) {
 			}
 		}`, dir, address)
 	test.Must(t, os.WriteFile(filepath.Join(dir, "conf"), []byte(conf), 0o644))
-	startServer(t, "tcp", address, "nginx", "-e", "stderr", "-p", dir, "-c", "conf")
+	startServer(t, address, "nginx", "-e", "stderr", "-p", dir, "-c", "conf")
 	for path, want := range map[string]string{
 		"/page":      "",
 		"/page?a=b":  "",
@@ -154,14 +154,14 @@ func TestHTTPWithPython(t *testing.T) {
 	dir := page(t)
 	port := portOfAddress(t, unusedAddress(t))
 	address := "127.0.0.1:" + port
-	startServer(t, "tcp", address, "python3", "-m", "http.server", "-b", "127.0.0.1", "-d", dir, port)
+	startServer(t, address, "python3", "-m", "http.server", "-b", "127.0.0.1", "-d", dir, port)
 	expectReply(t, get("/page"), "tcp", address, "")
 	expectReply(t, get("/none"), "tcp", address, "status 404")
 }
 
 func TestHTTPWithBusybox(t *testing.T) {
 	dir, address := page(t), unusedAddress(t)
-	startServer(t, "tcp", address, "busybox", "httpd", "-f", "-p", address, "-h", dir)
+	startServer(t, address, "busybox", "httpd", "-f", "-p", address, "-h", dir)
 	expectReply(t, get("/page"), "tcp", address, "")
 	expectReply(t, get("/none"), "tcp", address, "status 404")
 }
@@ -174,7 +174,7 @@ func TestHTTPWithGunicorn(t *testing.T) {
     return [b"hello"]
 `
 	test.Must(t, os.WriteFile(filepath.Join(dir, "application.py"), []byte(app), 0o644))
-	startServer(t, "tcp", address, "gunicorn", "--chdir", dir, "-b", address, "-w", "1",
+	startServer(t, address, "gunicorn", "--chdir", dir, "-b", address, "-w", "1",
 		"application:app")
 	expectReply(t, get("/up"), "tcp", address, "")
 	expectReply(t, get("/"), "tcp", address, "status 503")

@@ -16,9 +16,9 @@ import (
 
 // answerHTTP lets a conversation take an answer in parts of the given size, then the end of file.
 // It returns the reply, and how many bytes were taken before it.
-func answerHTTP(t testing.TB, h HTTP, answer string, size int) (r Reply, taken int) {
+func answerHTTP(t testing.TB, answer string, size int) (r Reply, taken int) {
 	t.Helper()
-	c := h.Begin().(*httpConversation)
+	c := aRequest.Begin()
 	if r := c.Step(nil, false); r.Verdict != Pending || len(r.Send) == 0 {
 		t.Fatalf("first step: %+v", r)
 	}
@@ -138,7 +138,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"\x00\x00\x08\x07\x00\x00", middle},
 	} {
 		for _, size := range []int{1, 2, 7, len(c.answer) + 1} {
-			got, taken := answerHTTP(t, aRequest, c.answer, size)
+			got, taken := answerHTTP(t, c.answer, size)
 			why := got.Why
 			if got.Verdict == Ready {
 				why = ready
@@ -171,7 +171,7 @@ func TestHTTPQuotes(t *testing.T) {
 		"J\x00\x00\x00\n8.0.36\x00\x01":              `"J\x00\x00\x00\n8.0.36\x00\x01"`,
 		"\x1b[2J\u202e\n":                            `"\x1b[2J\u202e\n"`,
 	} {
-		got, _ := answerHTTP(t, aRequest, answer, len(answer))
+		got, _ := answerHTTP(t, answer, len(answer))
 		if got.Verdict != NotReady || got.Why != "not an HTTP answer: "+want {
 			t.Errorf("%.60q: %+v, want %s", answer, got, want)
 		}
@@ -226,9 +226,12 @@ func TestHTTPRequest(t *testing.T) {
 
 // parsers are the functions that check what a user has written.
 var parsers = map[string]func(text string) (string, error){
-	"header":   ParseHeader,
-	"path":     ParsePath,
-	"statuses": func(text string) (string, error) { s, err := ParseStatuses(text); return listed(s), err },
+	"header": ParseHeader,
+	"path":   ParsePath,
+	"statuses": func(text string) (string, error) {
+		s, err := ParseStatuses(text)
+		return listed(s), err
+	},
 }
 
 // listed returns a set as a list of ranges.
@@ -467,7 +470,7 @@ func compareWithNetHTTP(t *testing.T, answer string) {
 		return
 	}
 	status, err := readWithNetHTTP(answer)
-	got, _ := answerHTTP(t, aRequest, answer, len(answer)+1)
+	got, _ := answerHTTP(t, answer, len(answer)+1)
 	strict := err != nil && (strings.Contains(err.Error(), "malformed MIME header") ||
 		strings.Contains(err.Error(), "invalid header") ||
 		strings.Contains(err.Error(), "Content-Length") ||
@@ -542,8 +545,8 @@ func FuzzHTTP(f *testing.F) {
 		f.Add([]byte(answer), uint16(1))
 	}
 	f.Fuzz(func(t *testing.T, answer []byte, size uint16) {
-		whole, _ := answerHTTP(t, aRequest, string(answer), len(answer)+1)
-		parts, taken := answerHTTP(t, aRequest, string(answer), int(size)+1)
+		whole, _ := answerHTTP(t, string(answer), len(answer)+1)
+		parts, taken := answerHTTP(t, string(answer), int(size)+1)
 		_, before, _ := strings.Cut(whole.Why, ": ")
 		_, after, _ := strings.Cut(parts.Why, ": ")
 		why := strings.TrimSuffix(whole.Why, before) == strings.TrimSuffix(parts.Why, after)
