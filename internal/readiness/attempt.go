@@ -132,7 +132,7 @@ func (w *Wait) established(p *probe, now time.Time) {
 func (w *Wait) talk(p *probe, now time.Time) {
 	t := p.target
 	for _, other := range w.probes {
-		if other.target == t && other != p {
+		if other.target == t && other.phase == connecting {
 			w.drop(other)
 			t.queue = append(t.queue, other.to)
 		}
@@ -152,7 +152,10 @@ func (w *Wait) continueProbe(p *probe, now time.Time) {
 		w.proceed(p, now)
 	case p.phase == talking:
 		w.converse(p, now)
-	case !p.drain():
+	case p.drain():
+	case p.phase == closing:
+		w.finish(p)
+	default:
 		p.linger(true)
 		w.drop(p)
 		why := fmt.Sprintf("accepted, but closed the connection within %v", w.Hold)
@@ -175,7 +178,9 @@ func (w *Wait) converse(p *probe, now time.Time) {
 		case n <= 0 || err != nil:
 			w.step(p, nil, true, now)
 			return
-		case !w.step(p, buf[:n], false, now):
+		}
+		p.answering = true
+		if !w.step(p, buf[:n], false, now) {
 			return
 		}
 	}
@@ -200,13 +205,41 @@ func (w *Wait) step(p *probe, data []byte, closed bool, now time.Time) bool {
 	if reply.Verdict == protocol.Pending && !closed {
 		return true
 	}
-	w.finish(p)
+	if reply.Closes && !closed && p.to.path == "" {
+		p.phase = closing
+		p.until = now.Add(closeLimit)
+		w.register(p, unix.EPOLLIN|unix.EPOLLRDHUP, now)
+	} else {
+		w.finish(p)
+	}
 	if reply.Verdict == protocol.Ready {
 		w.record(p, accepted, acceptsConnections, now)
 	} else {
 		w.record(p, answered, reply.Why, now)
 	}
 	return false
+}
+
+// closeLimit is how long a server may take to close a connection that it is to close first.
+const closeLimit = 50 * time.Millisecond
+
+// waitForClosing gives servers the time to close the connections that they are to close first.
+func (w *Wait) waitForClosing() {
+	for _, p := range w.probes {
+		if p.phase != closing {
+			w.finish(p)
+		}
+	}
+	for len(w.probes) > 0 {
+		var until earliest
+		for _, p := range w.probes {
+			until.add(p.until)
+		}
+		if w.poll(until.Time) != nil {
+			return
+		}
+		w.expire(time.Now())
+	}
 }
 
 // register registers the socket of a probe with epoll.
@@ -218,6 +251,9 @@ func (w *Wait) register(p *probe, events uint32, now time.Time) {
 	}
 	if err != nil { // ENOMEM, or ENOSPC for the limit of epoll watches
 		w.drop(p)
+		if p.phase == closing {
+			return // the result is known
+		}
 		w.record(p, unclear, "epoll: "+err.Error(), now)
 	}
 }
@@ -265,7 +301,7 @@ func (w *Wait) attempt(p *probe, v verdict, why string) Attempt {
 // conclude ends the current attempt of a target.
 func (w *Wait) conclude(t *target, now time.Time) {
 	for _, p := range w.probes {
-		if p.target == t { // no longer needed
+		if p.target == t && p.phase != closing { // no longer needed
 			w.finish(p)
 		}
 	}
@@ -301,8 +337,14 @@ func (w *Wait) expire(now time.Time) {
 			}
 		case talking:
 			w.finish(p)
-			why := fmt.Sprintf("accepted, but did not answer within %v", w.Connect)
+			what := "did not answer"
+			if p.answering {
+				what = "did not complete its answer"
+			}
+			why := fmt.Sprintf("accepted, but %s within %v", what, w.Connect)
 			w.record(p, unclear, why, now)
+		case closing:
+			w.finish(p)
 		case held:
 			w.finish(p)
 			w.record(p, accepted, acceptsConnections, now)

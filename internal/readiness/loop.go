@@ -177,6 +177,7 @@ func (w *Wait) Run(ctx context.Context, o Observer) (Result, error) {
 		over, result := w.over()
 		switch {
 		case over:
+			w.waitForClosing()
 			return result, nil
 		case ctx.Err() != nil:
 			return Canceled, nil

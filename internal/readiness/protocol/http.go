@@ -388,9 +388,9 @@ func (c *httpConversation) endHead() Reply {
 		c.status = 0
 		return Reply{}
 	case c.up.Has(c.status):
-		return Reply{Verdict: Ready}
+		return Reply{Verdict: Ready, Closes: true}
 	}
-	return notReady("status " + strconv.Itoa(c.status))
+	return Reply{Verdict: NotReady, Why: "status " + strconv.Itoa(c.status), Closes: true}
 }
 
 // notHTTP returns the reply for an answer that is not one of HTTP/1. rest is what has been received

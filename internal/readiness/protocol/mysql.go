@@ -115,7 +115,8 @@ func (p *mysqlParser) next(data []byte) (int, Reply) {
 		p.greeted = true
 		return 4 + size, Reply{Send: packet(seq+1, send)}
 	case payload[0] == 0: // OK
-		return 4 + size, Reply{Verdict: Ready, Send: packet(0, []byte{1})} // COM_QUIT
+		// COM_QUIT
+		return 4 + size, Reply{Verdict: Ready, Send: packet(0, []byte{1}), Closes: true}
 	case p.turns == maxMySQLTurns:
 		return 4 + size, notReady("the login does not end")
 	case payload[0] == 0xfe: // Protocol::AuthSwitchRequest
@@ -175,13 +176,14 @@ func errorNumber(payload []byte) uint16 { return binary.LittleEndian.Uint16(payl
 func failed(payload []byte) Reply {
 	number := errorNumber(payload)
 	if !slices.Contains(refusals, number) {
-		return Reply{Verdict: Ready}
+		return Reply{Verdict: Ready, Closes: true}
 	}
 	message := payload[3:]
 	if len(message) >= 6 && message[0] == '#' {
 		message = message[6:]
 	}
-	return notReady("answered " + strconv.Itoa(int(number)) + " " + quote(message, sentence))
+	why := "answered " + strconv.Itoa(int(number)) + " " + quote(message, sentence)
+	return Reply{Verdict: NotReady, Why: why, Closes: true}
 }
 
 // packet returns a packet with a payload.

@@ -78,13 +78,15 @@ func (p *postgresParser) next(data []byte) (int, Reply) {
 		}
 		p.authenticated = true
 	case 'Z': // ReadyForQuery
-		return used, Reply{Verdict: Ready, Send: []byte("X\x00\x00\x00\x04")} // Terminate
+		terminate := []byte("X\x00\x00\x00\x04")
+		return used, Reply{Verdict: Ready, Send: terminate, Closes: true}
 	case 'E':
 		state, message := errorFields(body)
 		if len(state) != 5 || string(state) == "57P03" {
-			return used, notReady("answered " + quote(message, sentence))
+			why := "answered " + quote(message, sentence)
+			return used, Reply{Verdict: NotReady, Why: why, Closes: true}
 		}
-		return used, Reply{Verdict: Ready}
+		return used, Reply{Verdict: Ready, Closes: true}
 	}
 	return used, Reply{}
 }

@@ -30,6 +30,8 @@ type Reply struct {
 	// Send is to be sent to the server. With a verdict, it is the proper end of the conversation,
 	// after which the connection is closed. If closed was true, it is empty.
 	Send []byte
+	// Closes is whether the server closes the connection after a verdict, as soon as it has Send.
+	Closes bool
 }
 
 // Verdict is what is known about the server.

@@ -54,7 +54,7 @@ func ask(t testing.TB, p protocol.Protocol, address string) protocol.Reply {
 func expect(t testing.TB, p protocol.Protocol, address string, want protocol.Verdict, why string) {
 	t.Helper()
 	if got := ask(t, p, address); got.Verdict != want || !strings.Contains(got.Why, why) {
-		t.Errorf("%q; want verdict %d, %q", got, want, why)
+		t.Errorf("%+v; want verdict %d, %q", got, want, why)
 	}
 }
 
@@ -64,7 +64,7 @@ func becomes(t testing.TB, p protocol.Protocol, address string) {
 	test.Eventually(t, "the server is ready", func() bool {
 		got := ask(t, p, address)
 		if got.Verdict == protocol.Pending && !strings.Contains(got.Why, "connection refused") {
-			t.Fatalf("%q", got)
+			t.Fatalf("%+v", got)
 		}
 		return got.Verdict == protocol.Ready
 	})
@@ -313,7 +313,7 @@ func TestMariaDBStates(t *testing.T) {
 	test.Eventually(t, "the server is ready", func() bool {
 		got := ask(t, protocol.MySQL(), address)
 		if got.Verdict == protocol.NotReady {
-			t.Errorf("%q", got)
+			t.Errorf("%+v", got)
 		}
 		return got.Verdict == protocol.Ready
 	})
