@@ -206,10 +206,19 @@ func TestHTTPLeavesNoTimeWait(t *testing.T) {
 			send(t, fd, failure)
 			readEnd(t, fd)
 		}, 124},
+		{"the server closes after its answer", func(t *testing.T, fd int) {
+			send(t, fd, smallAnswer)
+		}, 0},
 		{"the server closes before the end of its answer", func(t *testing.T, fd int) {
 			send(t, fd, smallAnswer[:20])
 		}, 124},
 		{"the server closes without an answer", func(*testing.T, int) {}, 124},
+		{"the server half-closes after its answer", func(t *testing.T, fd int) {
+			send(t, fd, smallAnswer)
+			test.Must(t, unix.Shutdown(fd, unix.SHUT_WR))
+			// The end of file, or a reset if the client has got the answer and the end together.
+			_, _ = unix.Read(fd, make([]byte, 1))
+		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			isolate(t)
