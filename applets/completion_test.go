@@ -21,7 +21,9 @@ var completed = []struct {
 	line string
 	want []string // exactly, if the first is "="; else at least these
 }{
-	{"util ", []string{"=", "init", "wait-for-port", "sendsig", "reap-once", "run-as", "help", "completion"}},
+	{"util ", []string{
+		"=", "init", "wait-for-port", "sendsig", "reap-once", "run-as", "help", "completion",
+	}},
 	{"util in", []string{"=", "init"}},
 	{"util --l", []string{"=", "--list"}},
 	{"util help se", []string{"=", "sendsig"}},
