@@ -28,7 +28,8 @@ func TestDocker(t *testing.T) {
 
 	const (
 		show = " -- /busybox sh -c 'echo " +
-			"$(/busybox id -u):$(/busybox id -g):$(/busybox id -G) $HOME $$; /busybox grep CapEff /proc/self/status'"
+			"$(/busybox id -u):$(/busybox id -g):$(/busybox id -G) $HOME $$; " +
+			"/busybox grep CapEff /proc/self/status'"
 		none = "CapEff:\t0000000000000000"
 	)
 	for _, tc := range []struct {

@@ -625,7 +625,8 @@ func TestFiles(t *testing.T) {
 func TestOneTask(t *testing.T) {
 	needsRoot(t)
 	probe := test.Probe(t)
-	words := strings.Fields("tasklimit 1 exec " + test.Util(t) + " run-as 4321:4321 " + probe + " say ran")
+	words := strings.Fields("tasklimit 1 exec " + test.Util(t) + " run-as 4321:4321 " + probe +
+		" say ran")
 	if status, stdout, stderr := test.Run(t, exec.Command(probe, words...)); stdout != "ran" {
 		t.Errorf("status %d, %s, %s", status, stdout, stderr)
 	}
