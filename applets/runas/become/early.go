@@ -20,8 +20,8 @@ type Outcome struct {
 // met a problem that needs words.
 var Early Outcome
 
-// Run carries out a plain command line and does not return. argv are the words after the name of the
-// program, env is the environment, whose end is a NULL, and mask is the signal mask that it was
+// Run carries out a plain command line and does not return. argv are the words after the name of
+// the program, env is the environment, whose end is a NULL, and mask is the signal mask that it was
 // started with.
 //
 // If the command line is not plain, which is so if there is an error in it, Run returns without
