@@ -417,7 +417,7 @@ func TestUserNamespace(t *testing.T) {
 	if !inside(t) {
 		return
 	}
-	check := func(cmd *exec.Cmd, uid, refuse string) {
+	check := func(t *testing.T, cmd *exec.Cmd, uid, refuse string) {
 		t.Helper()
 		status, stdout, stderr := test.Run(t, cmd)
 		if refuse == "" && stdout != uid || refuse != "" &&
@@ -444,7 +444,7 @@ func TestUserNamespace(t *testing.T) {
 					GidMappingsEnableSetgroups: true,
 					Credential:                 &syscall.Credential{}, // root of the namespace
 				}
-				check(cmd, tc.uid, tc.refuse)
+				check(t, cmd, tc.uid, tc.refuse)
 			}
 			// unshare -r maps root alone, and has to forbid setgroups.
 			for _, tc := range []struct{ groups, words, uid, refuse string }{

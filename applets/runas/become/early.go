@@ -92,7 +92,7 @@ func execute(argv, env []*byte, mask sig.Set) {
 	home += put(text[home:], Early.Home) + 1
 
 	newArgv := vectors[1 : 1+len(argv)+1]
-	for i := range argv { // copy would call the runtime
+	for i := range argv { //nolint:staticcheck // copy would call the runtime
 		newArgv[i] = argv[i]
 	}
 	newEnv := vectors[1+len(newArgv):]
