@@ -457,7 +457,7 @@ func TestUserNamespace(t *testing.T) {
 			} {
 				words := []string{"--groups", tc.groups, unshare, "-U", "-r", util, "run-as"}
 				words = slices.Concat(words, strings.Fields(tc.words), []string{busybox, "id", "-u"})
-				check(exec.Command(setpriv, words...), tc.uid, tc.refuse)
+				check(t, exec.Command(setpriv, words...), tc.uid, tc.refuse)
 			}
 		})
 	}
