@@ -158,7 +158,7 @@ func beginsTarget(text string) bool {
 func redact(text string) string {
 	name, rest, ok := splitURL(text)
 	switch {
-	case ok:
+	case ok && name != "tcp" && name != "udp":
 	case hasScheme(text, "unix") || hasScheme(text, "file"):
 		return text
 	case hasScheme(text, httpUnix):
