@@ -66,6 +66,19 @@ func inspect(t *testing.T, name, format string) string {
 	return test.MustDocker(t, "inspect", "--format", format, name)
 }
 
+// printed waits until a container has printed a text. It must not end before.
+func printed(t *testing.T, container, text string) {
+	t.Helper()
+	wait(t, container+" prints "+text, func() bool {
+		state := inspect(t, container, "{{.State.Status}}")
+		log := logs(t, container)
+		if state == "exited" && !strings.Contains(log, text) {
+			t.Fatalf("%s ended without %q: %s", container, text, log)
+		}
+		return strings.Contains(log, text)
+	})
+}
+
 // logs returns what a container has printed.
 func logs(t *testing.T, container string) string {
 	t.Helper()
