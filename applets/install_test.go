@@ -223,7 +223,8 @@ func TestInstallOverFiles(t *testing.T) {
 			t.Errorf("--force: status %d, stderr %q", status, stderr)
 		}
 		expectContent(t, dir, ".util-install-1/", "healthcheck -> ../util", "init -> ../util",
-			"reap-once -> ../util", "reap-once.util-install: left over", "run-as -> ../util", "sendsig -> ../util",
+			"reap-once -> ../util", "reap-once.util-install: left over", "run-as -> ../util",
+			"sendsig -> ../util",
 			"wait-for-port -> ../util")
 		test.Must(t, os.Remove(last))
 		write(t, last, "mine")

@@ -138,7 +138,10 @@ var examples = []example{
 	}},
 
 	// util itself
-	{lines("util --list"), shell("", "", "init\nwait-for-port\nhealthcheck\nrun-as\nsendsig\nreap-once")},
+	{
+		lines("util --list"),
+		shell("", "", "init\nwait-for-port\nhealthcheck\nrun-as\nsendsig\nreap-once"),
+	},
 	{
 		lines("util --list --compat"),
 		shell("", "", "init\nwait-for-port\nhealthcheck\nrun-as\nsendsig\nreap-once\n"+
@@ -837,10 +840,10 @@ func listsZombies(t *testing.T, lines []string) {
 
 // shell runs each line in a shell: in PID, mount and network namespaces of its own, under util
 // init, with util and its links in PATH, and a file system of its own. The setup precedes the line,
-// the check follows it. Together they must print that, and the line must end with status 0.
-// Setup and check have functions: at N COMMAND starts a command with pid N in the background,
-// ready waits until it has printed "ready", listen N serves a port, web N serves /healthz over HTTP,
-// and redis answers PING. The names db, cache, auth and proxy are this host.
+// the check follows it. Together they must print that, and the line must end with status 0. Setup
+// and check have functions: at N COMMAND starts a command with pid N in the background, ready waits
+// until it has printed "ready", listen N serves a port, web N serves /healthz over HTTP, and redis
+// answers PING. The names db, cache, auth and proxy are this host.
 func shell(setup, check, prints string) func(*testing.T, []string) {
 	return func(t *testing.T, lines []string) {
 		for _, line := range lines {

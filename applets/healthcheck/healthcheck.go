@@ -1,5 +1,5 @@
-// Package healthcheck is util healthcheck: it asks each target once whether it is up, for the health
-// checks of engines and orchestrators.
+// Package healthcheck is util healthcheck: it asks each target once whether it is up, for the
+// health checks of engines and orchestrators.
 //
 // How a target is asked is not its concern: see package readiness. It does not repeat an attempt,
 // because the engine repeats the check, and counts the failures.

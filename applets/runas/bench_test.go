@@ -40,8 +40,8 @@ func besideGosu(t testing.TB, rounds int) (runAs, gosu, alone time.Duration) {
 	return m[0], m[1], m[2]
 }
 
-// run-as starts a command no later than gosu. The limit is generous: BenchmarkStart measures about a
-// tenth.
+// run-as starts a command no later than gosu. The limit is generous: BenchmarkStart measures about
+// a seventh.
 func TestStart(t *testing.T) {
 	runAs, gosu, alone := besideGosu(t, 101)
 	t.Logf("run-as %v, gosu %v, the command alone %v", runAs, gosu, alone)

@@ -19,14 +19,16 @@ func TestDocker(t *testing.T) {
 	test.CopyFile(t, test.Util(t), filepath.Join(dir, "util"))
 	test.CopyFile(t, test.Tool(t, "busybox"), filepath.Join(dir, "busybox"))
 	tar := filepath.Join(t.TempDir(), "image.tar")
-	if out, err := exec.Command("tar", "-C", dir, "-cf", tar, "util", "busybox").CombinedOutput(); err != nil {
+	pack := exec.Command("tar", "-C", dir, "-cf", tar, "util", "busybox")
+	if out, err := pack.CombinedOutput(); err != nil {
 		t.Fatalf("tar: %v\n%s", err, out)
 	}
 	t.Cleanup(func() { test.MustDocker(t, "rmi", "--force", name) })
 	test.MustDocker(t, "import", tar, name)
 
 	const (
-		show = " -- /busybox sh -c 'echo $(/busybox id -u):$(/busybox id -g):$(/busybox id -G) $HOME $$; " +
+		show = " -- /busybox sh -c 'echo " +
+			"$(/busybox id -u):$(/busybox id -g):$(/busybox id -G) $HOME $$; " +
 			"/busybox grep CapEff /proc/self/status'"
 		none = "CapEff:\t0000000000000000"
 	)
@@ -38,13 +40,14 @@ func TestDocker(t *testing.T) {
 		{"", "/util run-as 1000:1001" + show, 0, "1000:1001:1001 / 1\n" + none, ""},
 		{"", "/util run-as 1000" + show, 0, "1000:0:0 / 1\n" + none, ""},
 		{
-			"--cap-drop ALL --cap-add SETUID --cap-add SETGID", "/util run-as --no-new-privs 1000:1001" + show, 0,
+			"--cap-drop ALL --cap-add SETUID --cap-add SETGID",
+			"/util run-as --no-new-privs 1000:1001" + show, 0,
 			"1000:1001:1001 / 1\n" + none, "",
 		},
 		{"--user 1000:1001", "/util run-as 1000:1001" + show, 0, "1000:1001:1001 / 1\n" + none, ""},
 		{
-			"--user 1000:1001 --cap-drop ALL --security-opt no-new-privileges", "/util run-as 1000:1001" + show,
-			0, "1000:1001:1001 / 1\n" + none, "",
+			"--user 1000:1001 --cap-drop ALL --security-opt no-new-privileges",
+			"/util run-as 1000:1001" + show, 0, "1000:1001:1001 / 1\n" + none, "",
 		},
 		{
 			"--user 1000:1001 --group-add 7", "/util run-as --keep-groups 1000:1001" + show, 0,

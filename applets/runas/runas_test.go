@@ -136,8 +136,10 @@ func TestBesideGosu(t *testing.T) {
 		return
 	}
 	for _, who := range []string{
-		"app", "app:", "app:video", "app:44", "app:999", "app:alone", "app:shared", "app:100", "1000", "1000:",
-		"1000:app", "01000", "5000", "6000", "6000:root", "twice", "1002", "1003", "alias", "last", "1013",
+		"app", "app:", "app:video", "app:44", "app:999", "app:alone", "app:shared", "app:100",
+		"1000", "1000:",
+		"1000:app", "01000", "5000", "6000", "6000:root", "twice", "1002", "1003", "alias", "last",
+		"1013",
 		"77", "77:", "77:88", "77:video", "2147483647", "root", "0", "root:app", "0:0", "blank:app",
 	} {
 		want, status, stderr := stateUnder(t, gosu, who)
@@ -219,7 +221,8 @@ func TestBesideSetpriv(t *testing.T) {
 		gid, _, _ := strings.Cut(ours["Gid"], " ")
 		theirs, _, _ := stateUnder(t, setpriv, "--reuid", name, "--regid", gid, "--init-groups")
 		// initgroups adds the group itself.
-		without := slices.DeleteFunc(strings.Fields(theirs["Groups"]), func(g string) bool { return g == gid })
+		without := slices.DeleteFunc(strings.Fields(theirs["Groups"]),
+			func(group string) bool { return group == gid })
 		theirs["Groups"] = strings.Join(without, " ")
 		for _, key := range compared {
 			if ours[key] != theirs[key] {
@@ -227,7 +230,8 @@ func TestBesideSetpriv(t *testing.T) {
 			}
 		}
 	}
-	theirs, _, _ := stateUnder(t, setpriv, "--reuid", "7", "--regid", "8", "--clear-groups", "--no-new-privs")
+	theirs, _, _ := stateUnder(t, setpriv, "--reuid", "7", "--regid", "8", "--clear-groups",
+		"--no-new-privs")
 	ours, _, _ := stateUnder(t, test.Util(t), "run-as", "--no-new-privs", "7:8")
 	for _, key := range compared {
 		if ours[key] != theirs[key] {
@@ -238,12 +242,14 @@ func TestBesideSetpriv(t *testing.T) {
 		t.Errorf("--no-new-privs: %v", ours)
 	}
 	// --keep-groups keeps the groups of the caller.
-	ours, _, _ = stateUnder(t, setpriv, "--groups", "5,6", "--", test.Util(t), "run-as", "--keep-groups", "app")
+	ours, _, _ = stateUnder(t, setpriv, "--groups", "5,6", "--", test.Util(t), "run-as",
+		"--keep-groups", "app")
 	if ours["Groups"] != "5 6" || ours["Uid"] != "1000 1000 1000 1000" {
 		t.Errorf("--keep-groups: %v", ours)
 	}
 	// A user without a directory has that of numbers.
-	if ours, _, _ = stateUnder(t, test.Util(t), "run-as", "poor"); !strings.Contains(ours["env"], "HOME=/ ") {
+	ours, _, _ = stateUnder(t, test.Util(t), "run-as", "poor")
+	if !strings.Contains(ours["env"], "HOME=/ ") {
 		t.Errorf("poor: %v", ours)
 	}
 	if _, status, stderr := stateUnder(t, test.Util(t), "run-as", "minus:minus"); status != 1 {
@@ -406,11 +412,12 @@ func TestSeccomp(t *testing.T) {
 
 // TestUserNamespace maps the users and groups 0 to 9 and no others.
 func TestUserNamespace(t *testing.T) {
-	setpriv, unshare, busybox := test.Tool(t, "setpriv"), test.Tool(t, "unshare"), test.Tool(t, "busybox")
+	setpriv, unshare := test.Tool(t, "setpriv"), test.Tool(t, "unshare")
+	busybox := test.Tool(t, "busybox")
 	if !inside(t) {
 		return
 	}
-	check := func(cmd *exec.Cmd, uid, refuse string) {
+	check := func(t *testing.T, cmd *exec.Cmd, uid, refuse string) {
 		t.Helper()
 		status, stdout, stderr := test.Run(t, cmd)
 		if refuse == "" && stdout != uid || refuse != "" &&
@@ -437,7 +444,7 @@ func TestUserNamespace(t *testing.T) {
 					GidMappingsEnableSetgroups: true,
 					Credential:                 &syscall.Credential{}, // root of the namespace
 				}
-				check(cmd, tc.uid, tc.refuse)
+				check(t, cmd, tc.uid, tc.refuse)
 			}
 			// unshare -r maps root alone, and has to forbid setgroups.
 			for _, tc := range []struct{ groups, words, uid, refuse string }{
@@ -450,7 +457,7 @@ func TestUserNamespace(t *testing.T) {
 			} {
 				words := []string{"--groups", tc.groups, unshare, "-U", "-r", util, "run-as"}
 				words = slices.Concat(words, strings.Fields(tc.words), []string{busybox, "id", "-u"})
-				check(exec.Command(setpriv, words...), tc.uid, tc.refuse)
+				check(t, exec.Command(setpriv, words...), tc.uid, tc.refuse)
 			}
 		})
 	}
@@ -477,11 +484,11 @@ func TestProcess(t *testing.T) {
 		}
 		return p.Process.Pid, lines
 	}
-	print := []string{probe, "state", "fds"}
-	directPID, want := run(print...)
+	show := []string{probe, "state", "fds"}
+	directPID, want := run(show...)
 	want[0] = strings.Replace(want[0], fmt.Sprintf("pid=%d ", directPID), "", 1)
 	for _, who := range []string{"1000:1000", "0"} {
-		pid, got := run(append([]string{util, "run-as", who, "--"}, print...)...)
+		pid, got := run(append([]string{util, "run-as", who, "--"}, show...)...)
 		state, ok := strings.CutPrefix(got[0], fmt.Sprintf("pid=%d ", pid))
 		if got[0] = state; !ok || !slices.Equal(got, want) {
 			t.Errorf("%s: pid %d: %q, want %q", who, pid, got, want)
@@ -617,8 +624,10 @@ func TestFiles(t *testing.T) {
 // Where no task is left, run-as works: it needs only its own.
 func TestOneTask(t *testing.T) {
 	needsRoot(t)
-	words := []string{"tasklimit", "1", "exec", test.Util(t), "run-as", "4321:4321", test.Probe(t), "say", "ran"}
-	if status, stdout, stderr := test.Run(t, exec.Command(test.Probe(t), words...)); stdout != "ran" {
+	probe := test.Probe(t)
+	words := strings.Fields("tasklimit 1 exec " + test.Util(t) + " run-as 4321:4321 " + probe +
+		" say ran")
+	if status, stdout, stderr := test.Run(t, exec.Command(probe, words...)); stdout != "ran" {
 		t.Errorf("status %d, %s, %s", status, stdout, stderr)
 	}
 }

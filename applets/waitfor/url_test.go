@@ -170,8 +170,10 @@ func TestVariable(t *testing.T) {
 	cmd.Env = append(os.Environ(),
 		fmt.Sprintf("WAIT_HOSTS= %s, amqp://guest:secret@%s/vhost\n", a.Addr(), b.Addr()))
 	status, _, stderr := test.Run(t, cmd)
-	for _, want := range []string{`"` + a.Addr().String() + `": is up`,
-		`"amqp://` + b.Addr().String() + `": is up`} {
+	for _, want := range []string{
+		`"` + a.Addr().String() + `": is up`,
+		`"amqp://` + b.Addr().String() + `": is up`,
+	} {
 		if status != 0 || !strings.Contains(stderr, want) || strings.Contains(stderr, "secret") {
 			t.Errorf("status %d; want %q: %s", status, want, stderr)
 		}

@@ -1,6 +1,6 @@
 // Package waitfor is util wait-for-port: it waits until services accept connections or answer that
-// they are ready, or until they no longer accept any, and can then execute a command, which replaces
-// it.
+// they are ready, or until they no longer accept any, and can then execute a command, which
+// replaces it.
 //
 // How a service is asked is not its concern: see package readiness.
 package waitfor

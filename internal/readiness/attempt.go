@@ -131,15 +131,14 @@ func (w *Wait) established(p *probe, now time.Time) {
 // talk begins the conversation. Until it has a result, no other address is tried.
 func (w *Wait) talk(p *probe, now time.Time) {
 	t := p.target
+	p.phase, t.talking = talking, p
+	p.talk = t.Protocol.Begin()
 	for _, other := range w.probes {
 		if other.target == t && other.phase == connecting {
 			w.drop(other)
 			t.queue = append(t.queue, other.to)
 		}
 	}
-	p.phase = talking
-	p.talk = t.Protocol.Begin()
-	t.talking = p
 	if w.step(p, nil, false, now) {
 		w.listen(p, now)
 	}

@@ -27,8 +27,8 @@ func (l *Flags) AddTo(f *pflag.FlagSet) {
 	f.BoolVarP(&l.six, "ipv6", "6", false, "use only IPv6 addresses")
 }
 
-// Fill sets the targets and the address family of a wait. args are the arguments of the command line
-// that name targets.
+// Fill sets the targets and the address family of a wait. args are the arguments of the command
+// line that name targets.
 func (l *Flags) Fill(o *Options, args []string) error {
 	switch {
 	case l.four && l.six:

@@ -30,8 +30,8 @@ const (
 //     6.3.
 //   - Once connected, the probe closes first, so that the TIME_WAIT state is on its side (RFC 9293,
 //     section 3.6.1). The port of the listener stays free for a server that binds it without
-//     SO_REUSEADDR. If the peer closes first, a reset removes its TIME_WAIT. If both close at the same
-//     time, TIME_WAIT is on both sides, so a peer that is about to close is waited for.
+//     SO_REUSEADDR. If the peer closes first, a reset removes its TIME_WAIT. If both close at the
+//     same time, TIME_WAIT is on both sides, so a peer that is about to close is waited for.
 //   - Data from the peer is read and discarded while the connection is held, because closing with
 //     unread data resets the connection (RFC 2525, section 2.17). Later data is answered by a
 //     reset, but by then the peer has received the FIN, so that it reads an end of file first.

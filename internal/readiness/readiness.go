@@ -1,10 +1,10 @@
-// Package readiness finds out whether services are up: it connects to their ports, speaks a protocol
-// with them where the target names one, and repeats that until they have the expected state. The
-// applets wait-for-port and healthcheck share it.
+// Package readiness finds out whether services are up: it connects to their ports, speaks a
+// protocol with them where the target names one, and repeats that until they have the expected
+// state. The applets wait-for-port and healthcheck share it.
 //
 // It tests a port as a client would, and must not disturb the listener. It prints nothing: an
-// [Observer] is told what happens. UDP is outside its scope, because an open port cannot be detected
-// without a reply.
+// [Observer] is told what happens. UDP is outside its scope, because an open port cannot be
+// detected without a reply.
 //
 // One goroutine does all the work in an event loop over raw sockets (loop.go), including name
 // lookups (lookup.go). state.go decides what a result means for a target, independently of the
@@ -21,7 +21,7 @@ type Options struct {
 	Targets []Target
 	Any     bool          // end with the first target instead of the last
 	Down    bool          // wait until connections are refused instead of accepted
-	Once    bool          // one attempt for each target, which lasts until it has a result or the Timeout
+	Once    bool          // one attempt for each target, which may last until the Timeout
 	Family  int           // unix.AF_INET or AF_INET6 to use only these addresses; 0 for both
 	Timeout time.Duration // for the whole wait; 0 for no limit
 	// Interval is the pause after the first attempt. 0 selects a default for the kind of target.

@@ -65,35 +65,55 @@ func TestParseTarget(t *testing.T) {
 		{"FILE:@a,b", "", `FILE:@a,b file "@a,b"`},
 
 		{"http://web", "", `http://web host "web" port 80 http "/" at "web"`},
-		{"http://web:8080/health", "",
-			`http://web:8080/health host "web" port 8080 http "/health" at "web:8080"`},
+		{
+			"http://web:8080/health", "",
+			`http://web:8080/health host "web" port 8080 http "/health" at "web:8080"`,
+		},
 		{"http://web:80/", "", `http://web:80/ host "web" port 80 http "/" at "web"`},
 		{"http://web?a=b,c:1", "", `http://web?… host "web" port 80 http "/?a=b,c:1" at "web"`},
 		{"HTTP://web/a?token=x#frag", "", `http://web/a?… host "web" port 80 http "/a?token=x" at "web"`},
 		{"http://[::1]:81/a", "", `http://[::1]:81/a host "::1" port 81 http "/a" at "[::1]:81"`},
-		{"http://[fe80::1%25eth0]:81/", "",
-			`http://[fe80::1%25eth0]:81/ host "fe80::1%eth0" port 81 http "/" at "[fe80::1]:81"`},
-		{"http://user:p%40ss@web/@me", "",
+		{
+			"http://[fe80::1%25eth0]:81/", "",
+			`http://[fe80::1%25eth0]:81/ host "fe80::1%eth0" port 81 http "/" at "[fe80::1]:81"`,
+		},
+		{
+			"http://user:p%40ss@web/@me", "",
 			`http://web/@me host "web" port 80 http "/@me" at "web" ` +
-				`fields ["Authorization: Basic dXNlcjpwQHNz"]`},
-		{"http+unix:/run/a.sock:/health?x", "",
-			`http+unix:/run/a.sock:/health?… socket "/run/a.sock" http "/health?x" at "localhost"`},
-		{"http+unix:/run/a.sock", "",
-			`http+unix:/run/a.sock socket "/run/a.sock" http "/" at "localhost"`},
-		{"http://unix:/run/a.sock:/health", "",
-			`http://unix:/run/a.sock:/health socket "/run/a.sock" http "/health" at "localhost"`},
+				`fields ["Authorization: Basic dXNlcjpwQHNz"]`,
+		},
+		{
+			"http+unix:/run/a.sock:/health?x", "",
+			`http+unix:/run/a.sock:/health?… socket "/run/a.sock" http "/health?x" at "localhost"`,
+		},
+		{
+			"http+unix:/run/a.sock", "",
+			`http+unix:/run/a.sock socket "/run/a.sock" http "/" at "localhost"`,
+		},
+		{
+			"http://unix:/run/a.sock:/health", "",
+			`http://unix:/run/a.sock:/health socket "/run/a.sock" http "/health" at "localhost"`,
+		},
 		{"http+unix:@a:/", "", `http+unix:@a:/ socket "@a" http "/" at "localhost"`},
 		{"http://unix:8080/", "", `http://unix:8080/ host "unix" port 8080 http "/" at "unix:8080"`},
 
-		{"postgres://u:secret@db/app?sslmode=disable", "",
-			`postgres://db host "db" port 5432 ` + kindOf(protocol.Postgres())},
-		{"postgresql+asyncpg://u:secret@db:6000/app", "",
-			`postgresql+asyncpg://db:6000 host "db" port 6000 ` + kindOf(protocol.Postgres())},
-		{"jdbc:mysql://db:3307/app?user=u&password=secret", "",
-			`mysql://db:3307 host "db" port 3307 ` + kindOf(protocol.MySQL())},
+		{
+			"postgres://u:secret@db/app?sslmode=disable", "",
+			`postgres://db host "db" port 5432 ` + kindOf(protocol.Postgres()),
+		},
+		{
+			"postgresql+asyncpg://u:secret@db:6000/app", "",
+			`postgresql+asyncpg://db:6000 host "db" port 6000 ` + kindOf(protocol.Postgres()),
+		},
+		{
+			"jdbc:mysql://db:3307/app?user=u&password=secret", "",
+			`mysql://db:3307 host "db" port 3307 ` + kindOf(protocol.MySQL()),
+		},
 		{"mysql2://db", "", `mysql2://db host "db" port 3306 ` + kindOf(protocol.MySQL())},
-		{"redis://:secret@cache/0", "",
-			`redis://cache host "cache" port 6379 ` + kindOf(protocol.Redis())},
+		{
+			"redis://:secret@cache/0", "",
+			`redis://cache host "cache" port 6379 ` + kindOf(protocol.Redis()),
+		},
 		{"Valkey://[::1]", "", `valkey://[::1] host "::1" port 6379 ` + kindOf(protocol.Redis())},
 		{"amqp://guest:secret@mq/vhost", "", `amqp://mq host "mq" port 5672`},
 		{"jdbc:sqlserver://db;user=sa;password=secret", "", `sqlserver://db host "db" port 1433`},
@@ -216,7 +236,8 @@ func TestErrorsHideSecrets(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		"db:80", "unix:/a,b", "http://u:p@h:1/a?b#c", "mongodb://a,b/c", "jdbc:mysql://h;x", "http+unix:/a:/b",
+		"db:80", "unix:/a,b", "http://u:p@h:1/a?b#c", "mongodb://a,b/c", "jdbc:mysql://h;x",
+		"http+unix:/a:/b",
 		"postgres://u:a,b@c:1,d:2/e?f=g,h:3", "file:a", "env:A",
 	} {
 		f.Add(seed)

@@ -96,8 +96,8 @@ func knownScheme(name string) (scheme, bool) {
 	return scheme{}, false
 }
 
-// cutAuthority splits what follows the two slashes of a URL: user and password, hosts, and the rest,
-// which begins with one of /?#; or is empty. A password may contain commas.
+// cutAuthority splits what follows the two slashes of a URL: user and password, hosts, and the
+// rest, which begins with one of /?#; or is empty. A password may contain commas.
 func cutAuthority(rest string) (user, hosts, path string) {
 	hosts = rest
 	if i := strings.IndexAny(rest, "/?#;"); i >= 0 {
@@ -109,7 +109,8 @@ func cutAuthority(rest string) (user, hosts, path string) {
 	return user, hosts, path
 }
 
-// cutURL returns the first URL of a list. A comma ends a URL if a further URL follows it. Otherwise:
+// cutURL returns the first URL of a list. A comma ends a URL if a further URL follows it.
+// Otherwise:
 //
 //   - between two hosts it ends the URL, unless a path or options follow the last host, as in
 //     mongodb://a,b/data, which is one URL with two hosts;
@@ -179,7 +180,7 @@ func redact(text string) string {
 }
 
 func withoutOptions(path string) string {
-	path, _, options := cutAny(path, "?#")
+	path, options := pathOf(path)
 	if options {
 		path += "?…"
 	}
@@ -198,12 +199,12 @@ func passwordIsCut(name, hosts, path string) bool {
 
 func isHTTPName(name string) bool { return name == "http" || name == "https" }
 
-// cutAny is like [strings.Cut], at the first of some characters.
-func cutAny(text, chars string) (before, after string, found bool) {
-	if i := strings.IndexAny(text, chars); i >= 0 {
-		return text[:i], text[i+1:], true
+// pathOf returns a path without its options, and whether it has any.
+func pathOf(path string) (_ string, options bool) {
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		return path[:i], true
 	}
-	return text, "", false
+	return path, false
 }
 
 // parseURL reads a URL, which may name several hosts. Its user, password and options are ignored,
@@ -313,7 +314,8 @@ func (r *Parser) parseHTTPUnix(text, rest string) (Target, error) {
 // speakHTTP completes a target that is asked for a path over HTTP. host is the value of the field
 // Host.
 func (r *Parser) speakHTTP(t Target, text, host, user, path string) (Target, error) {
-	if next := targetInPath(pathOf(path)); next != "" {
+	onlyPath, _ := pathOf(path)
+	if next := targetInPath(onlyPath); next != "" {
 		return t, pathLast(text, "a URL with a path", next)
 	}
 	resource, err := protocol.ParsePath(path)
@@ -332,9 +334,6 @@ func (r *Parser) speakHTTP(t Target, text, host, user, path string) (Target, err
 	t.Protocol = h
 	return t, nil
 }
-
-// pathOf returns a path without its options.
-func pathOf(path string) string { path, _, _ = cutAny(path, "?#"); return path }
 
 // hasField reports whether a list of fields "Name: value" contains one of that name.
 func hasField(fields []string, name string) bool {

@@ -87,4 +87,6 @@ func Capset(sets *Capabilities) Errno {
 }
 
 // HasNoNewPrivs is prctl(2) with PR_GET_NO_NEW_PRIVS.
-func HasNoNewPrivs() bool { return Call(unix.SYS_PRCTL, unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1 }
+func HasNoNewPrivs() bool {
+	return Call(unix.SYS_PRCTL, unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1
+}

@@ -153,8 +153,8 @@ type switcher struct {
 	caps     sys.Capabilities
 }
 
-// change changes groups, group, user and capabilities, in this order: without the user, the right to
-// change the rest is gone.
+// change changes groups, group, user and capabilities, in this order: without the user, the right
+// to change the rest is gone.
 //
 // Where nothing has to change, as with runAsUser of Kubernetes, this works without any privilege:
 // setresuid(2) permits an ID that the thread has, and the right groups may stay as they are.

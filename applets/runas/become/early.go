@@ -20,8 +20,8 @@ type Outcome struct {
 // met a problem that needs words.
 var Early Outcome
 
-// Run carries out a plain command line and does not return. argv are the words after the name of the
-// program, env is the environment, whose end is a NULL, and mask is the signal mask that it was
+// Run carries out a plain command line and does not return. argv are the words after the name of
+// the program, env is the environment, whose end is a NULL, and mask is the signal mask that it was
 // started with.
 //
 // If the command line is not plain, which is so if there is an error in it, Run returns without
@@ -92,7 +92,7 @@ func execute(argv, env []*byte, mask sig.Set) {
 	home += put(text[home:], Early.Home) + 1
 
 	newArgv := vectors[1 : 1+len(argv)+1]
-	for i := range argv { // copy would call the runtime
+	for i := range argv { //nolint:staticcheck // copy would call the runtime
 		newArgv[i] = argv[i]
 	}
 	newEnv := vectors[1+len(newArgv):]

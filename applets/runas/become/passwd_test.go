@@ -229,7 +229,7 @@ func TestSetHome(t *testing.T) {
 		"HOME= A HOME=x HOM=1": "HOME=/new A HOM=1",
 	} {
 		var in []*byte
-		for _, entry := range strings.Fields(env) {
+		for _, entry := range strings.FieldsSeq(env) {
 			in = append(in, cstring(t, entry))
 		}
 		out := make([]*byte, len(in)+2)

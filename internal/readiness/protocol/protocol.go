@@ -1,9 +1,9 @@
 // Package protocol knows what a client says to a server to learn whether it is ready, and what the
 // answers mean. Each protocol is a small state machine over bytes, in a file of its own.
 //
-// The package has no sockets and no clock: whoever has the connection limits how long a conversation
-// may take. What a server sends is hostile: no conversation keeps more than [MaxAnswer] bytes of it,
-// whatever it sends and however it is split.
+// The package has no sockets and no clock: whoever has the connection limits how long a
+// conversation may take. What a server sends is hostile: no conversation keeps more than
+// [MaxAnswer] bytes of it, whatever it sends and however it is split.
 package protocol
 
 // Protocol is what is spoken with a server.

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -77,7 +78,8 @@ func check(t *testing.T, p protocol.Protocol, first string, exchanges []exchange
 	}
 }
 
-// endless are answers that have no end. None makes a conversation ready or keeps it pending.
+// endless checks answers that have no end. None makes a conversation ready or keeps it pending, and
+// none of 4 MB takes more than a few times MaxAnswer of memory.
 func endless(t *testing.T, p protocol.Protocol, answers ...string) {
 	t.Helper()
 	for _, answer := range answers {
@@ -90,6 +92,18 @@ func endless(t *testing.T, p protocol.Protocol, answers ...string) {
 		}
 		if verdict != protocol.NotReady || sent > protocol.MaxAnswer+len(answer) {
 			t.Errorf("%.20q: verdict %d after %d bytes", answer, verdict, sent)
+		}
+
+		data := []byte(strings.Repeat(answer, 1+4<<20/len(answer)))
+		c = p.Begin()
+		c.Step(nil, false)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		verdict = c.Step(data, false).Verdict
+		runtime.ReadMemStats(&after)
+		used := after.TotalAlloc - before.TotalAlloc
+		if verdict != protocol.NotReady || used > 8*protocol.MaxAnswer {
+			t.Errorf("4 MB of %.20q: verdict %d, %d bytes of memory", answer, verdict, used)
 		}
 	}
 }

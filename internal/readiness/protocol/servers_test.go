@@ -89,7 +89,7 @@ func TestPostgresQuiet(t *testing.T) {
 	servers.Isolate(t)
 	s := servers.Postgres(t, "5432", "scram-sha-256")
 	for _, auth := range []string{"scram-sha-256", "md5", "password", "trust"} {
-		s.Write("data/pg_hba.conf", "local all all trust\nhost all all all "+auth+"\n")
+		s.Authenticate(auth)
 		s.Up()
 		busy := func() bool { return len(s.Children("127.0.0.1(")) > 0 }
 		quiet(t, s, protocol.Postgres(), "127.0.0.1:5432", busy)

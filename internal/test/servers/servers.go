@@ -211,7 +211,6 @@ func Postgres(t testing.TB, port, auth string) *Server {
 	t.Helper()
 	dir := Dir(t)
 	bin := Initdb(t, dir, auth)
-	rules := "local all all trust\nhost all all all " + auth + "\n"
 	s := &Server{
 		t: t, Dir: dir, ready: "database system is ready to accept connections",
 		command: []string{
@@ -221,8 +220,18 @@ func Postgres(t testing.TB, port, auth string) *Server {
 		client:  []string{bin + "/psql", "-h", dir, "-p", port, "-U", "postgres", "-XAtq"},
 		execute: []string{"-c"},
 	}
-	s.Write("data/pg_hba.conf", rules)
+	s.Authenticate(auth)
 	return s
+}
+
+// Authenticate sets how a PostgreSQL server authenticates clients on the network, from its next
+// start on.
+func (s *Server) Authenticate(auth string) {
+	s.t.Helper()
+	const every = "all" // databases, users, addresses
+	local := []string{"local", every, every, "trust\n"}
+	host := []string{"host", every, every, every, auth + "\n"}
+	s.Write("data/pg_hba.conf", strings.Join(local, " ")+strings.Join(host, " "))
 }
 
 // MariaDB returns a MariaDB server for a port of all addresses.
