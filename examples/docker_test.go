@@ -44,7 +44,7 @@ func becomesUnhealthy(t *testing.T, container string) {
 	}
 }
 
-// stops stops a container, and checks its status and that init kept TERM back for a while.
+// stops runs docker stop, and checks its status and that init kept TERM back for a while.
 func stops(t *testing.T, container string, delay time.Duration) {
 	t.Helper()
 	begin := time.Now()

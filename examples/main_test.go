@@ -40,7 +40,8 @@ func folder(t *testing.T) string {
 		test.Must(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
 	}
 	test.CopyFile(t, test.Util(t), filepath.Join(dir, "util"))
-	test.CopyFile(t, test.Build(t, "util/examples/server", "-s -w", runtime.GOARCH), filepath.Join(dir, "app"))
+	server := test.Build(t, "util/examples/server", "-s -w", runtime.GOARCH)
+	test.CopyFile(t, server, filepath.Join(dir, "app"))
 	return dir
 }
 
