@@ -44,7 +44,7 @@ func becomesUnhealthy(t *testing.T, container string) {
 	}
 }
 
-// stops stops a container, and checks its status and that init kept TERM back for a while.
+// stops runs docker stop, and checks its status and that init kept TERM back for a while.
 func stops(t *testing.T, container string, delay time.Duration) {
 	t.Helper()
 	begin := time.Now()
@@ -67,16 +67,12 @@ func TestImage(t *testing.T) {
 	t.Cleanup(func() { test.Docker(t, "rm", "--force", name) })
 	test.MustDocker(t, "run", "--detach", "--name", name, "--network", "none",
 		"--env", "WAIT_FOR=localhost:8080", name, "-prepare", "1h")
-	wait(t, "it waits", func() bool {
-		return strings.Contains(logs(t, name), `util wait-for-port: target "localhost:8080": `)
-	})
+	printed(t, name, `util wait-for-port: target "localhost:8080": `)
 	test.MustDocker(t, "rm", "--force", name)
 
 	test.MustDocker(t, "run", "--detach", "--name", name, "--network", "none",
 		"--env", "WAIT_FOR=file:/app", name)
-	wait(t, "it serves", func() bool {
-		return strings.Contains(logs(t, name), "app: user 10001 serves :8080\n")
-	})
+	printed(t, name, "app: user 10001 serves :8080\n")
 	const processes = "init, app" // wait-for-port and run-as have become the application
 	var names []string
 	for line := range strings.Lines(test.MustDocker(t, "top", name, "-eo", "pid,args")) {
@@ -125,9 +121,7 @@ func TestCompose(t *testing.T) {
 		t.Errorf("the application started %v after the backend, which serves after 1s", after)
 	}
 	for _, container := range []string{backend, app} {
-		wait(t, "it serves", func() bool {
-			return strings.Contains(logs(t, container), "app: user 10001 serves :8080\n")
-		})
+		printed(t, container, "app: user 10001 serves :8080\n")
 		if got := inspect(t, container, "{{.Config.StopTimeout}}"); got != "10" {
 			t.Errorf("the engine waits for %s s, want 10", got)
 		}

@@ -90,7 +90,7 @@ func TestManifests(t *testing.T) {
 	test.Must(t, err)
 	for _, tc := range []struct{ old, wrong, why string }{
 		{"periodSeconds:", "periodSecond:", `unknown field "spec.template.spec.containers[0].`},
-		{"maxUnavailable: 0,", "maxUnavailable: 0, maxUnavailable: 1,", `key "maxUnavailable" already set`},
+		{"maxSurge: 1", "maxSurge: 1, maxSurge: 2", `key "maxSurge" already set`},
 		{"replicas: 2", "replicas: two", "cannot unmarshal string"},
 		{"apiVersion: apps/v1", "apiVersion: apps/v0", `no kind "Deployment" is registered`},
 	} {
@@ -107,8 +107,8 @@ func TestManifests(t *testing.T) {
 // deployment returns the pod of the Deployment.
 func deployment(t *testing.T) pod {
 	t.Helper()
-	args := append([]string{}, "kubernetes/deployment.yaml")
-	status, stdout, stderr := test.Run(t, exec.Command(decoder(t), args...))
+	cmd := exec.Command(decoder(t), "kubernetes/deployment.yaml")
+	status, stdout, stderr := test.Run(t, cmd)
 	if status != 0 {
 		t.Fatal(stderr)
 	}

@@ -40,7 +40,8 @@ func folder(t *testing.T) string {
 		test.Must(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
 	}
 	test.CopyFile(t, test.Util(t), filepath.Join(dir, "util"))
-	test.CopyFile(t, test.Build(t, "util/examples/server", "-s -w", runtime.GOARCH), filepath.Join(dir, "app"))
+	server := test.Build(t, "util/examples/server", "-s -w", runtime.GOARCH)
+	test.CopyFile(t, server, filepath.Join(dir, "app"))
 	return dir
 }
 
@@ -64,6 +65,19 @@ func image(t *testing.T, dir string) (name string) {
 func inspect(t *testing.T, name, format string) string {
 	t.Helper()
 	return test.MustDocker(t, "inspect", "--format", format, name)
+}
+
+// printed waits until a container has printed a text. It must not end before.
+func printed(t *testing.T, container, text string) {
+	t.Helper()
+	wait(t, container+" prints "+text, func() bool {
+		state := inspect(t, container, "{{.State.Status}}")
+		log := logs(t, container)
+		if state == "exited" && !strings.Contains(log, text) {
+			t.Fatalf("%s ended without %q: %s", container, text, log)
+		}
+		return strings.Contains(log, text)
+	})
 }
 
 // logs returns what a container has printed.

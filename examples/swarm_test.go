@@ -70,7 +70,8 @@ func TestRollingUpdate(t *testing.T) {
 func swarm(t *testing.T) {
 	t.Helper()
 	test.Engine(t)
-	if state := test.MustDocker(t, "info", "--format", "{{.Swarm.LocalNodeState}}"); state != "inactive" {
+	state := test.MustDocker(t, "info", "--format", "{{.Swarm.LocalNodeState}}")
+	if state != "inactive" {
 		test.Missing(t, "an engine outside of swarms", "its state is "+state+", and is left as it is")
 	}
 	const bridge = "docker_gwbridge" // leaving the swarm does not remove it

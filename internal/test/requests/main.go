@@ -1,6 +1,6 @@
-// Requests sends HTTP requests at a fixed pace. Each opens a new connection, to one of the addresses
-// that the host name had -age before: the worst case of a client that keeps addresses for that
-// time. It does not try a second address.
+// Requests sends HTTP requests at a fixed pace. Each opens a new connection, to one of the
+// addresses that the host name had -age before: the worst case of a client that keeps addresses for
+// that time. It does not try a second address.
 //
 // It goes on until it has sent -count requests and its stdin has ended. Then it prints how many it
 // has sent, how many of them failed, and why.
@@ -155,7 +155,8 @@ func reason(err error) string {
 		return "connection refused"
 	case errors.Is(err, syscall.EHOSTUNREACH):
 		return "no route to host"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF):
 		return "connection closed before the answer"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time"
