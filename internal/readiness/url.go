@@ -158,12 +158,11 @@ func beginsTarget(text string) bool {
 func redact(text string) string {
 	name, rest, ok := splitURL(text)
 	switch {
-	case ok && name != "tcp" && name != "udp":
-	case hasScheme(text, "unix") || hasScheme(text, "file"):
+	case hasScheme(text, "unix"), hasScheme(text, "file"):
 		return text
 	case hasScheme(text, httpUnix):
 		return withoutOptions(text)
-	default:
+	case !ok || name == "tcp" || name == "udp":
 		if i := strings.LastIndexByte(text, '@'); i >= 0 {
 			text = "…" + text[i:]
 		}
