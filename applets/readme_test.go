@@ -422,6 +422,7 @@ func TestDocuments(t *testing.T) {
 	for _, name := range []string{"README", "ARCHITECTURE", "CONTRIBUTING", "SECURITY", "CHANGELOG"} {
 		paths = append(paths, "../"+name+".md")
 	}
+	paths = append(paths, "../examples/README.md")
 	const mostLines = 200
 	if n := strings.Count(contents(t, "../README.md"), "\n"); n > mostLines {
 		t.Errorf("README.md has %d lines, more than %d", n, mostLines)
