@@ -261,8 +261,9 @@ var examples = []example{
 	},
 	{lines("util run-as 1000:1000 -- app"), shell("", "", "app")},
 	{
-		lines("util init -- util wait-for-port db:5432 -- util run-as app -- app"),
-		shell("echo app:x:1000:1000::/home/app:/bin/sh >/etc/passwd; listen 5432", "", "app"),
+		lines("util init -- util wait-for-port env:DATABASE_URL -- util run-as app -- app"),
+		shell("echo app:x:1000:1000::/home/app:/bin/sh >/etc/passwd; listen 27017; "+
+			"export DATABASE_URL=mongodb://user:password@db/app", "", "app"),
 	},
 	{
 		lines(`ENTRYPOINT ["/sbin/init", "--", "/sbin/run-as", "1000:1000", "--", "/app"]`),

@@ -21,9 +21,9 @@ func healthcheck(t testing.TB, args ...string) (status int, stdout, stderr strin
 	return test.Run(t, exec.Command(test.Util(t), append([]string{"healthcheck"}, args...)...))
 }
 
-// silent returns the address of a server that accepts connections and says nothing. A value in asked
-// means that it has received something, and one in ended that a connection has ended with an end of
-// file. Any other end fails the test.
+// silent returns the address of a server that accepts connections and says nothing. A value in
+// asked means that it has received something, and one in ended that a connection has ended with an
+// end of file. Any other end fails the test.
 func silent(t testing.TB) (address string, asked, ended <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -71,7 +71,7 @@ Exit status: that of the command, or
 
 const example = `  util run-as app -- app --serve
   util run-as 1000:1000 -- app
-  util init -- util wait-for-port db:5432 -- util run-as app -- app`
+  util init -- util wait-for-port env:DATABASE_URL -- util run-as app -- app`
 
 // Completions completes the command line of run-as. Users and groups are those of its files.
 var Completions = cli.Completions{
