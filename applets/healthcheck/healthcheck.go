@@ -21,9 +21,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultTimeout is shorter than the time limits of engines, so that the reason is printed before
-// the engine kills the check: 30 s for Docker. For Kubernetes it is 1 s, which is too short for a
-// default.
+// defaultTimeout is shorter than Docker's limit of 30 s, so that the reason is printed before the
+// engine kills the check. The 1 s of Kubernetes is too short for slow servers.
 const defaultTimeout = 2 * time.Second
 
 // New returns the command of util healthcheck. It ends with status 1 whatever the failure is.
@@ -49,6 +48,10 @@ func New() *cobra.Command {
 		return unhealthy(flagError(c, err))
 	})
 	cmd.RunE = func(c *cobra.Command, args []string) error {
+		if dash := c.ArgsLenAtDash(); dash > 0 && dash < len(args) {
+			return unhealthy(cli.Usagef("argument %q: no command is run here: leave out \"--\" and "+
+				"what follows, or use wait-for-port", args[dash]))
+		}
 		if err := l.Fill(&o, args); err != nil {
 			return unhealthy(err)
 		}
@@ -81,7 +84,7 @@ var Completions = cli.Completions{Args: readiness.Complete, Interspersed: true}
 
 // run checks the targets and prints those that are not up.
 func run(o readiness.Options, out io.Writer) error {
-	o.Connect = o.Timeout
+	o.Connect = o.Timeout // for messages: with Once, the deadline ends each connection
 	w, err := readiness.New(o)
 	if err != nil {
 		return unhealthy(err)

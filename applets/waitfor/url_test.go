@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -176,6 +177,82 @@ func TestVariable(t *testing.T) {
 	} {
 		if status != 0 || !strings.Contains(stderr, want) || strings.Contains(stderr, "secret") {
 			t.Errorf("status %d; want %q: %s", status, want, stderr)
+		}
+	}
+}
+
+// TestHungAddress: an address that accepts and says nothing does not hide one that is ready, also if
+// there is little time.
+func TestHungAddress(t *testing.T) {
+	isolate(t)
+	l, err := net.Listen("tcp", "127.0.0.1:80")
+	test.Must(t, err)
+	defer l.Close() // the kernel accepts, and nobody answers
+	serveWeb(t, "tcp", "[::1]:80", 200)
+	expect(t, 0, nil, "-t", "900ms", "http://localhost/")
+	status, stdout, _ := test.Run(t, exec.Command(test.Util(t), "healthcheck", "http://localhost/"))
+	if status != 0 {
+		t.Errorf("healthcheck: status %d, %s", status, stdout)
+	}
+}
+
+// TestDeadAddresses: what one address answers is not delayed by others that do not answer, and the
+// time of a check is enough for all of them.
+func TestDeadAddresses(t *testing.T) {
+	isolate(t)
+	veth(t)
+	dns, _ := newResolver(t)
+	addresses := []string{"10.9.0.1"}
+	for i := range 10 {
+		dead := fmt.Sprintf("10.9.0.%d", 20+i)
+		addresses = append(addresses, dead)
+		ip(t, "neighbor replace "+dead+" lladdr 02:00:00:00:00:99 dev v0 nud permanent")
+	}
+	// Addresses are tried in their order.
+	ip(t, "address add 10.9.0.99/24 dev v0")
+	addresses[0] = "10.9.0.99"
+	dns.set("web", addresses...)
+	w, _ := serveWeb(t, "tcp", "10.9.0.99:80", 200)
+	status, stdout, _ := test.Run(t, exec.Command(test.Util(t), "healthcheck", "http://web/"))
+	if status != 0 {
+		t.Errorf("healthcheck: status %d, %s", status, stdout)
+	}
+	w.status.Store(503)
+	dns.set("web", "10.9.0.20", "10.9.0.99")
+	within(t, 1500*time.Millisecond, func() {
+		cmd := exec.Command(test.Util(t), "healthcheck", "http://web/")
+		if status, stdout, _ := test.Run(t, cmd); status != 1 || stdout != "http://web/: status 503" {
+			t.Errorf("healthcheck: status %d, %s", status, stdout)
+		}
+	})
+	w.requests.Store(0)
+	dns.set("web", "10.9.0.20")
+	expect(t, 124, []string{`"http://web/": no answer within 100ms`},
+		"-t", "300ms", "--connect-timeout", "100ms", "http://web/")
+	if n := w.requests.Load(); n != 0 {
+		t.Errorf("%d requests to an address that the name no longer has", n)
+	}
+}
+
+// TestBodyOverUnixSocket: a server that sends the body a little later than the head can send it.
+func TestBodyOverUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sock")
+	l, err := net.Listen("unix", path)
+	test.Must(t, err)
+	defer l.Close()
+	failed := make(chan error, 10)
+	go accept(l, func(c net.Conn) {
+		defer c.Close()
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\n\r\n"))
+		time.Sleep(10 * time.Millisecond) // the distance is what is tested
+		_, err := c.Write(make([]byte, 1000))
+		failed <- err
+	})
+	for range 5 {
+		expect(t, 0, nil, "-t", "5s", "http+unix:"+path)
+		if err := <-failed; err != nil {
+			t.Errorf("the server could not send the body: %v", err)
 		}
 	}
 }

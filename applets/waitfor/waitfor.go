@@ -38,6 +38,7 @@ func New() *cobra.Command {
 		Timeout: 30 * time.Second, Connect: time.Second, Stable: 1,
 	}}
 	var l line
+	l.Command = true
 	cmd := cli.Setup(&cobra.Command{
 		Use:     "wait-for-port [option…] TARGET… [-- command [argument…]]",
 		Short:   "wait until services are up, then run a command",

@@ -98,7 +98,11 @@ func flagError(c *cobra.Command, err error) error {
 		if flag.Value.Type() == "bool" {
 			why = errors.New("is neither true nor false")
 		}
-		return Usagef("%s: %q: %w", flagName(flag), invalid.GetValue(), why)
+		value := invalid.GetValue()
+		if secret, ok := flag.Value.(interface{ Redact(value string) string }); ok {
+			value = secret.Redact(value)
+		}
+		return Usagef("%s: %q: %w", flagName(flag), value, why)
 	}
 	return &Exit{proc.ExitUsage, err}
 }

@@ -32,15 +32,30 @@ func (w *Wait) connect(t *target, addresses []address, now time.Time) {
 // attempt that does not try all at the same time (RFC 8305, section 5).
 const stagger = 250 * time.Millisecond
 
-// startNext tries the next address in the queue of a target.
+// startNext tries the next address in the queue of a target. At the deadline none is tried, because
+// its conversation would break off.
 func (w *Wait) startNext(t *target, now time.Time) {
-	if len(t.queue) == 0 || t.talking != nil {
+	if len(t.queue) == 0 || t.talking != nil || !w.deadline.IsZero() && !now.Before(w.deadline) {
 		return
 	}
 	a := t.queue[0]
 	t.queue = t.queue[1:]
-	t.nextStart = now.Add(stagger)
+	t.nextStart = now.Add(min(stagger, w.share(t, now)/2))
 	w.start(t, a, now)
+}
+
+// share returns how long one address of a target may take, so that those in its queue can be tried
+// too before the deadline.
+func (w *Wait) share(t *target, now time.Time) time.Duration {
+	limit := w.Connect
+	if w.deadline.IsZero() || !w.Once && len(t.queue) == 0 {
+		return limit
+	}
+	left := w.deadline.Sub(now) / time.Duration(1+len(t.queue))
+	if w.Once {
+		return left
+	}
+	return min(limit, left)
 }
 
 // startStaggered tries the next address of each target whose connection takes long.
@@ -56,9 +71,10 @@ func (w *Wait) startStaggered(now time.Time) {
 func (w *Wait) start(t *target, a address, now time.Time) {
 	w.lastID++
 	p := &probe{id: w.lastID, fd: -1, target: t, to: a}
-	p.began, p.until = time.Now(), now.Add(w.Connect)
-	if w.Once && !w.deadline.IsZero() {
-		p.until = w.deadline
+	p.limit = w.share(t, now)
+	p.began, p.until = time.Now(), now.Add(p.limit)
+	if w.Once && len(t.queue) == 0 { // until the deadline; the message has the limit of the user
+		p.limit = w.Timeout
 	}
 	if t.File {
 		v, why := look(t.Path)
@@ -134,9 +150,14 @@ func (w *Wait) talk(p *probe, now time.Time) {
 	p.phase, t.talking = talking, p
 	p.talk = t.Protocol.Begin()
 	for _, other := range w.probes {
-		if other.target == t && other.phase == connecting {
+		switch {
+		case other.target != t || other.phase != connecting:
+		case now.Sub(other.began) < stagger: // it may still answer
 			w.drop(other)
 			t.queue = append(t.queue, other.to)
+		default:
+			w.drop(other)
+			w.record(other, unclear, silence(now.Sub(other.began)), now)
 		}
 	}
 	if w.step(p, nil, false, now) {
@@ -151,9 +172,11 @@ func (w *Wait) continueProbe(p *probe, now time.Time) {
 		w.proceed(p, now)
 	case p.phase == talking:
 		w.converse(p, now)
-	case p.drain():
 	case p.phase == closing:
-		w.finish(p)
+		if open := p.drain(); !open || p.drained >= closeBytes {
+			w.finish(p)
+		}
+	case p.drain():
 	default:
 		p.linger(true)
 		w.drop(p)
@@ -204,7 +227,7 @@ func (w *Wait) step(p *probe, data []byte, closed bool, now time.Time) bool {
 	if reply.Verdict == protocol.Pending && !closed {
 		return true
 	}
-	if reply.Closes && !closed && p.to.path == "" {
+	if reply.Closes && !closed {
 		p.phase = closing
 		p.until = now.Add(closeLimit)
 		w.register(p, unix.EPOLLIN|unix.EPOLLRDHUP, now)
@@ -219,8 +242,12 @@ func (w *Wait) step(p *probe, data []byte, closed bool, now time.Time) bool {
 	return false
 }
 
-// closeLimit is how long a server may take to close a connection that it is to close first.
-const closeLimit = 50 * time.Millisecond
+// closeLimit is how long a server may take to close a connection that it is to close first, and
+// closeBytes how much of a body is read in that time.
+const (
+	closeLimit = 75 * time.Millisecond
+	closeBytes = 64 << 10
+)
 
 // waitForClosing gives servers the time to close the connections that they are to close first.
 func (w *Wait) waitForClosing() {
@@ -273,7 +300,7 @@ func (w *Wait) record(p *probe, v verdict, why string, now time.Time) {
 	if t.talking == p {
 		t.talking = nil
 	}
-	if t.open == 0 && t.lookup == nil || v == accepted {
+	if t.open == 0 && t.lookup == nil || v == accepted || v == answered && w.Down {
 		w.conclude(t, now)
 	} else {
 		w.startNext(t, now)
@@ -331,8 +358,7 @@ func (w *Wait) expire(now time.Time) {
 			if w.Down && freeToBind(p.to, p.sa) {
 				w.record(p, refused, "", now)
 			} else {
-				why := fmt.Sprintf("no answer within %v", w.Connect)
-				w.record(p, unclear, why, now)
+				w.record(p, unclear, silence(p.limit), now)
 			}
 		case talking:
 			w.finish(p)
@@ -340,7 +366,7 @@ func (w *Wait) expire(now time.Time) {
 			if p.answering {
 				what = "did not complete its answer"
 			}
-			why := fmt.Sprintf("accepted, but %s within %v", what, w.Connect)
+			why := fmt.Sprintf("accepted, but %s within %v", what, roundLimit(p.limit))
 			w.record(p, unclear, why, now)
 		case closing:
 			w.finish(p)
@@ -349,6 +375,18 @@ func (w *Wait) expire(now time.Time) {
 			w.record(p, accepted, acceptsConnections, now)
 		}
 	}
+}
+
+func silence(limit time.Duration) string {
+	return fmt.Sprintf("no answer within %v", roundLimit(limit))
+}
+
+// roundLimit rounds a time limit for a message, if it is not one that the user has set.
+func roundLimit(limit time.Duration) time.Duration {
+	if limit > time.Millisecond {
+		limit = limit.Round(time.Millisecond)
+	}
+	return limit
 }
 
 // finish closes a probe that is no longer needed. An established connection is closed cleanly.

@@ -2,6 +2,8 @@ package readiness
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
 	"util/internal/cli"
 	"util/internal/readiness/protocol"
@@ -18,42 +20,50 @@ type Flags struct {
 }
 
 // AddTo adds the options to a command.
-func (l *Flags) AddTo(f *pflag.FlagSet) {
-	f.Var((*statuses)(&l.HTTP.Up), "http-status",
-		"the statuses of http that count as up, such as 200,204,300-399; by default 200-399")
-	f.Var((*headers)(&l.HTTP.Headers), "http-header",
-		"send `FIELD`, such as \"Host: web\", over http (can be repeated)")
-	f.BoolVarP(&l.four, "ipv4", "4", false, "use only IPv4 addresses")
-	f.BoolVarP(&l.six, "ipv6", "6", false, "use only IPv6 addresses")
+func (f *Flags) AddTo(set *pflag.FlagSet) {
+	set.Var((*statuses)(&f.HTTP.Up), "http-status",
+		"the HTTP statuses that count as up, such as 200,204,300-399; by default 200-399")
+	set.Var((*headers)(&f.HTTP.Headers), "http-header",
+		"send `FIELD`, such as \"Host: web\", over HTTP (can be repeated)")
+	set.BoolVarP(&f.four, "ipv4", "4", false, "use only IPv4 addresses")
+	set.BoolVarP(&f.six, "ipv6", "6", false, "use only IPv6 addresses")
 }
 
 // Fill sets the targets and the address family of a wait. args are the arguments of the command
 // line that name targets.
-func (l *Flags) Fill(o *Options, args []string) error {
+func (f *Flags) Fill(o *Options, args []string) error {
 	switch {
-	case l.four && l.six:
+	case f.four && f.six:
 		return cli.Usagef("options -4 and -6: cannot be combined; both families are the default")
-	case l.four:
+	case f.four:
 		o.Family = unix.AF_INET
-	case l.six:
+	case f.six:
 		o.Family = unix.AF_INET6
 	}
 	if len(args) == 0 {
-		return cli.Usagef("target: missing: give at least one port, such as 80 or db:5432")
+		return cli.Usagef("target: missing: give at least one, such as 80, db:5432 or http://web/")
 	}
 	for _, arg := range args {
-		targets, err := l.Parse(arg)
+		targets, err := f.Parse(arg)
 		if err != nil {
 			return err
 		}
 		for _, target := range targets {
 			ip, err := netip.ParseAddr(target.Host)
-			if err == nil && o.Family != 0 && ip.Unmap().Is4() != l.four {
-				return targetError(target.Name,
-					"is not of the address family that -4 or -6 selects")
+			if err == nil && o.Family != 0 && ip.Unmap().Is4() != f.four {
+				return cli.Usagef("target %q: is not of the address family that -4 or -6 selects",
+					target.Name)
 			}
 		}
 		o.Targets = append(o.Targets, targets...)
+	}
+	asksHTTP := slices.ContainsFunc(o.Targets, func(t Target) bool {
+		_, ok := t.Protocol.(protocol.HTTP)
+		return ok
+	})
+	if !asksHTTP && (len(f.HTTP.Headers) > 0 || f.HTTP.Up != protocol.StatusSet{}) {
+		return cli.Usagef("options --http-status and --http-header: " +
+			"no target is asked over HTTP: write a URL, as in http://localhost:8080/")
 	}
 	return nil
 }
@@ -78,6 +88,15 @@ type headers []string
 
 func (*headers) Type() string   { return "FIELD" }
 func (*headers) String() string { return "" }
+
+// Redact returns what a message may show of a field: its name.
+func (*headers) Redact(field string) string {
+	name, _, ok := strings.Cut(field, ":")
+	if !ok {
+		return "…"
+	}
+	return name + ": …"
+}
 
 // Set adds a field.
 func (h *headers) Set(text string) error {

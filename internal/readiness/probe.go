@@ -49,6 +49,8 @@ type probe struct {
 	out  []byte // to be sent
 	// something has been received
 	answering bool
+	limit     time.Duration // from began to until
+	drained   int           // bytes that were discarded
 }
 
 // open creates the socket. source limits its local port.
@@ -137,7 +139,7 @@ func (p *probe) flush() {
 // drain discards the data from the peer. It reports whether the connection is still open.
 func (p *probe) drain() bool {
 	var buf [4096]byte
-	for range 64 { // a peer that never stops sending must not block the loop
+	for range 16 { // a peer that never stops sending must not block the loop
 		n, err := unix.Read(p.fd, buf[:])
 		switch {
 		case err == unix.EAGAIN:
@@ -145,6 +147,7 @@ func (p *probe) drain() bool {
 		case n <= 0 || err != nil:
 			return false
 		}
+		p.drained += n
 	}
 	return true
 }

@@ -109,7 +109,7 @@ func (w *Wait) Statuses() []Status {
 // pending returns why a target is not ready whose first attempt has not ended.
 func (w *Wait) pending(t *target) string {
 	switch {
-	case t.talking != nil:
+	case t.talking != nil && len(t.results) == 0:
 		return "accepted, but has not answered yet"
 	case t.lookup == nil && t.Protocol != nil && len(t.results) > 0:
 		_, known := conclude(t.results, false)

@@ -1,6 +1,8 @@
 package readiness
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"strconv"
@@ -27,24 +29,33 @@ func (t *Target) isTCP() bool { return t.Path == "" }
 type Parser struct {
 	Host string        // of a target that is only a port; "" stands for localhost
 	HTTP protocol.HTTP // the fields and statuses of targets that are asked over HTTP
+	// Command is whether a command can follow the targets; for an error message.
+	Command bool
 }
 
 // Parse reads one argument: a target, several targets separated by commas, or "env:NAME" for those
-// that an environment variable holds. The error is a [cli.Exit] with status 2.
-func (r *Parser) Parse(arg string) ([]Target, error) {
+// that an environment variable holds. The error is a [cli.Exit] with status 2. It shows an argument
+// only as [redact] does, and nothing of the value of a variable.
+func (p *Parser) Parse(arg string) ([]Target, error) {
 	if !hasScheme(arg, "env") {
-		return r.parseList(arg)
+		return p.parseList(arg, 0, func(_ int, text, why string) error {
+			return cli.Usagef("target %q: %s", redact(text), why)
+		})
 	}
+	wrong := func(why string) error { return cli.Usagef("target %q: %s", redact(arg), why) }
 	_, name, _ := strings.Cut(arg, ":")
 	if name == "" {
-		return nil, targetError(arg, "needs the name of a variable, as in env:DATABASE_URL")
+		return nil, wrong("needs the name of a variable, as in env:DATABASE_URL")
+	}
+	if strings.Contains(name, "://") {
+		return nil, wrong("holds a URL, and not the name of a variable, as in env:DATABASE_URL")
 	}
 	value, set := os.LookupEnv(name)
 	switch {
 	case !set:
-		return nil, targetError(arg, "the variable is not set")
+		return nil, wrong("the variable is not set")
 	case strings.Trim(value, blanks) == "":
-		return nil, targetError(arg, "the variable is empty")
+		return nil, wrong("the variable is empty")
 	}
 	var all []Target
 	for word := range strings.FieldsFuncSeq(value, isBlank) {
@@ -52,14 +63,16 @@ func (r *Parser) Parse(arg string) ([]Target, error) {
 		if word == "" {
 			continue
 		}
-		targets, err := r.parseList(word)
+		targets, err := p.parseList(word, len(all), func(entry int, _, why string) error {
+			return wrong(fmt.Sprintf("entry %d of the variable: %s", entry, why))
+		})
 		if err != nil {
-			return nil, cli.Usagef("target %q: %w", arg, err)
+			return nil, err
 		}
 		all = append(all, targets...)
 	}
 	if len(all) == 0 {
-		return nil, targetError(arg, "the variable holds no target")
+		return nil, wrong("the variable holds no target")
 	}
 	return all, nil
 }
@@ -68,26 +81,30 @@ const blanks = " \t\r\n"
 
 func isBlank(r rune) bool { return strings.ContainsRune(blanks, r) }
 
-// parseList reads targets that are separated by commas. A unix socket or a file takes the rest of
-// the text, because a path may contain commas.
-func (r *Parser) parseList(arg string) ([]Target, error) {
+// parseList reads targets that are separated by commas. before is how many targets precede them.
+// wrong makes the error about an entry, which is counted from 1.
+func (p *Parser) parseList(
+	list string, before int, wrong func(entry int, text, why string) error,
+) ([]Target, error) {
 	var all []Target
-	for rest, more := arg, true; more; {
+	for rest, more := list, true; more; {
 		var text string
 		text, rest, more = cutTarget(rest)
-		if text == "" && text != arg {
-			return nil, targetError(arg, "has an empty entry before or after a comma")
+		entry := before + len(all) + 1
+		if text == "" && list != "" {
+			return nil, wrong(entry, list, "has an empty entry before or after a comma")
 		}
-		targets, err := r.parseTarget(text)
+		targets, err := p.parseTarget(text)
 		if err != nil {
-			return nil, err
+			return nil, wrong(entry, text, err.Error())
 		}
 		all = append(all, targets...)
 	}
 	return all, nil
 }
 
-// cutTarget returns the first target of a list.
+// cutTarget returns the first target of a list. A unix socket or a file takes the rest, because a
+// path may contain commas.
 func cutTarget(list string) (first, rest string, more bool) {
 	switch {
 	case hasScheme(list, "unix"), hasScheme(list, "file"), hasScheme(list, httpUnix):
@@ -98,24 +115,23 @@ func cutTarget(list string) (first, rest string, more bool) {
 	return strings.Cut(list, ",")
 }
 
-// targetInPath returns the first part of a path between commas that looks like a target of its own,
-// or "".
-func targetInPath(path string) string {
+// hasTarget reports whether a part of a path between commas looks like a target of its own.
+func hasTarget(path string) bool {
 	for part := range strings.SplitSeq(path, ",") {
 		if part == path || !strings.Contains(part, ":") {
 			continue
 		}
-		if _, err := (&Parser{}).parseTarget(part); err == nil {
-			return part
+		if _, err := new(Parser).parseTarget(part); err == nil || isURL(part) {
+			return true
 		}
 	}
-	return ""
+	return false
 }
 
 // pathLast is the error about a target with a path that is not the last one of its list.
-func pathLast(text, what, next string) error {
-	return targetError(text, what+" must be the last entry of a list, because its path may contain "+
-		"commas: write "+strconv.Quote(next)+" as a separate argument")
+func pathLast(what string) error {
+	return errors.New(what + " must be the last entry of a list, because its path may contain " +
+		"commas: write what follows the comma as a separate argument")
 }
 
 // hasScheme reports whether a text begins with a scheme and a colon.
@@ -124,31 +140,28 @@ func hasScheme(text, scheme string) bool {
 	return ok && sameName(before, scheme)
 }
 
-// targetError returns an error about a target. What may be secret in a URL is not shown.
-func targetError(text, why string) error { return cli.Usagef("target %q: %s", redact(text), why) }
-
 // parseTarget reads one target, or the URL of several hosts.
-func (r *Parser) parseTarget(text string) ([]Target, error) {
+func (p *Parser) parseTarget(text string) ([]Target, error) {
 	_, after, _ := strings.Cut(text, ":")
 	var t Target
 	var err error
 	switch {
 	case hasScheme(text, "unix"):
-		t, err = parsePath(text, after, r.Host, unixSocket)
+		t, err = parsePath(text, after, p.Host, unixSocket)
 	case hasScheme(text, "file"):
-		t, err = parsePath(text, after, r.Host, regularFile)
+		t, err = parsePath(text, after, p.Host, regularFile)
 	case hasScheme(text, "tcp"):
-		t, err = parseTCP(text, strings.TrimPrefix(after, "//"), "tcp:host:80", r.Host)
+		t, err = p.parseTCP(text, strings.TrimPrefix(after, "//"), "tcp:host:80")
 	case hasScheme(text, "udp"):
-		err = targetError(text, noUDP)
+		err = errors.New(noUDP)
 	case hasScheme(text, "env"):
-		err = targetError(text, "a list cannot contain a variable: write it as a separate argument")
+		err = errors.New("a list cannot contain a variable: write it as a separate argument")
 	case hasScheme(text, httpUnix):
-		t, err = r.parseHTTPUnix(text, after)
+		t, err = p.parseHTTPUnix(text, after)
 	case isURL(text):
-		return r.parseURL(text)
+		return p.parseURL(text)
 	default:
-		t, err = parseTCP(text, text, "host:80", r.Host)
+		t, err = p.parseTCP(text, text, "host:80")
 	}
 	return []Target{t}, err
 }
@@ -168,102 +181,124 @@ var (
 func parsePath(text, path, host string, kind pathKind) (Target, error) {
 	isFile := kind == regularFile
 	if host != "" {
-		return Target{}, targetError(text, "is "+kind.what+", to which --host does not apply")
+		return Target{}, errors.New("is " + kind.what + ", to which --host does not apply")
 	}
 	path, slashes := strings.CutPrefix(path, "//")
 	switch {
 	case slashes && !strings.HasPrefix(path, "/") && (isFile || !isAbstract(path)):
-		return Target{}, targetError(text, "needs an absolute path after "+kind.scheme+"://, as in "+
-			kind.scheme+"://"+kind.like)
+		return Target{}, errors.New("needs an absolute path after " + kind.scheme + "://, as in " +
+			kind.scheme + "://" + kind.like)
 	case path == "":
-		return Target{}, targetError(text, "needs a path, as in "+kind.scheme+":"+kind.like)
+		return Target{}, errors.New("needs a path, as in " + kind.scheme + ":" + kind.like)
 	case path == "@" && !isFile:
-		return Target{}, targetError(text, "needs a name after the @, as in unix:@app")
+		return Target{}, errors.New("needs a name after the @, as in unix:@app")
 	case strings.Contains(path, "\x00"):
-		return Target{}, targetError(text, "contains a NUL byte")
+		return Target{}, errors.New("contains a NUL byte")
 	}
-	if next := targetInPath(path); next != "" {
-		return Target{}, pathLast(text, kind.what, next)
+	if hasTarget(path) {
+		return Target{}, pathLast(kind.what)
 	}
 	return Target{Name: text, Path: path, File: isFile}, nil
 }
 
 // parseTCP reads a TCP port with or without a host. rest is the text after the scheme, and like is
 // an example in the form that the user chose.
-func parseTCP(text, rest, like, host string) (Target, error) {
-	name, port, err := splitPort(text, rest, like)
+func (p *Parser) parseTCP(text, rest, like string) (Target, error) {
+	name, port, err := p.splitPort(text, rest, like)
+	host := p.Host
 	if err != nil {
 		return Target{}, err
 	}
 	number := parsePort(port)
 	if number == 0 {
-		return Target{}, portError(text, port)
+		return Target{}, errPort
 	}
 	t := Target{Name: text, Port: number}
 	switch {
 	case name != "" && host != "":
-		return Target{}, hasOwnHost(text, host)
+		return Target{}, hasOwnHost(host)
 	case host != "":
-		t.Host, err = stripBrackets(text, host, true)
+		t.Host, err = stripBrackets(host, true)
 		t.Name = hostPort(t.Host, port)
 	case name == "":
 		t.Host = "localhost"
 	default:
-		t.Host, err = stripBrackets(text, name, false)
+		t.Host, err = stripBrackets(name, false)
 	}
 	return t, err
 }
 
-func portError(text, port string) error {
-	return targetError(text, "port "+strconv.Quote(port)+": is not a number from 1 to 65535")
+// errPort does not show the port, because it may be a part of a password.
+var errPort = errors.New("the port is not a number from 1 to 65535")
+
+func hasOwnHost(host string) error {
+	return fmt.Errorf("has its own host, which conflicts with --host %q", host)
 }
 
-func hasOwnHost(text, host string) error {
-	return targetError(text, "has its own host, which conflicts with --host "+strconv.Quote(host))
-}
-
-// splitPort splits HOST:PORT, :PORT or PORT. The port is not empty unless text is.
-func splitPort(text, rest, like string) (name, port string, err error) {
-	if i := strings.LastIndexByte(rest, '/'); i >= 0 {
-		if sameName(rest[i+1:], "udp") {
-			return "", "", targetError(text, noUDP)
-		}
-		return "", "", targetError(text, "has a \"/\" after the port: "+
-			"leave out the slash and what follows it, as in "+like)
-	}
-	if _, err := netip.ParseAddr(rest); err == nil {
-		return "", "", targetError(text,
-			"is an address without a port, or needs brackets, as in [::1]:80")
-	}
+// splitPort splits HOST:PORT, :PORT or PORT. The port is not empty.
+func (p *Parser) splitPort(text, rest, like string) (name, port string, err error) {
+	_, plain := netip.ParseAddr(rest)
+	path, _ := pathOf(rest)
 	i := strings.LastIndexByte(rest, ':')
-	if i < 0 && strings.Trim(rest, "+-0123456789") != "" { // a host without a port
-		if rest == text {
-			like += ` (a command comes after "--")`
-		}
-		return "", "", targetError(text, "needs a port, as in "+like)
+	switch {
+	case text == "":
+		return "", "", errors.New("is empty")
+	case strings.HasPrefix(rest, "$"):
+		return "", "", errors.New("is not expanded, because there is no shell: for a variable, " +
+			"write env:NAME")
+	case strings.Contains(rest, "@"):
+		return "", "", errors.New("has a user, but no scheme: write a URL, as in postgres://USER@HOST")
+	case strings.Contains(path, "="), strings.Contains(rest, ";"):
+		return "", "", errors.New("is not a target: write " + like +
+			", or a URL, as in postgres://HOST")
+	case strings.HasPrefix(rest, "/") && rest == text:
+		return "", "", errors.New("is a path: write file:PATH, or unix:PATH for a unix socket")
+	case strings.Contains(rest, "/"):
+		return "", "", slashError(rest, like)
+	case plain == nil:
+		return "", "", errors.New("is an address without a port, or needs brackets, as in [::1]:80")
+	case rest == "", i < 0 && strings.Trim(rest, "+-0123456789") != "", i >= 0 && rest[i+1:] == "":
+		return "", "", errors.New("needs a port, as in " + like + p.portHint(text, rest))
 	}
 	if i >= 0 {
 		name = rest[:i]
 	}
-	port = rest[i+1:]
-	if port == "" && text != "" {
-		return "", "", targetError(text, "needs a port, as in "+like)
+	return name, rest[i+1:], nil
+}
+
+// slashError is the error about a target that contains a slash.
+func slashError(rest, like string) error {
+	if sameName(rest[strings.LastIndexByte(rest, '/')+1:], "udp") {
+		return errors.New(noUDP)
 	}
-	return name, port, nil
+	return errors.New("has a \"/\" after the port: write a URL, as in http://host:80/path, or " +
+		"leave out the slash and what follows it, as in " + like)
+}
+
+// portHint is what a word without a port may mean.
+func (p *Parser) portHint(text, rest string) string {
+	_, isVariable := os.LookupEnv(rest)
+	switch {
+	case isVariable && !strings.Contains(rest, ":"):
+		return " (for the variable of that name, write env:NAME)"
+	case p.Command && rest == text && !strings.Contains(rest, ":"):
+		return ` (a command comes after "--")`
+	}
+	return ""
 }
 
 // stripBrackets removes the brackets of an IPv6 address. Only the value of --host may be an IPv6
 // address without brackets.
-func stripBrackets(text, name string, optional bool) (string, error) {
+func stripBrackets(name string, optional bool) (string, error) {
 	host := strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
 	isIPv6 := strings.Contains(host, ":")
 	switch brackets := host != name; {
 	case brackets && name != "["+host+"]":
-		return "", targetError(text, "needs a pair of brackets, as in [::1]:80")
+		return "", errors.New("needs a pair of brackets, as in [::1]:80")
 	case brackets && !isIPv6:
-		return "", targetError(text, "has brackets around something that is not an IPv6 address")
+		return "", errors.New("has brackets around something that is not an IPv6 address")
 	case isIPv6 && !brackets && !optional:
-		return "", targetError(text, "needs brackets around the IPv6 address, as in [::1]:80")
+		return "", errors.New("needs brackets around the IPv6 address, as in [::1]:80")
 	}
 	return host, nil
 }

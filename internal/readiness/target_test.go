@@ -95,6 +95,15 @@ func TestParseTarget(t *testing.T) {
 			`http://unix:/run/a.sock:/health socket "/run/a.sock" http "/health" at "localhost"`,
 		},
 		{"http+unix:@a:/", "", `http+unix:@a:/ socket "@a" http "/" at "localhost"`},
+		{"http://web:/x", "", `http://web:/x host "web" port 80 http "/x" at "web"`},
+		{"http://token@web/", "", `http://web/ host "web" port 80 http "/" at "web" ` +
+			`fields ["Authorization: Basic dG9rZW46"]`},
+		{"http://unix:/run/a.sock:/users/@me", "",
+			`http://unix:/run/a.sock:/users/@me socket "/run/a.sock" http "/users/@me" at "localhost"`},
+		{"http+unix:/run/a.sock:/p?u=http://x", "",
+			`http+unix:/run/a.sock:/p?… socket "/run/a.sock" http "/p?u=http://x" at "localhost"`},
+		{"http+unix:/a:/redirect:/b", "",
+			`http+unix:/a:/redirect:/b socket "/a" http "/redirect:/b" at "localhost"`},
 		{"http://unix:8080/", "", `http://unix:8080/ host "unix" port 8080 http "/" at "unix:8080"`},
 
 		{
@@ -109,6 +118,11 @@ func TestParseTarget(t *testing.T) {
 			"jdbc:mysql://db:3307/app?user=u&password=secret", "",
 			`mysql://db:3307 host "db" port 3307 ` + kindOf(protocol.MySQL()),
 		},
+		{"postgres://u:p@h/db?user=me@corp", "", `postgres://h host "h" port 5432 ` +
+			kindOf(protocol.Postgres())},
+		{"smtp://h?from=a@b.c", "", `smtp://h host "h" port 25`},
+		{"amqp://h/a@b", "", `amqp://h host "h" port 5672`},
+		{"jdbc:sqlserver://h:1433;user=a@b", "", `sqlserver://h:1433 host "h" port 1433`},
 		{"mysql2://db", "", `mysql2://db host "db" port 3306 ` + kindOf(protocol.MySQL())},
 		{
 			"redis://:secret@cache/0", "",
@@ -150,6 +164,7 @@ func TestParseList(t *testing.T) {
 
 		// Hosts of one URL, and several URLs.
 		{"mongodb://u:secret@a:1,b:2/data?w=1,2", "", "mongodb://a:1 mongodb://b:2"},
+		{"mongodb://u:p@a:1,u:p@b:2/data", "", "mongodb://a:1 mongodb://b:2"},
 		{"mongodb://a,b,c/?x", "", "mongodb://a mongodb://b mongodb://c"},
 		{"postgres://db/app,redis://cache", "", "postgres://db redis://cache"},
 		{"postgres://db,redis://cache", "", "postgres://db redis://cache"},
@@ -207,7 +222,6 @@ func TestErrorsHideSecrets(t *testing.T) {
 		"postgres://u:1/secret@db/app",
 		"postgres://u:secret?@db/app",
 		"postgres://u:secret#@db/app",
-		"postgres://secret:1;2@db/app",
 		"postgres://u:secret@a b/app",
 		"postgres://db:x/app?password=secret",
 		"unknown://u:secret@db/app?secret",
@@ -220,8 +234,29 @@ func TestErrorsHideSecrets(t *testing.T) {
 		"http+unix:/a.sock:/\x01?secret",
 		"u:secret@db:x",
 		"u:secret@[db:80",
+		"u:secret@db",
+		"secret@db:5432",
+		"tcp://u:secret@db",
+		"tcp://secret@db:80",
+		"tcp://h:80?password=secret",
+		"redis:u:secret@h",
+		"unix:/a.sock,http://u:secret@h",
+		"file:/z,postgres://u:secret@h:0/",
+		"http+unix:/a.sock,postgres://u:secret@h:5432/",
+		"password=secret host=db",
+		"Server=db;Port=3306;Password=secret",
+		"u:pw@tcp(h:3306)/db?password=secret",
+		"jdbc:oracle:thin:u/pw@db:1521/x?p=secret",
+		"localhost:8080/healthz?token=secret",
+		"http:127.0.0.1:8080/?token=secret",
+		"a:1,,postgres://u:p@h/db?password=secret",
+		"http://127.0.0.1:1/a,postgres://u:secret@h,",
+		"http://u:" + strings.Repeat("secret", 2000) + "@h/",
+		"postgres://u:secret/R,ET@h/db",
+		"http://u:s,secret/RET@host",
+		"postgres://u:p@h:x/db?a=secret,secret",
 	} {
-		for _, arg := range []string{text, "env:TARGETS"} {
+		for _, arg := range []string{text, "env:TARGETS", "env:" + text} {
 			t.Setenv("TARGETS", text)
 			got, err := (&Parser{}).Parse(arg)
 			if err == nil {

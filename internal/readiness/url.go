@@ -2,6 +2,8 @@ package readiness
 
 import (
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -75,12 +77,17 @@ func splitURL(text string) (name, rest string, ok bool) {
 	if hasScheme(text, "jdbc") {
 		text = text[len("jdbc:"):]
 	}
-	name, rest, ok = strings.Cut(text, "://")
-	if !ok || name == "" || strings.TrimLeft(strings.ToLower(name), schemeLetters) != "" {
+	i := strings.IndexByte(text[:min(len(text), maxScheme)], ':')
+	if i <= 0 || !strings.HasPrefix(text[i:], "://") {
 		return "", "", false
 	}
-	return strings.ToLower(name), rest, true
+	name = strings.ToLower(text[:i])
+	return name, text[i+len("://"):], strings.TrimLeft(name, schemeLetters) == ""
 }
+
+// maxScheme is longer than any scheme. A long list is not searched as a whole for each of its
+// entries.
+const maxScheme = 64
 
 const schemeLetters = "abcdefghijklmnopqrstuvwxyz0123456789+-."
 
@@ -126,9 +133,14 @@ func cutURL(list string) (first, rest string, more bool) {
 	}
 	pathAt := len(list) - len(path)
 	comma := func(from int) (string, string, bool) {
-		return list[:from], list[from+1:], true
+		first, rest := list[:from], list[from+1:]
+		if i := strings.LastIndexByte(first, ':'); strings.Contains(rest, "@") && i > start &&
+			!strings.Contains(first, "@") && parsePort(first[i+1:]) == 0 {
+			return list, "", false // the comma seems to be in a password
+		}
+		return first, rest, true
 	}
-	isHTTP := name == "http" || name == "https"
+	isHTTP := isHTTPName(name)
 	endsInScheme := strings.HasSuffix(hosts, ":") && strings.HasPrefix(path, "//")
 	if i := strings.IndexByte(hosts, ','); i >= 0 && (path == "" || isHTTP || endsInScheme) {
 		return comma(hostsAt + i)
@@ -154,28 +166,42 @@ func beginsTarget(text string) bool {
 	return isURL(text)
 }
 
-// redact returns a text without what may be secret in a URL: user, password and options.
+// redact returns a text without what may be secret: of a URL, user, password and options; of
+// anything else, what looks like a part of a URL or of a connection string.
 func redact(text string) string {
 	name, rest, ok := splitURL(text)
 	switch {
 	case hasScheme(text, "unix"), hasScheme(text, "file"):
-		return text
+		return withoutURLs(text)
 	case hasScheme(text, httpUnix):
-		return withoutOptions(text)
+		return withoutURLs(withoutOptions(text))
 	case !ok || name == "tcp" || name == "udp":
-		if i := strings.LastIndexByte(text, '@'); i >= 0 {
-			text = "…" + text[i:]
+		shown := withoutOptions(text)
+		if strings.Contains(shown, "=") || strings.Contains(text, ";") {
+			return "…"
 		}
-		return text
-	}
-	_, hosts, path := cutAuthority(rest)
-	if passwordIsCut(name, hosts, path) {
+		if i := strings.LastIndexByte(text, '@'); i >= 0 {
+			shown = withoutOptions("…" + text[i:])
+		}
+		return shown
+	case passwordIsCut(name, rest):
 		return name + "://…"
 	}
+	_, hosts, path := cutAuthority(rest)
 	if !isHTTPName(name) {
 		path = ""
 	}
-	return name + "://" + hosts + withoutOptions(path)
+	return name + "://" + hosts + withoutURLs(withoutOptions(path))
+}
+
+// withoutURLs cuts a path at a comma that a URL follows.
+func withoutURLs(path string) string {
+	for i := range len(path) {
+		if path[i] == ',' && isURL(path[i+1:]) {
+			return path[:i] + ",…"
+		}
+	}
+	return path
 }
 
 func withoutOptions(path string) string {
@@ -186,21 +212,25 @@ func withoutOptions(path string) string {
 	return path
 }
 
-// passwordIsCut reports whether the authority of a URL seems to have been cut in a password: it
-// contains one of /?#; and the @ comes later. Over HTTP, a path can contain an @ too.
-func passwordIsCut(name, hosts, path string) bool {
-	if !strings.Contains(path, "@") {
+// passwordIsCut reports whether the authority of a URL seems to end within a password, which then
+// contains one of /?#; and is followed by an @: what follows the colon is not a port, or the @ is in
+// the path, where only that of HTTP can have one.
+func passwordIsCut(name, rest string) bool {
+	user, hosts, path := cutAuthority(rest)
+	i := strings.LastIndexByte(hosts, ':')
+	if user != "" || i < 0 || strings.HasSuffix(hosts, "]") || !strings.Contains(path, "@") ||
+		isHTTPName(name) && strings.HasPrefix(rest, "unix:/") {
 		return false
 	}
-	i := strings.LastIndexByte(hosts, ':')
-	return !isHTTPName(name) || i >= 0 && !strings.HasSuffix(hosts, "]") && parsePort(hosts[i+1:]) == 0
+	onlyPath, _ := pathOf(path)
+	return parsePort(hosts[i+1:]) == 0 || !isHTTPName(name) && strings.Contains(onlyPath, "@")
 }
 
 func isHTTPName(name string) bool { return name == "http" || name == "https" }
 
 // pathOf returns a path without its options, and whether it has any.
 func pathOf(path string) (_ string, options bool) {
-	if i := strings.IndexAny(path, "?#"); i >= 0 {
+	if i := strings.IndexAny(path, "?#;"); i >= 0 {
 		return path[:i], true
 	}
 	return path, false
@@ -208,35 +238,33 @@ func pathOf(path string) (_ string, options bool) {
 
 // parseURL reads a URL, which may name several hosts. Its user, password and options are ignored,
 // except over HTTP.
-func (r *Parser) parseURL(text string) ([]Target, error) {
+func (p *Parser) parseURL(text string) ([]Target, error) {
 	name, rest, _ := splitURL(text)
-	if r.Host != "" {
-		return nil, hasOwnHost(text, r.Host)
-	}
-	_, hosts, path := cutAuthority(rest)
-	if passwordIsCut(name, hosts, path) {
-		return nil, targetError(text, `has a "/", "?", "#" or ";" in the password: `+
-			"write it as %2F, %3F, %23 or %3B")
-	}
-	switch name {
-	case "http":
-		t, err := r.parseHTTP(text, rest)
+	_, hosts, _ := cutAuthority(rest)
+	switch {
+	case p.Host != "":
+		return nil, hasOwnHost(p.Host)
+	case passwordIsCut(name, rest):
+		return nil, errors.New(`has a "/", "?", "#", ";" or "," in the password: ` +
+			"write it as %2F, %3F, %23, %3B or %2C")
+	case name == "http":
+		t, err := p.parseHTTP(text, rest)
 		return []Target{t}, err
-	case "https":
-		return nil, targetError(text, "TLS is not supported: wait for the port, as in "+
-			"tcp://HOST:443, or ask a port of the service that speaks http")
-	case "mongodb+srv":
-		return nil, targetError(text, "SRV records are not supported: name the hosts, as in "+
+	case name == "https":
+		return nil, errors.New("TLS is not supported: for the port alone write tcp://HOST:443, " +
+			"or ask a port of the service that speaks http")
+	case name == "mongodb+srv":
+		return nil, errors.New("SRV records are not supported: name the hosts, as in " +
 			"mongodb://a:27017,b:27017")
 	}
 	s, ok := knownScheme(name)
 	if !ok {
-		return nil, cli.Usagef("target %q: scheme %q: unknown%s: for a TCP port write tcp://HOST:PORT",
-			redact(text), name, cli.DidYouMean(name, schemeNames()))
+		return nil, fmt.Errorf("scheme %q: unknown%s: for a TCP port write tcp://HOST:PORT",
+			name, cli.DidYouMean(name, schemeNames()))
 	}
 	var all []Target
-	for host := range strings.SplitSeq(hosts, ",") {
-		t, err := urlTarget(text, host, s.port)
+	for host := range strings.SplitSeq(allHosts(rest, hosts), ",") {
+		t, err := urlTarget(host, s.port)
 		if err != nil {
 			return nil, err
 		}
@@ -249,6 +277,23 @@ func (r *Parser) parseURL(text string) ([]Target, error) {
 	return all, nil
 }
 
+// allHosts returns the hosts of a URL. In the form user@a,user@b each has its own user.
+func allHosts(rest, hosts string) string {
+	user, _, path := cutAuthority(rest)
+	if user == "" {
+		return hosts
+	}
+	all := strings.Split(rest[:len(rest)-len(path)], ",")
+	for i, part := range all {
+		at := strings.LastIndexByte(part, '@')
+		if at < 0 {
+			return hosts // the comma is in the password
+		}
+		all[i] = part[at+1:]
+	}
+	return strings.Join(all, ",")
+}
+
 func schemeNames() []string {
 	all := []string{"http", httpUnix, "tcp", "unix", "file", "env"}
 	for _, s := range schemes {
@@ -258,77 +303,85 @@ func schemeNames() []string {
 }
 
 // urlTarget reads the host and port of a URL.
-func urlTarget(text, host string, port uint16) (t Target, err error) {
-	if host == "" {
-		return t, targetError(text, "needs a host")
-	}
+func urlTarget(host string, port uint16) (t Target, err error) {
 	name, number := host, ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		name, number = host[:i], host[i+1:]
-		if port = parsePort(number); port == 0 {
-			return t, portError(text, number)
+		if number != "" { // without one, the colon means nothing (RFC 3986, section 3.2.3)
+			port = parsePort(number)
+		}
+		if port == 0 {
+			return t, errPort
 		}
 	}
 	if name == "" {
-		return t, targetError(text, "needs a host")
+		return t, errors.New("needs a host; for a unix socket write unix:PATH")
 	}
 	t.Port = port
-	t.Host, err = stripBrackets(text, name, false)
+	t.Host, err = stripBrackets(name, false)
 	// In a URL, the percent sign before the interface is written as %25 (RFC 6874, section 2).
 	t.Host = strings.Replace(t.Host, "%25", "%", 1)
 	return t, err
 }
 
 // parseHTTP reads an http URL, or in the form of nginx a path on a unix socket: http://unix:PATH.
-func (r *Parser) parseHTTP(text, rest string) (Target, error) {
+func (p *Parser) parseHTTP(text, rest string) (Target, error) {
 	if path, ok := strings.CutPrefix(rest, "unix:"); ok && strings.HasPrefix(path, "/") {
-		return r.parseHTTPUnix(text, path)
+		return p.parseHTTPUnix(text, path)
 	}
 	user, host, path := cutAuthority(rest)
 	if strings.HasPrefix(path, ";") {
-		return Target{}, targetError(text, `has a ";" after the host`)
+		return Target{}, errors.New(`has a ";" after the host`)
 	}
-	t, err := urlTarget(text, host, 80)
+	t, err := urlTarget(host, 80)
 	if err != nil {
 		return t, err
 	}
 	t.Name = redact(text)
-	return r.speakHTTP(t, text, protocol.HostField(t.Host, t.Port), user, path)
+	return p.speakHTTP(t, protocol.HostField(t.Host, t.Port), user, path)
 }
 
 // parseHTTPUnix reads a path on a unix socket: "SOCKET:/PATH", or only "SOCKET".
-func (r *Parser) parseHTTPUnix(text, rest string) (Target, error) {
+func (p *Parser) parseHTTPUnix(text, rest string) (Target, error) {
 	socket, path := rest, "/"
-	if i := strings.LastIndex(rest, ":/"); i >= 0 {
+	withoutQuery, _ := pathOf(rest)
+	if hasTarget(withoutQuery) {
+		return Target{}, pathLast("a URL with a path")
+	}
+	if i := strings.Index(withoutQuery, ":/"); i >= 0 {
 		socket, path = rest[:i], rest[i+1:]
 	}
-	t, err := parsePath(text, socket, r.Host, pathKind{"a unix socket", httpUnix, "/run/app.sock:/"})
+	kind := pathKind{"a unix socket", httpUnix, "/run/app.sock:/"}
+	t, err := parsePath(text, socket, p.Host, kind)
 	if err != nil {
 		return t, err
 	}
 	t.Name = withoutOptions(text)
-	return r.speakHTTP(t, text, "localhost", "", path)
+	return p.speakHTTP(t, "localhost", "", path)
 }
 
 // speakHTTP completes a target that is asked for a path over HTTP. host is the value of the field
 // Host.
-func (r *Parser) speakHTTP(t Target, text, host, user, path string) (Target, error) {
+func (p *Parser) speakHTTP(t Target, host, user, path string) (Target, error) {
 	onlyPath, _ := pathOf(path)
-	if next := targetInPath(onlyPath); next != "" {
-		return t, pathLast(text, "a URL with a path", next)
+	if hasTarget(onlyPath) {
+		return t, pathLast("a URL with a path")
 	}
 	resource, err := protocol.ParsePath(path)
 	if err != nil {
-		return t, cli.Usagef("target %q: %w", redact(text), err)
+		return t, err
 	}
-	h := r.HTTP
+	h := p.HTTP
 	h.Host, h.Path = host, resource
+	if !strings.Contains(user, ":") && user != "" {
+		user += ":" // without a password (RFC 7617, section 2)
+	}
 	if user != "" && !hasField(h.Headers, "Authorization") {
 		credentials := base64.StdEncoding.EncodeToString([]byte(decodePercent(user)))
 		h.Headers = append(append([]string{}, h.Headers...), "Authorization: Basic "+credentials)
 	}
 	if err := h.Check(); err != nil {
-		return t, cli.Usagef("target %q: %w", redact(text), err)
+		return t, err
 	}
 	t.Protocol = h
 	return t, nil

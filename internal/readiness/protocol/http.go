@@ -47,13 +47,13 @@ func (h HTTP) Check() error {
 	}
 	for i, field := range h.Headers {
 		if _, err := ParseHeader(field); err != nil {
-			return fmt.Errorf("%q: %w", field, err)
+			return fmt.Errorf("a header field %w", err)
 		}
 		// A server must reject two Host fields (RFC 9112, section 3.2). No list is possible in
 		// User-Agent either; a server may see the first or the last one.
 		for _, name := range []string{"Host", "User-Agent"} {
 			if isField(field, name) && fieldOf(h.Headers[:i], name) != "" {
-				return fmt.Errorf("%q: is a second field %s", field, name)
+				return fmt.Errorf("has two header fields %s", name)
 			}
 		}
 	}
@@ -257,8 +257,12 @@ func ParseStatuses(text string) (StatusSet, error) {
 		case entry == "":
 			return StatusSet{}, errors.New("has an empty entry before or after a comma")
 		case from < 0 || to < 0:
-			return StatusSet{}, fmt.Errorf("%q is neither a status from %d to %d nor a range "+
-				"of them, as in 300-399", entry, minStatus, maxStatus)
+			which := "is" // the caller shows the text
+			if entry != text {
+				which = strconv.Quote(entry) + " is"
+			}
+			return StatusSet{}, fmt.Errorf("%s neither a status from %d to %d nor a range, "+
+				"as in 300-399", which, minStatus, maxStatus)
 		case from > to:
 			return StatusSet{}, fmt.Errorf("%q is a range that ends before it begins", entry)
 		}
