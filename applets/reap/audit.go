@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 
 	"util/internal/cli"
@@ -125,8 +126,10 @@ func (r *reaper) remaining(zombies []procfs.Stat) []procfs.Stat {
 
 // byParent groups zombies by parent.
 func (r *reaper) byParent(zombies []procfs.Stat) (families []family) {
-	slices.SortFunc(zombies, func(a, b procfs.Stat) int {
-		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.PID, b.PID))
+	// slices.SortFunc would be another 10 kB of code for each type.
+	sort.Slice(zombies, func(i, j int) bool {
+		a, b := zombies[i], zombies[j]
+		return cmp.Or(cmp.Compare(a.Parent, b.Parent), cmp.Compare(a.PID, b.PID)) < 0
 	})
 	for _, st := range zombies {
 		if len(families) == 0 || families[len(families)-1].parent.PID != st.Parent {

@@ -51,7 +51,7 @@ func endless(c net.Conn, text string) {
 func TestHTTPHostile(t *testing.T) {
 	const (
 		limit  = time.Second
-		closes = "closed the connection before answering"
+		closes = "closed the connection without an answer"
 		silent = "accepted, but did not answer within 1s"
 		large  = "the head of its answer has more than 16384 bytes"
 	)

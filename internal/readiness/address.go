@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -164,7 +165,8 @@ const maxPath = 107
 // at combines the IP addresses of a family with the port of the target. The result is sorted, so
 // that messages do not change when a name server rotates its answers.
 func (t Target) at(family int, ips []netip.Addr) []address {
-	slices.SortFunc(ips, netip.Addr.Compare)
+	// slices.SortFunc would be another 10 kB of code for each type.
+	sort.Slice(ips, func(i, j int) bool { return ips[i].Less(ips[j]) })
 	var all []address
 	for _, ip := range slices.Compact(ips) {
 		a := address{AddrPort: netip.AddrPortFrom(ip, t.Port)}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -316,7 +317,7 @@ func (all *faults) add(what string, server netip.AddrPort) {
 // with appends other, sorted, because the order in which failures arrive must not matter.
 func (all faults) with(other faults) faults {
 	other = slices.Clone(other)
-	slices.SortFunc(other, func(x, y fault) int { return strings.Compare(x.what, y.what) })
+	sort.Slice(other, func(i, j int) bool { return other[i].what < other[j].what })
 	return append(all, other...)
 }
 
@@ -325,7 +326,7 @@ func (all faults) String() string {
 	var parts []string
 	for _, f := range all {
 		servers := slices.Clone(f.servers)
-		slices.SortFunc(servers, netip.AddrPort.Compare)
+		sort.Slice(servers, func(i, j int) bool { return servers[i].Compare(servers[j]) < 0 })
 		var names []string
 		for _, s := range servers {
 			names = append(names, s.String())

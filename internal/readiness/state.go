@@ -77,7 +77,7 @@ type progress struct {
 	row      int    // successes in a row
 	why      string // why the target is not ready; "" before the first attempt has ended
 	done     bool   // the target is ready
-	hopeless bool   // the target can never become ready
+	hopeless bool   // no further attempt is made: it could not succeed, or was not asked for
 }
 
 // succeeded records an attempt that found the expected state. stable is the number of successes in

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"util/internal/ascii"
 	"util/internal/cli"
 	"util/internal/readiness/protocol"
 )
@@ -376,7 +375,7 @@ func (p *Parser) speakHTTP(t Target, host, user, path string) (Target, error) {
 	if !strings.Contains(user, ":") && user != "" {
 		user += ":" // without a password (RFC 7617, section 2)
 	}
-	if user != "" && !hasField(h.Headers, "Authorization") {
+	if user != "" && !h.HasField("Authorization") {
 		credentials := base64.StdEncoding.EncodeToString([]byte(decodePercent(user)))
 		h.Headers = append(append([]string{}, h.Headers...), "Authorization: Basic "+credentials)
 	}
@@ -385,16 +384,6 @@ func (p *Parser) speakHTTP(t Target, host, user, path string) (Target, error) {
 	}
 	t.Protocol = h
 	return t, nil
-}
-
-// hasField reports whether a list of fields "Name: value" contains one of that name.
-func hasField(fields []string, name string) bool {
-	for _, field := range fields {
-		if n, _, _ := strings.Cut(field, ":"); ascii.EqualFold(n, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // decodePercent replaces each percent sign that two hexadecimal digits follow (RFC 3986, section

@@ -89,6 +89,9 @@ func (h HTTP) request() []byte {
 	return append(b, "\r\n"...)
 }
 
+// HasField reports whether one of the Headers has this name.
+func (h HTTP) HasField(name string) bool { return fieldOf(h.Headers, name) != "" }
+
 // fieldOf returns the first field with this name, or "".
 func fieldOf(fields []string, name string) string {
 	for _, field := range fields {
@@ -335,7 +338,7 @@ func (c *httpConversation) Step(data []byte, closed bool) Reply {
 	case !closed:
 		return Reply{Send: send}
 	case c.size == 0:
-		return notReady("closed the connection before answering")
+		return notReady("closed the connection without an answer")
 	}
 	return notReady("closed the connection in the middle of its answer")
 }

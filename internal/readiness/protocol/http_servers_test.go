@@ -126,7 +126,7 @@ func TestHTTPWithNginx(t *testing.T) {
 		"/moved":     "",
 		"/busy":      "status 503",
 		"/none":      "status 404",
-		"/closes":    "closed the connection before answering",
+		"/closes":    "closed the connection without an answer",
 		"/100%":      "status 400",
 		"/caf%C3%A9": "status 404",
 	} {
@@ -204,7 +204,7 @@ func TestHTTPWithNetHTTP(t *testing.T) {
 	expectReply(t, get("/"), "tcp", address, "")
 	expectReply(t, get("/slow"), "tcp", address, "")
 	expectReply(t, get("/hints"), "tcp", address, "status 418")
-	expectReply(t, get("/panic"), "tcp", address, "closed the connection before answering")
+	expectReply(t, get("/panic"), "tcp", address, "closed the connection without an answer")
 
 	over := httptest.NewUnstartedServer(handler)
 	over.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -218,7 +218,7 @@ func TestHTTPWithNetHTTP(t *testing.T) {
 	only2.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = only2.Serve(l) }()
 	defer func() { _ = only2.Shutdown(context.Background()) }()
-	expectReply(t, get("/"), "tcp", l.Addr().String(), "closed the connection before answering")
+	expectReply(t, get("/"), "tcp", l.Addr().String(), "closed the connection without an answer")
 }
 
 // TestHTTPWithTLS: a TLS server that does not speak HTTP.
@@ -238,7 +238,7 @@ func TestHTTPWithTLS(t *testing.T) {
 			c.Close()
 		}
 	}()
-	expectReply(t, get("/"), "tcp", l.Addr().String(), "closed the connection before answering")
+	expectReply(t, get("/"), "tcp", l.Addr().String(), "closed the connection without an answer")
 }
 
 func containsLine(text, line string) bool {

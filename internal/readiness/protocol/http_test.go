@@ -73,7 +73,7 @@ func TestHTTPAnswers(t *testing.T) {
 		},
 		{"HTTP/1.1 100 Continue\r\n\r\nh", `not an HTTP answer: "h"`},
 
-		{"", "closed the connection before answering"},
+		{"", "closed the connection without an answer"},
 		{"H", middle},
 		{"HTTP/1.1 200 OK", middle},
 		{"HTTP/1.1 200 OK\r\n", middle},
