@@ -75,9 +75,14 @@ bin/demo-app:
 	$(BUILD) -ldflags '-s -w' -o $@ ./internal/demo/app
 
 # demo-update updates the replicas of a Docker Swarm service while a client sends requests. The
-# engine must not be in a swarm: it becomes one for that time.
+# engine must not be in a swarm: it becomes one for that time. Of the test's output, it prints the
+# results as they come. After a failure it prints everything.
+UPDATE_LOG = bin/demo-update.log
 demo-update:
-	CI=1 go test -count=1 -v -run '^TestRollingUpdate$$' ./examples
+	@mkdir -p bin
+	@CI=1 go test -count=1 -v -run '^TestRollingUpdate$$' ./examples 2>&1 | tee $(UPDATE_LOG) | \
+		sed -nu 's/^ *swarm_test\.go:[0-9]*: \(.* requests, [0-9]* failed\)$$/\1/p'
+	@grep -q '^ok' $(UPDATE_LOG) || { cat $(UPDATE_LOG); exit 1; }
 
 # What examples/Dockerfile copies.
 examples: build

@@ -25,13 +25,7 @@ type example struct {
 	run   func(t *testing.T, lines []string)
 }
 
-// smallest is the README's first image, which has init alone.
-var smallest = []string{
-	"FROM scratch", "COPY util /sbin/init", "COPY app /app",
-	`ENTRYPOINT ["/sbin/init", "--"]`, `CMD ["/app"]`,
-}
-
-// full is the image of docs/install.md, which has a link for each applet.
+// full is the image of README.md and docs/install.md, which has a link for each applet.
 var full = []string{
 	"FROM scratch", "COPY util /sbin/util", "COPY app /app",
 	`RUN ["/sbin/util", "--install", "-s", "/sbin"]`,
@@ -50,8 +44,8 @@ var examples = []example{
 	{lines("make demo", "make test"), isTarget},
 
 	// images
-	{smallest, inScratch(runsApp)},
 	{full, inScratch(runsApp)},
+	{lines("COPY util /sbin/init"), inScratchAlone},
 	{service, inCompose},
 	{
 		lines(
@@ -350,7 +344,7 @@ func block(t *testing.T, lines []string) (printed string) {
 
 var (
 	// inline finds commands and instructions within the text of a document.
-	inline = regexp.MustCompile("`((?:ENTRYPOINT|HEALTHCHECK|CMD|RUN|docker run|util) [^`]+)`")
+	inline = regexp.MustCompile("`((?:ENTRYPOINT|HEALTHCHECK|CMD|RUN|COPY|docker run|util) [^`]+)`")
 	// synopsis finds those of them that are a pattern, or a mere name.
 	synopsis = regexp.MustCompile(`\[APPLET\]|\[-|\||\b(NAME|APPLET|PID|WORDS|SIGNAL)\b|…` +
 		`|^util [a-z][a-z-]*( --help)?$|^util --version$|^docker run (-it|--init)$|ENTRYPOINT \["tini"`)
@@ -571,6 +565,21 @@ func inScratch(check func(*testing.T, string)) func(*testing.T, []string) {
 	}
 }
 
+// inScratchAlone builds the full image without links: the line replaces those that make them.
+func inScratchAlone(t *testing.T, lines []string) {
+	var dockerfile string
+	for _, line := range full {
+		switch {
+		case strings.HasPrefix(line, "COPY util "):
+			line = lines[0]
+		case strings.HasPrefix(line, "RUN "):
+			continue
+		}
+		dockerfile += line + "\n"
+	}
+	runsApp(t, build(t, dockerfile+withBusybox))
+}
+
 // inBase builds an image of the lines on top of one that a user has: with a program python3.
 func inBase(check func(*testing.T, string)) func(*testing.T, []string) {
 	return func(t *testing.T, lines []string) {
@@ -633,7 +642,7 @@ func (p project) compose(words ...string) (stdout string) {
 
 // inCompose runs the service with Docker Compose and stops it.
 func inCompose(t *testing.T, lines []string) {
-	dir := buildContext(t, block(t, smallest)+withBusybox)
+	dir := buildContext(t, block(t, full)+withBusybox)
 	write(t, dir+"/compose.yaml", block(t, lines))
 	write(t, dir+"/override.yaml", fmt.Sprintf(`services:
   app:

@@ -65,6 +65,12 @@ func stops(t *testing.T, container string, delay time.Duration) {
 func TestImage(t *testing.T) {
 	name := image(t, folder(t))
 	t.Cleanup(func() { test.Docker(t, "rm", "--force", name) })
+	const unset = `target "env:WAIT_FOR": the variable is not set`
+	status, _, stderr := test.Docker(t, "run", "--rm", "--network", "none", name)
+	if status != 2 || !strings.Contains(stderr, unset) {
+		t.Errorf("without WAIT_FOR: status %d, %q; want 2, %q", status, stderr, unset)
+	}
+
 	test.MustDocker(t, "run", "--detach", "--name", name, "--network", "none",
 		"--env", "WAIT_FOR=localhost:8080", name, "-prepare", "1h")
 	printed(t, name, `util wait-for-port: target "localhost:8080": `)

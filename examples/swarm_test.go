@@ -53,7 +53,8 @@ func TestRollingUpdate(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			stack := deploy(t, dir, tc.override)
 			took, result := update(t, stack, client)
-			t.Logf("%s: the update took %.1f s\n%s", tc.name, took.Seconds(), strings.Join(result, "\n"))
+			t.Logf("%-45s %s", tc.name+":", result[0]) // make demo-update prints this line
+			t.Logf("the update took %.1f s\n%s", took.Seconds(), strings.Join(result[1:], "\n"))
 			m := regexp.MustCompile(`^(\d+) requests, (\d+) failed$`).FindStringSubmatch(result[0])
 			if m == nil {
 				t.Fatalf("the client printed %q", result)

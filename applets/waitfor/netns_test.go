@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -501,13 +502,23 @@ func TestManifest(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		_, list, ok := strings.Cut(line, "command: ")
 		var words []string
-		if !ok || json.Unmarshal([]byte(list), &words) != nil || words[1] != "wait-for-port" {
+		if !ok || json.Unmarshal([]byte(list), &words) != nil {
 			continue
 		}
-		found++
-		expect(t, 124, nil, append(words[2:], "--timeout", "200ms")...)
+		switch words[1] {
+		case "wait-for-port":
+			found++
+			expect(t, 124, nil, append(words[2:], "--timeout", "200ms")...)
+		case "healthcheck":
+			found++
+			status, stdout, stderr := test.Run(t, exec.Command(test.Util(t), words[1:]...))
+			if why := words[2] + ": connection refused"; status != 1 || stdout != why {
+				t.Errorf("%q: status %d, stdout %q, stderr %q; want 1, %q",
+					words, status, stdout, stderr, why)
+			}
+		}
 	}
 	if found != 2 {
-		t.Errorf("found %d command lines of wait-for-port, want 2", found)
+		t.Errorf("found %d command lines of wait-for-port and healthcheck, want 2", found)
 	}
 }
