@@ -38,8 +38,7 @@ func New() *cobra.Command {
 	f := cmd.Flags()
 	f.SetInterspersed(true)
 	f.VarP(cli.Duration(&o.Timeout, time.Millisecond), "timeout", "t",
-		"how long the check may take in all, by default 2s")
-	f.Lookup("timeout").DefValue = ""
+		"the time limit for the whole check")
 	l.AddTo(f)
 	cli.AddStandardFlags(cmd)
 
@@ -61,18 +60,18 @@ func New() *cobra.Command {
 }
 
 const long = `Checks every target once, all at the same time, and ends with status 0 if all
-are up. Otherwise it prints a line for each target that is not, and why. Docker
-and Kubernetes show these lines.
+are up. Otherwise it prints a line for each target that is not up, with the
+reason. Docker and Kubernetes show these lines.
 
 A target is PORT (on localhost), HOST:PORT, unix:PATH, http://HOST[:PORT]/PATH,
 http+unix:SOCKET:/PATH, postgres://HOST, mysql://HOST, redis://HOST, a URL with
 the scheme of another service, which means its TCP port, file:PATH, or env:NAME
 for the targets in a variable. For all forms see 'util wait-for-port --help'.
-Over http the statuses 200 to 399 are up; redirects are not followed.
+Over HTTP the statuses 200 to 399 are up. Redirects are not followed.
 
 Exit status:
   0  all targets are up
-  1  a target is not up, or the check could not be made (bad usage, too)`
+  1  a target is not up, the check could not be made, or the usage is wrong`
 
 const example = `  util healthcheck http://localhost:8080/healthz
   util healthcheck --timeout 500ms 5432 file:/run/ready

@@ -86,16 +86,17 @@ func New() *cobra.Command {
 const long = `Waits until every target is up, then ends with status 0 or executes the
 command, which replaces wait-for-port. All targets are tried at the same time.
 
-A target is one of these, or several, separated by commas:
+Several targets can be separated by commas, except env:NAME. A path must be
+last. A target is one of these:
   [HOST:]PORT, tcp:[HOST:]PORT   accepts connections; the host is localhost
   unix:PATH, unix:@NAME          accepts connections on a unix socket
-  http://HOST[:PORT][/PATH]      answers with a status from 200 to 399
+  http://HOST[:PORT][/PATH]      answers with an HTTP status from 200 to 399
   http+unix:SOCKET[:/PATH]       the same on a unix socket
   postgres://, mysql://, redis://HOST[:PORT]   answers that it is ready
   amqp://HOST and others         accepts connections on the port of the scheme
   file:PATH                      the file exists
   env:NAME                       the targets in a variable, such as DATABASE_URL
-User, password and options of a URL are ignored, except over http.
+User, password and options of a URL are ignored, except over HTTP.
 
 localhost means 127.0.0.1, ::1 and the addresses in /etc/hosts; it needs no
 resolver. Names are looked up again at each attempt. An IPv6 address needs
