@@ -39,10 +39,10 @@ type Parser struct {
 func (p *Parser) Parse(arg string) ([]Target, error) {
 	if !hasScheme(arg, "env") {
 		return p.parseList(arg, 0, func(_ int, text, why string) error {
-			return cli.Usagef("target %q: %s", redact(text), why)
+			return cli.Usagef("target %s: %s", shown(text), why)
 		})
 	}
-	wrong := func(why string) error { return cli.Usagef("target %q: %s", redact(arg), why) }
+	wrong := func(why string) error { return cli.Usagef("target %s: %s", shown(arg), why) }
 	_, name, _ := strings.Cut(arg, ":")
 	if name == "" {
 		return nil, wrong("needs the name of a variable, as in env:DATABASE_URL")
@@ -75,6 +75,17 @@ func (p *Parser) Parse(arg string) ([]Target, error) {
 		return nil, wrong("the variable holds no target")
 	}
 	return all, nil
+}
+
+// shown returns an argument for an error: without what may be secret, shortened, and in quotation
+// marks.
+func shown(arg string) string {
+	const most = 300 // bytes, which is more than a host name has
+	text := redact(arg)
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return strconv.Quote(text)
 }
 
 const blanks = " \t\r\n"
