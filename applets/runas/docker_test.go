@@ -64,7 +64,7 @@ func TestDocker(t *testing.T) {
 		},
 		{
 			"--cap-drop ALL", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
-			`util run-as: user "1000:1001": needs root, or CAP_SETUID and CAP_SETGID`,
+			`util run-as: user "1000:1001": root has neither CAP_SETUID nor CAP_SETGID here`,
 		},
 		{
 			"--cap-drop SETUID", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
@@ -75,12 +75,29 @@ func TestDocker(t *testing.T) {
 			`util run-as: user "1000:1001": needs CAP_SETGID (CAP_SETUID is there)`,
 		},
 		{
-			"--user 1000:1001", "/util run-as 1000:1002 -- /busybox echo ran", 1, "",
-			`util run-as: user "1000:1002": needs root, or CAP_SETUID and CAP_SETGID`,
+			"--user 1000:1001", "/util run-as 1002:1001 -- /busybox echo ran", 1, "",
+			`util run-as: user "1002:1001": needs root, or CAP_SETUID and CAP_SETGID`,
+		},
+		{
+			"--user 1000", "/util run-as 1000:1000 -- /busybox echo ran", 1, "",
+			`util run-as: user "1000:1000": the group is 0, and to change it needs CAP_SETGID`,
 		},
 		{
 			"--user 1000:1001 --group-add 7", "/util run-as 1000:1001 -- /busybox echo ran", 1, "",
-			`util run-as: user "1000:1001": needs root, or CAP_SETUID and CAP_SETGID`,
+			`util run-as: user "1000:1001": the process has supplementary groups that the user does ` +
+				"not have, or lacks some: to change them needs CAP_SETGID, to keep them --keep-groups",
+		},
+		{ // 65534 is a group like any other if all IDs are mapped
+			"--user 65534:65534 --group-add 65534", "/util run-as 65534:65534" + show, 0,
+			"65534:65534:65534 / 1\n" + none, "",
+		},
+		{
+			"--pids-limit 5", "/util run-as 1000:1001 -- /nope", 127, "",
+			`util run-as: command "/nope": not found`,
+		},
+		{
+			"--pids-limit 5", "/util run-as app -- /nope", 1, "",
+			`util run-as: user "app": there is no /etc/passwd here (a number needs none)`,
 		},
 	} {
 		before, script, isScript := strings.Cut(tc.command, " -- /busybox sh -c ")

@@ -17,12 +17,12 @@ import (
 	"util/internal/proc"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // Options are the options and arguments of the command line.
 type Options struct {
 	become.Options
-	Who     string // USER[:GROUP]
 	Command []string
 }
 
@@ -39,8 +39,7 @@ func New() *cobra.Command {
 	f.BoolVar(&o.NoNewPrivs, "no-new-privs", false,
 		"no set-user-ID program or file capability gives the command privileges")
 	f.BoolVar(&o.KeepGroups, "keep-groups", false,
-		"leave the supplementary groups as they are, where a user namespace forbids "+
-			"to change them")
+		"leave the supplementary groups as they are: those of the caller, root's too")
 	cli.AddStandardFlags(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if err := o.take(args); err != nil {
@@ -61,12 +60,12 @@ With GROUP, a name or a number, it has that group alone. Numbers work without
 these files; a number without an entry has group 0 and the home directory /.
 
 To become another user needs root, or CAP_SETUID and CAP_SETGID. To become the
-user that it is already, run-as needs nothing.
+user that it is already, with the groups that it has, run-as needs nothing.
 
 Exit status: that of the command, or
   1    the command was not run: USER is unknown, or cannot be become
   2    bad usage
-  126  the command was found but cannot be run
+  126  the command cannot be run, or a directory in PATH cannot be searched
   127  the command was not found`
 
 const example = `  util run-as app -- app --serve
@@ -104,8 +103,8 @@ func (o *Options) take(args []string) error {
 	if len(args) == 0 {
 		return cli.Usagef("user: missing: give a name or a number, such as app or 1000:1000")
 	}
-	o.Who, o.Command = args[0], args[1:]
-	if reason := o.ParseUser(o.Who); reason != become.None {
+	o.Command = args[1:]
+	if reason := o.ParseUser(args[0]); reason != become.None {
 		return explain(o, become.Problem{Reason: reason})
 	}
 	if len(o.Command) > 0 && o.Command[0] == "--" {
@@ -117,11 +116,22 @@ func (o *Options) take(args []string) error {
 	return nil
 }
 
+// isSecure reads AT_SECURE from the auxiliary vector.
+func isSecure() bool {
+	vector, err := unix.Auxv()
+	secure := err != nil
+	for _, entry := range vector {
+		secure = secure || entry[0] == become.Secure && entry[1] != 0
+	}
+	return secure
+}
+
 // run becomes the user, unless that happened before the runtime booted, and executes the command.
 func run(o *Options) error {
 	runtime.LockOSThread() // credentials, and the signal mask, are the thread's
 	result := become.Early
 	if !result.Done {
+		o.Secure = isSecure()
 		result.Home, result.Problem = become.Become(&o.Options)
 	}
 	if result.Problem.Reason != become.None {

@@ -1,6 +1,7 @@
 package runas_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,6 +35,7 @@ app:x:1000:1000:App:/home/app:/bin/sh
 twice:x:1002:1002::/home/first:/bin/sh
 twice:x:1003:1003::/home/second:/bin/sh
 alias:x:1000:1005::/home/alias:/bin/sh
+overflow:x:5:65534::/:/bin/sh
 last:x:1013:1013::/home/last:/bin/sh`
 	groups = `root:x:0:
 app:x:1000:
@@ -44,7 +46,8 @@ camera:x:44:app
 apps:x:600:other,app
 shared:x:700:apps
 shared:x:701:
-alone:x:800`
+alone:x:800
+nogroup:x:65534:overflow`
 	hostile = `
 short:x:1006
 word:x:abc:10::/:/bin/sh
@@ -294,7 +297,11 @@ func TestPermission(t *testing.T) {
 	if !inside(t) {
 		return
 	}
-	const both = "needs root, or CAP_SETUID and CAP_SETGID"
+	const (
+		both  = "needs root, or CAP_SETUID and CAP_SETGID"
+		other = "the process has supplementary groups that the user does not have, or lacks some: to " +
+			"change them needs CAP_SETGID, to keep them --keep-groups"
+	)
 	user := func(groups string, more ...string) []string {
 		return append([]string{"--reuid", "1000", "--regid", "1000", "--groups", groups}, more...)
 	}
@@ -306,15 +313,21 @@ func TestPermission(t *testing.T) {
 		words  string
 		want   string // "" is success
 	}{
-		{user("5"), "1000:1000", both},
+		{user("5"), "1000:1000", other},
 		{user("5"), "--keep-groups 1000:1000", ""},
 		{user("5"), "--keep-groups app", ""},
 		{user("1000"), "1000:1000", ""},
 		{user("10,44,600"), "app", ""},
 		{user("10,44,600,1000"), "app", ""},
-		{user("10,44"), "app", both},
-		{user("10,44,600,601"), "app", both},
-		{user("5"), "--keep-groups 1000:1001", both},
+		{user("10,44"), "app", other},
+		{user("10,44,600,601"), "app", other},
+		{user("5"), "1000:1001", "the group is 1000, and to change it needs CAP_SETGID"},
+		{user("5"), "--keep-groups 1000:1001", "the group is 1000, and to change it needs CAP_SETGID"},
+		{
+			[]string{"--inh-caps", "-all", "--bounding-set", "-setuid,-setgid"},
+			"1000:1000",
+			"root has neither CAP_SETUID nor CAP_SETGID here",
+		},
 		{user("5"), "--keep-groups 1001:1000", both},
 		{user("1000"), "0", both},
 		{only("setgid"), "1001:1001", "needs CAP_SETUID (CAP_SETGID is there)"},
@@ -349,9 +362,51 @@ func TestSetUserID(t *testing.T) {
 			}
 			cmd.Dir = "/"
 			status, stdout, stderr := test.Run(t, cmd)
-			if status != 1 || stdout != "" || !strings.Contains(stderr, "real and effective IDs differ: ") {
+			if status != 1 || stdout != "" || !strings.HasSuffix(stderr, installed) {
 				t.Errorf("%s: status %d, %q, %q", util, status, stdout, stderr)
 			}
+		}
+	}
+}
+
+const installed = `user "0:0": util must not be installed set-user-ID, set-group-ID or with file ` +
+	"capabilities, which would make anyone root\n"
+
+// Nor does a util with file capabilities.
+func TestFileCapabilities(t *testing.T) {
+	needsRoot(t)
+	const capability = "security.capability"
+	dir := root(t)
+	run := func(util, who string, ambient ...uintptr) (status int, stdout, stderr string) {
+		cmd := exec.Command(util, "run-as", who, "/busybox", "echo", "ran")
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Chroot:      dir,
+			Credential:  &syscall.Credential{Uid: 1000, Gid: 1000},
+			AmbientCaps: ambient,
+		}
+		cmd.Dir = "/"
+		return test.Run(t, cmd)
+	}
+	for _, util := range []string{"/util", "/plain"} {
+		for _, caps := range []uint32{
+			1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID, 1 << unix.CAP_SETUID, 1 << unix.CAP_NET_RAW,
+		} {
+			// struct vfs_cap_data of revision 2, include/uapi/linux/capability.h: the flag "effective",
+			// and the lower half of the permitted set.
+			value := make([]byte, 20)
+			binary.LittleEndian.PutUint32(value, 2<<24|1)
+			binary.LittleEndian.PutUint32(value[4:], caps)
+			test.Must(t, unix.Setxattr(dir+util, capability, value, 0))
+			if status, stdout, stderr := run(util, "0:0"); status != 1 || stdout != "" ||
+				!strings.HasSuffix(stderr, installed) {
+				t.Errorf("%s: %#x: status %d, %q, %q", util, caps, status, stdout, stderr)
+			}
+		}
+		// Ambient capabilities are those of the caller.
+		test.Must(t, unix.Removexattr(dir+util, capability))
+		_, stdout, stderr := run(util, "7:8", unix.CAP_SETUID, unix.CAP_SETGID)
+		if stdout != "ran" {
+			t.Errorf("%s: %q, %q", util, stdout, stderr)
 		}
 	}
 }
@@ -382,18 +437,12 @@ func TestSeccomp(t *testing.T) {
 		{unix.SYS_SETRESUID, ok, "7:8", "setresuid succeeded, but the user is another one"},
 		{unix.SYS_CAPSET, ok, "7:8", "capabilities are left"},
 		{unix.SYS_PRCTL, ok, "--no-new-privs 7:8", "no_new_privs was set, but is not in effect"},
-		{unix.SYS_SETRESUID, ok, "500:8", "setresuid gave the former user back"},
-		{unix.SYS_SETRESGID, ok, "7:500", "setresgid gave the former group back"},
+		{unix.SYS_CAPGET, ok, "7:8", "capabilities are left"},
+		{unix.SYS_GETRESUID, ok, "0:8", "setresuid succeeded, but the user is another one"},
+		{unix.SYS_GETRESGID, ok, "7:0", "setresgid succeeded, but the group is another one"},
 	} {
 		for way, util := range ways(t) {
 			words := []string{setpriv, "--groups", "5", "--inh-caps", "+net_raw"}
-			if strings.HasPrefix(tc.want, "setres") && strings.HasSuffix(tc.want, "back") {
-				const caps = "+setuid,+setgid,+sys_admin"
-				words = []string{
-					setpriv, "--reuid", "500", "--regid", "500", "--groups", "5",
-					"--inh-caps", caps, "--ambient-caps", caps,
-				}
-			}
 			words = append(words, test.Probe(t), "deny", strconv.Itoa(tc.call), strconv.Itoa(int(tc.errno)),
 				"exec", util, "run-as")
 			words = append(words, strings.Fields(tc.words)...)
@@ -405,6 +454,63 @@ func TestSeccomp(t *testing.T) {
 			}
 			if status != 1 || stderr != want+"\n" {
 				t.Errorf("%s: %s: status %d, %v, %q, want %q", way, tc.words, status, s, stderr, want)
+			}
+		}
+	}
+}
+
+// A filter does no harm if the command runs as the right user nevertheless: an attempt to go back
+// only seems to succeed, or nothing has to change, so that no call is made. An error names what is
+// missing, not the filter.
+func TestHarmlessSeccomp(t *testing.T) {
+	setpriv := test.Tool(t, "setpriv")
+	if !inside(t) {
+		return
+	}
+	const caps = "+setuid,+setgid,+sys_admin"
+	privileged := []string{"--groups", "5", "--inh-caps", caps, "--ambient-caps", caps}
+	changing := []int{unix.SYS_SETGROUPS, unix.SYS_SETRESGID, unix.SYS_SETRESUID, unix.SYS_CAPSET}
+	for _, tc := range []struct {
+		before []string
+		deny   []int
+		errno  syscall.Errno
+		words  string
+		want   string // the user and group, or the error
+	}{
+		{privileged, []int{unix.SYS_SETRESUID}, 0, "500:8", "500 8"},
+		{privileged, []int{unix.SYS_SETRESGID}, 0, "7:500", "7 500"},
+		{[]string{"--clear-groups"}, changing, unix.ENOSYS, "500:500", "500 500"},
+		{[]string{"--groups", "500"}, changing, unix.EPERM, "500:500", "500 500"},
+		{[]string{"--groups", "5"}, changing, unix.ENOSYS, "--keep-groups 500:500", "500 500"},
+		{
+			[]string{"--groups", "500", "--no-new-privs"},
+			append(changing, unix.SYS_PRCTL), unix.EPERM,
+			"500:500", "500 500",
+		},
+		{
+			[]string{"--groups", "5"},
+			changing, unix.ENOSYS, "500:500",
+			"the process has supplementary groups that the user does not have, or lacks some: to " +
+				"change them needs CAP_SETGID, to keep them --keep-groups",
+		},
+		{
+			[]string{"--clear-groups"},
+			changing, unix.ENOSYS, "501:500",
+			"needs root, or CAP_SETUID and CAP_SETGID",
+		},
+	} {
+		for way, util := range ways(t) {
+			words := slices.Concat([]string{setpriv, "--reuid", "500", "--regid", "500"}, tc.before,
+				[]string{test.Probe(t)})
+			for _, call := range tc.deny {
+				words = append(words, "deny", strconv.Itoa(call), strconv.Itoa(int(tc.errno)))
+			}
+			words = append(words, "exec", util, "run-as")
+			s, status, stderr := stateUnder(t, append(words, strings.Fields(tc.words)...)...)
+			uid, _, _ := strings.Cut(s["Uid"], " ")
+			gid, _, _ := strings.Cut(s["Gid"], " ")
+			if uid+" "+gid != tc.want && (status != 1 || !strings.HasSuffix(stderr, ": "+tc.want+"\n")) {
+				t.Errorf("%s: %q: status %d, %v, %s, want %s", way, words, status, s, stderr, tc.want)
 			}
 		}
 	}
@@ -459,6 +565,30 @@ func TestUserNamespace(t *testing.T) {
 				words = slices.Concat(words, strings.Fields(tc.words), []string{busybox, "id", "-u"})
 				check(t, exec.Command(setpriv, words...), tc.uid, tc.refuse)
 			}
+			// A group that is not mapped seems to be 65534. It is not the user's own, nor one of its
+			// groups.
+			const other = "the process has supplementary groups that the user does not have, or lacks " +
+				"some: to change them needs CAP_SETGID, to keep them --keep-groups"
+			for _, tc := range []struct{ groups, words, uid, refuse string }{
+				{"27,999", "5:65534", "", other},
+				{"27", "overflow", "", other},
+				{"1000", "5:65534", "", other},
+				{"27", "--keep-groups 5:65534", "5", ""},
+			} {
+				words := []string{
+					"--reuid", "1000", "--regid", "1000", "--groups", tc.groups, unshare, "-U",
+					"--map-user=5", "--map-group=65534", util, "run-as",
+				}
+				words = slices.Concat(words, strings.Fields(tc.words), []string{busybox, "id", "-u"})
+				check(t, exec.Command(setpriv, words...), tc.uid, tc.refuse)
+			}
+			// Nor is the group itself 65534 if it is not mapped.
+			words := []string{
+				"--reuid", "1000", "--regid", "1000", "--groups", "27", unshare, "-U", "--map-user=5",
+				util, "run-as", "--keep-groups", "5:65534", busybox, "id", "-u",
+			}
+			check(t, exec.Command(setpriv, words...), "", "gid 65534 is not mapped in this user "+
+				"namespace (see /proc/self/gid_map)")
 		})
 	}
 }
@@ -557,12 +687,20 @@ func TestFiles(t *testing.T) {
 			"app": "/etc/passwd: too many levels of symbolic links",
 		}},
 		{
-			"16 MB", func() { write(passwd, users+"\n"); test.Must(t, os.Truncate(passwd, 16<<20)) },
+			"16 MiB", func() { write(passwd, users+"\n"); test.Must(t, os.Truncate(passwd, 16<<20)) },
 			map[string]string{"app": "1000:1000"},
 		},
 		{
-			"more than 16 MB", func() { write(passwd, users); test.Must(t, os.Truncate(passwd, 16<<20+1)) },
-			map[string]string{"app": "/etc/passwd: is larger than 16 MB"},
+			"more than 16 MiB", func() { write(passwd, users); test.Must(t, os.Truncate(passwd, 16<<20+1)) },
+			map[string]string{"app": "/etc/passwd: is larger than 16 MiB"},
+		},
+		{
+			"zeros", func() { write(passwd, "pad:x:00000001234:0012::/pad:\nbad:x:0000077:x::/:\n") },
+			map[string]string{
+				"pad": "1234:12", "1234": "1234:12", "00000000000001234": "1234:12",
+				"0000000000000": "0:0", "7:0000000000000000008": "7:8",
+				"77": `user "77": /etc/passwd, line 2: the group ID is not a number from 0 to 4294967294`,
+			},
 		},
 		{"long line", func() {
 			write(passwd, "x:x:1:1:"+strings.Repeat("x", 8<<20)+":/:\n"+users)
@@ -594,6 +732,14 @@ func TestFiles(t *testing.T) {
 		}, map[string]string{
 			"app": `the groups of user "app": are more than 65536`, "last": "1013:1013",
 		}},
+		{"many lines", func() {
+			write(passwd, users)
+			var text strings.Builder
+			for n := range 70000 {
+				fmt.Fprintf(&text, "g:x:%d:app\n", n*7919%100)
+			}
+			write(group, text.String())
+		}, map[string]string{"app": "1000:1000"}},
 		{
 			"NUL bytes", func() { write(passwd, "\x00:x:1:1::/:\napp\x00:x:1:1::/:\nb:x:2:2::/\x00:\n") },
 			map[string]string{
@@ -621,13 +767,71 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// Where no task is left, run-as works: it needs only its own.
+// Where no task is left, run-as works: it needs only its own. Without the runtime, it still says
+// why a command was not run.
 func TestOneTask(t *testing.T) {
 	needsRoot(t)
-	probe := test.Probe(t)
-	words := strings.Fields("tasklimit 1 exec " + test.Util(t) + " run-as 4321:4321 " + probe +
-		" say ran")
-	if status, stdout, stderr := test.Run(t, exec.Command(probe, words...)); stdout != "ran" {
+	dir := root(t)
+	test.CopyFile(t, test.Probe(t), dir+"/probe")
+	write := func(name, text string, mode os.FileMode) {
+		test.Must(t, os.WriteFile(dir+name, []byte(text), mode))
+	}
+	write("/etc/passwd", "short:x\nn\x1b\":x:1\n", 0o644)
+	write("/data", "", 0o644)
+	write("/orphan", "#!/no/such\n", 0o755)
+	write("/binary", "a\x00b", 0o755)
+	for _, tc := range []struct {
+		words  []string
+		status int
+		want   string // stdout, or the error
+	}{
+		{[]string{"4321:4321", "/probe", "say", "ran"}, 0, "ran"},
+		{[]string{"4321:4321", "/nope"}, 127, `command "/nope": not found`},
+		{[]string{"4321:4321", "n\x1bo\"pe"}, 127, `command "n?o?pe": not found`},
+		{[]string{"4321:4321", "/data"}, 126, `command "/data": permission denied`},
+		{[]string{"4321:4321", "/binary"}, 126, `command "/binary": exec format error`},
+		{
+			[]string{"4321:4321", "/orphan"}, 126, `command "/orphan": found, but the interpreter of ` +
+				"its #! line or its dynamic loader is missing",
+		},
+		{
+			[]string{"app:x", "/probe"},
+			1,
+			`user "app": not found in /etc/passwd (a number needs no entry)`,
+		},
+		{[]string{"short", "/probe"}, 1, `user "short": /etc/passwd, line 1: has too few fields`},
+		{[]string{"n\x1b\"", "/probe"}, 1, `user "n??": /etc/passwd, line 2: has too few fields`},
+		{
+			[]string{"7:app", "/probe"},
+			1,
+			`group "app": there is no /etc/group here (a number needs none)`,
+		},
+	} {
+		cmd := exec.Command("/probe", append([]string{
+			"setuid", "4321", "tasklimit", "1", "exec", "/util", "run-as",
+		}, tc.words...)...)
+		if tc.status != 1 {
+			cmd.Args = slices.Delete(cmd.Args, 1, 3)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir}
+		cmd.Dir = "/"
+		status, stdout, stderr := test.Run(t, cmd)
+		if status != tc.status || stdout != tc.want && stderr != "util run-as: "+tc.want+"\n" {
+			t.Errorf("%q: status %d, %s, %s, want %d, %s", tc.words, status, stdout, stderr, tc.status,
+				tc.want)
+		}
+	}
+}
+
+// Where little memory is left, small files are read nevertheless.
+func TestMemoryLimit(t *testing.T) {
+	if !inside(t) {
+		return
+	}
+	const limit = "ulimit -v 12000 && exec "
+	words := limit + test.Util(t) + " run-as app " + test.Probe(t) + " say ran"
+	status, stdout, stderr := test.Run(t, exec.Command("/bin/sh", "-c", words))
+	if stdout != "ran" {
 		t.Errorf("status %d, %s, %s", status, stdout, stderr)
 	}
 }

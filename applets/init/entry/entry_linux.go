@@ -46,6 +46,9 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 		become.Run(words[n:], sys.Vector(environment(argv, argc)), mask)
 	}
 	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
+		if become.Early.Done {
+			endRunAs()
+		}
 		report.TooFewTasks(free)
 		sys.Exit(proc.ExitFailed)
 	}

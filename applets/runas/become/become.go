@@ -12,16 +12,24 @@ import (
 
 // Options say who to become.
 type Options struct {
+	Who        string // USER[:GROUP]
 	User       string // a name or a number
 	Group      string // a name or a number; "" for that of the user
 	KeepGroups bool   // leave the supplementary groups as they are
 	NoNewPrivs bool   // no set-user-ID program and no file capability will give privileges
+	Secure     bool   // what the kernel says about this program ([Secure])
 }
+
+// Secure is the key of AT_SECURE in the auxiliary vector, which is set for a program that has
+// privileges from its file (getauxval(3)). A transition of SELinux sets it as well, and engines
+// make one when they start a container. So it counts only where there are privileges.
+const Secure = 23
 
 // ParseUser reads USER, USER: or USER:GROUP. A word of digits is a number, even where a user or a
 // group has it as its name.
 func (o *Options) ParseUser(text string) Reason {
 	var colon bool
+	o.Who = text
 	o.User, o.Group, colon = ascii.Cut(text, ':')
 	_, _, second := ascii.Cut(o.Group, ':')
 	_, validUser := parseID(o.User)
@@ -66,11 +74,11 @@ func Become(o *Options) (home string, p Problem) {
 	if p = id.find(o); p.Reason != None {
 		return "", p
 	}
-	s := switcher{identity: &id, keep: o.KeepGroups, space: space[maxGroups:]}
+	s := switcher{identity: &id, Options: o, space: space[maxGroups:]}
 	if p = s.change(); p.Reason != None {
 		return "", p
 	}
-	if o.NoNewPrivs {
+	if o.NoNewPrivs && !sys.HasNoNewPrivs() {
 		// Any time before the exec will do: the flag does not restrict setresuid(2).
 		if e := sys.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1); e != 0 {
 			return "", Problem{Reason: DeniedPrivs, Errno: e}
@@ -146,8 +154,10 @@ func (id *identity) findGroups(o *Options, name string) Problem {
 // switcher changes the credentials of the calling thread.
 type switcher struct {
 	*identity
-	keep  bool     // the supplementary groups stay as they are
-	space []uint32 // for maxGroups groups
+	*Options
+	space   []uint32 // for maxGroups groups
+	set     bool     // setgroups(2) has succeeded
+	changed bool     // there was something to change
 	// What the thread was before.
 	uid, gid sys.IDs
 	caps     sys.Capabilities
@@ -156,41 +166,46 @@ type switcher struct {
 // change changes groups, group, user and capabilities, in this order: without the user, the right
 // to change the rest is gone.
 //
-// Where nothing has to change, as with runAsUser of Kubernetes, this works without any privilege:
-// setresuid(2) permits an ID that the thread has, and the right groups may stay as they are.
+// Where nothing has to change, as with runAsUser of Kubernetes, this works without any privilege.
+// Where only capabilities have to go, too: setresuid(2) permits an ID that the thread has, and the
+// right groups may stay as they are.
 func (s *switcher) change() Problem {
 	s.uid, s.gid = sys.Getresuid(), sys.Getresgid()
-	if s.uid.Real != s.uid.Effective || s.gid.Real != s.gid.Effective {
-		return Problem{Reason: SetUserID} // it would make anyone root
-	}
 	if e := sys.Capget(&s.caps); e != 0 {
 		return Problem{Reason: DeniedCaps, Errno: e}
 	}
-	if !s.keep {
+	if s.uid.Real != s.uid.Effective || s.gid.Real != s.gid.Effective ||
+		s.Secure && s.uid.Real != 0 && !isEmpty(&s.caps) {
+		return Problem{Reason: SetUserID} // it would make anyone root
+	}
+	if s.isRight() {
+		return Problem{} // no call, which a seccomp filter might punish
+	}
+	s.changed = true
+	if !s.KeepGroups {
 		e := sys.Setgroups(s.groups)
-		if e == unix.EPERM && s.hasGroups() {
-			e = 0
-		}
+		s.set = e == 0
 		switch {
+		case e == 0 || s.hasGroups(false):
 		case e == unix.EPERM && s.may(unix.CAP_SETGID) && deniesSetgroups():
 			return Problem{Reason: SetgroupsDenied}
 		case e == unix.EINVAL:
 			return Problem{Reason: UnmappedGroups}
-		case e != 0:
+		default:
 			return s.denied(e, unix.CAP_SETGID, DeniedGroups)
 		}
 	}
 	gid, uid := s.identity.gid, s.identity.uid
 	// Nothing has changed so far if the groups stay. If this then works and the next call does not,
 	// the thread has a new group and its old user. It ends in any case.
-	switch e := sys.Setresgid(sys.IDs{Real: gid, Effective: gid, Saved: gid}); e {
+	switch e := sys.Setresgid(all(gid)); e {
 	case 0:
 	case unix.EINVAL:
 		return Problem{Reason: UnmappedGID, ID: gid}
 	default:
 		return s.denied(e, unix.CAP_SETGID, DeniedGID)
 	}
-	switch e := sys.Setresuid(sys.IDs{Real: uid, Effective: uid, Saved: uid}); e {
+	switch e := sys.Setresuid(all(uid)); e {
 	case 0:
 	case unix.EINVAL:
 		return Problem{Reason: UnmappedUID, ID: uid}
@@ -210,20 +225,65 @@ func (s *switcher) change() Problem {
 	return Problem{}
 }
 
+// all are three IDs that are the same.
+func all(id uint32) sys.IDs { return sys.IDs{Real: id, Effective: id, Saved: id} }
+
+// isRight reports whether there is nothing to change.
+func (s *switcher) isRight() bool {
+	gid, uid := s.identity.gid, s.identity.uid
+	return s.uid == all(uid) && s.gid == all(gid) && (uid == 0 || isEmpty(&s.caps)) &&
+		uid != unmapped("/proc/sys/kernel/overflowuid\x00", "/proc/self/uid_map\x00") &&
+		gid != unmappedGID() && (s.KeepGroups || s.hasGroups(uid == 0))
+}
+
+func unmappedGID() uint32 {
+	return unmapped("/proc/sys/kernel/overflowgid\x00", "/proc/self/gid_map\x00")
+}
+
+// unmapped returns what the kernel says instead of an ID that is not mapped in this user namespace
+// (user_namespaces(7), "Unmapped user and group IDs"). It may mean the ID of that number as well.
+// If all IDs are mapped, as outside of user namespaces, the result is no ID. The arguments are
+// files.
+func unmapped(overflow, mapping string) uint32 {
+	const (
+		usual  = 65534
+		mapped = "         0          0 4294967295"
+	)
+	var text [len(mapped)]byte
+	n := ascii.ParseDecimal(unsafe.String(&text[0], files.Read(overflow, text[:])))
+	if n < 0 {
+		n = usual
+	}
+	if unsafe.String(&text[0], files.Read(mapping, text[:])) == mapped {
+		return sys.Keep
+	}
+	return uint32(n)
+}
+
 // may reports whether the thread had a capability.
 func (s *switcher) may(capability uint) bool { return s.caps[0].Effective&(1<<capability) != 0 }
 
 // denied is the problem that a call failed with an errno. The call needs a capability.
 func (s *switcher) denied(e sys.Errno, needs uint, otherwise Reason) Problem {
+	p := Problem{Reason: otherwise, Errno: e, ID: s.gid.Real}
+	isUser := s.uid.Real == s.identity.uid && needs == unix.CAP_SETGID
+	isGroup := s.gid.Real == s.identity.gid && otherwise == DeniedGroups
 	switch {
-	case e != unix.EPERM || s.may(needs):
-		return Problem{Reason: otherwise, Errno: e}
-	case !s.may(unix.CAP_SETUID) && !s.may(unix.CAP_SETGID):
-		return Problem{Reason: NeedsBoth}
-	case needs == unix.CAP_SETUID:
-		return Problem{Reason: NeedsSetuid}
+	case s.may(needs):
+	case isUser && isGroup:
+		p.Reason = OtherGroups
+	case isUser:
+		p.Reason = OtherGID
+	case s.may(unix.CAP_SETUID):
+		p.Reason = NeedsSetgid
+	case s.may(unix.CAP_SETGID):
+		p.Reason = NeedsSetuid
+	case s.uid.Real == 0:
+		p.Reason = RootNeedsBoth
+	default:
+		p.Reason = NeedsBoth
 	}
-	return Problem{Reason: NeedsSetgid}
+	return p
 }
 
 // deniesSetgroups reports whether the user namespace forbids setgroups(2) (user_namespaces(7)).
@@ -233,20 +293,31 @@ func deniesSetgroups() bool {
 	return ascii.HasPrefix(unsafe.String(&text[0], n), "deny")
 }
 
-// hasGroups reports whether the supplementary groups are the right ones. The group itself gives no
-// more rights if it is among them as well; engines put it there.
-func (s *switcher) hasGroups() bool {
+// hasGroups reports whether the supplementary groups are the right ones.
+//
+// Unless exact, the group itself may be among them, because it gives no more rights; engines put it
+// there. If they have not been set, a group that may be another one, because it is not mapped, is
+// wrong.
+func (s *switcher) hasGroups(exact bool) bool {
 	n, e := sys.Getgroups(s.space)
 	if e != 0 {
 		return false
 	}
 	now := s.space[:compact(s.space[:n])]
-	gid := s.identity.gid
+	own, unsure := s.identity.gid, sys.Keep // Keep is never a group
+	if exact {
+		own = sys.Keep
+	}
+	if !s.set {
+		unsure = unmappedGID()
+	}
 	for i, j := 0, 0; ; {
 		switch {
-		case i < len(now) && now[i] == gid:
+		case i < len(now) && now[i] == unsure:
+			return false
+		case i < len(now) && now[i] == own:
 			i++
-		case j < len(s.groups) && s.groups[j] == gid:
+		case j < len(s.groups) && s.groups[j] == own:
 			j++
 		case i == len(now) || j == len(s.groups):
 			return i == len(now) && j == len(s.groups)
@@ -271,11 +342,11 @@ func isEmpty(caps *sys.Capabilities) bool {
 func (s *switcher) verify() Problem {
 	uid, gid := s.identity.uid, s.identity.gid
 	switch {
-	case sys.Getresuid() != sys.IDs{Real: uid, Effective: uid, Saved: uid}:
+	case sys.Getresuid() != all(uid):
 		return Problem{Reason: WrongUID}
-	case sys.Getresgid() != sys.IDs{Real: gid, Effective: gid, Saved: gid}:
+	case sys.Getresgid() != all(gid):
 		return Problem{Reason: WrongGID}
-	case !s.keep && !s.hasGroups():
+	case !s.KeepGroups && !s.hasGroups(s.set):
 		return Problem{Reason: WrongGroups}
 	}
 	if uid == 0 {
@@ -285,16 +356,22 @@ func (s *switcher) verify() Problem {
 	if e := sys.Capget(&caps); e != 0 || !isEmpty(&caps) {
 		return Problem{Reason: WrongCaps}
 	}
-	// Root, and whoever this was before.
-	for _, back := range [...]uint32{0, s.uid.Real, s.uid.Effective, s.uid.Saved} {
+	if !s.changed {
+		return Problem{}
+	}
+	// Root, and whoever this was before: execve(2) has made the saved ID the effective one, and the
+	// real ID was the same. A call that only seems to succeed does no harm.
+	for _, back := range [...]uint32{0, s.uid.Real} {
 		if back != uid &&
-			sys.Setresuid(sys.IDs{Real: sys.Keep, Effective: back, Saved: sys.Keep}) == 0 {
+			sys.Setresuid(sys.IDs{Real: sys.Keep, Effective: back, Saved: sys.Keep}) == 0 &&
+			sys.Getresuid() != all(uid) {
 			return Problem{Reason: UserComesBack}
 		}
 	}
-	for _, back := range [...]uint32{0, s.gid.Real, s.gid.Effective, s.gid.Saved} {
+	for _, back := range [...]uint32{0, s.gid.Real} {
 		if back != gid &&
-			sys.Setresgid(sys.IDs{Real: sys.Keep, Effective: back, Saved: sys.Keep}) == 0 {
+			sys.Setresgid(sys.IDs{Real: sys.Keep, Effective: back, Saved: sys.Keep}) == 0 &&
+			sys.Getresgid() != all(gid) {
 			return Problem{Reason: GroupComesBack}
 		}
 	}

@@ -14,6 +14,10 @@ type Outcome struct {
 	Done    bool    // the command line was plain
 	Problem Problem // why the command was not executed; None if that was the exec
 	Home    string
+	Options Options
+	Name    string    // the command
+	Errno   sys.Errno // why the exec failed
+	Found   bool      // there was a file to execute
 }
 
 // Early is the outcome of Run, for package runas: the process has changed its user already, or has
@@ -27,12 +31,13 @@ var Early Outcome
 // If the command line is not plain, which is so if there is an error in it, Run returns without
 // having done anything. If the command cannot be executed, it returns with Early set.
 func Run(argv, env []*byte, mask sig.Set) {
-	var o Options
+	o := &Early.Options
 	n, ok := o.parse(argv)
 	if !ok {
 		return
 	}
-	Early.Home, Early.Problem = Become(&o)
+	o.Secure = isSecure(env)
+	Early.Home, Early.Problem = Become(o)
 	Early.Done = true
 	if Early.Problem.Reason == None {
 		execute(argv[n:], env, mask)
@@ -69,6 +74,21 @@ func (o *Options) parse(argv []*byte) (command int, ok bool) {
 	return i, i < len(argv)
 }
 
+// isSecure reads AT_SECURE from the auxiliary vector, which the kernel put behind the environment
+// (getauxval(3)).
+func isSecure(env []*byte) bool {
+	type entry struct{ key, value uintptr }
+	const null = 0 // AT_NULL
+	end := unsafe.Add(unsafe.Pointer(unsafe.SliceData(env)), len(env)*int(unsafe.Sizeof(env[0])))
+	for p := (*entry)(unsafe.Add(end, unsafe.Sizeof(env[0]))); p.key != null; {
+		if p.key == Secure {
+			return p.value != 0
+		}
+		p = (*entry)(unsafe.Add(unsafe.Pointer(p), unsafe.Sizeof(*p)))
+	}
+	return false
+}
+
 // homeVar is how the entry of HOME in the environment begins.
 const homeVar = "HOME="
 
@@ -83,7 +103,8 @@ func execute(argv, env []*byte, mask sig.Set) {
 	texts := len(homeVar) + len(Early.Home) + 1 + len(path) + len(sys.String(argv[0])) + 2
 	memory, e := sys.MmapAnonymous(words*word + texts)
 	if e != 0 {
-		return // package runas tries again, and tells
+		Early.Problem = Problem{Reason: NoMemory, Errno: e}
+		return
 	}
 	*(*byte)(memory) = 0 // shows the compiler that it is not nil
 	vectors := unsafe.Slice((**byte)(memory), words)
@@ -99,7 +120,8 @@ func execute(argv, env []*byte, mask sig.Set) {
 	setHome(newEnv, env, &text[0])
 	command := proc.Command{Argv: &newArgv[0], Envp: &newEnv[0], Path: path}
 	sys.Sigprocmask(mask)
-	command.Exec(unsafe.Pointer(&text[home]))
+	Early.Errno = command.Exec(unsafe.Pointer(&text[home]))
+	Early.Found, Early.Name = command.Found, sys.String(argv[0])
 }
 
 // put copies a text to the beginning of p and returns its length.

@@ -16,8 +16,8 @@ const (
 	groupPath  = "/etc/group\x00"
 )
 
-// maxFile is how large a file may be. It is read as a whole, so that no line is too long. 16 MB are
-// some 200,000 users.
+// maxFile is how large a file may be. It is read as a whole, so that no line is too long. 16 MiB
+// are some 200,000 users.
 const maxFile = 16 << 20
 
 // maxID is the largest ID. The next number is (uid_t)-1, which setresuid(2) takes for "as it is".
@@ -55,25 +55,44 @@ func read(fd int) (text string, p Problem) {
 	if fileStat.Mode&unix.S_IFMT != unix.S_IFREG {
 		return "", Problem{Reason: NotRegular}
 	}
-	memory, e := sys.MmapAnonymous(maxFile + 1)
-	if e != 0 {
-		return "", Problem{Reason: NoMemory, Errno: e}
-	}
-	buffer := (*[maxFile + 1]byte)(memory)[:]
-	for size := 0; ; {
-		n, e := sys.Read(fd, buffer[size:])
+	// Not more than needed, because there may be a limit (RLIMIT_AS, getrlimit(2)).
+	const spare = 4 << 10
+	size := min(fileStat.Size, maxFile) + spare
+	for {
+		memory, e := sys.MmapAnonymous(int(size))
+		if e != 0 {
+			return "", Problem{Reason: NoMemory, Errno: e}
+		}
+		*(*byte)(memory) = 0 // shows the compiler that it is not nil
+		text, complete, e := readInto(unsafe.Slice((*byte)(memory), size), fd)
 		switch {
-		case e == unix.EINTR:
-			continue
 		case e != 0:
 			return "", Problem{Reason: Unreadable, Errno: e}
-		case n == 0:
-			return unsafe.String(&buffer[0], size), Problem{}
-		}
-		if size += n; size > maxFile {
+		case len(text) > maxFile:
 			return "", Problem{Reason: TooLarge}
+		case complete:
+			return text, Problem{}
+		}
+		size = min(2*size, maxFile+spare) // the file has grown, or is one of /proc
+	}
+}
+
+// readInto reads a file from its beginning. complete is false if it does not fit.
+func readInto(buffer []byte, fd int) (text string, complete bool, e sys.Errno) {
+	e = sys.Seek(fd, 0)
+	for n := 0; e == 0 && n < len(buffer); {
+		var more int
+		more, e = sys.Read(fd, buffer[n:])
+		switch {
+		case e == unix.EINTR:
+			e = 0
+		case e == 0 && more == 0:
+			return unsafe.String(&buffer[0], n), true, 0
+		case e == 0:
+			n += more
 		}
 	}
+	return unsafe.String(&buffer[0], len(buffer)), false, e
 }
 
 // entries reads the lines of a file that are entries.
@@ -129,8 +148,11 @@ func isNumber(text string) bool {
 	return text != ""
 }
 
-// parseID reads a user or group ID.
+// parseID reads a user or group ID. It may have any number of zeros at its beginning.
 func parseID(text string) (id uint32, ok bool) {
+	for len(text) > 1 && text[0] == '0' {
+		text = text[1:]
+	}
 	n := ascii.ParseDecimal(text)
 	if n < 0 || n > maxID {
 		return 0, false
@@ -214,18 +236,18 @@ func memberships(group, name string, gids []uint32) (n int, p Problem) {
 	for all := (entries{rest: group}); ; {
 		entry, ok := all.next()
 		if !ok {
-			return compact(gids[:n]), Problem{}
+			return n, Problem{}
 		}
 		if members, _ := field(entry, 3); !hasMember(members, name) {
 			continue
 		}
-		if n == len(gids) {
-			return 0, Problem{Reason: ManyGroups}
-		}
-		if gids[n], p = groupID(entry, all.line); p.Reason != None {
+		gid, p := groupID(entry, all.line)
+		if p.Reason != None {
 			return 0, p
 		}
-		n++
+		if n = insert(gids, n, gid); n > len(gids) {
+			return 0, Problem{Reason: ManyGroups}
+		}
 	}
 }
 
@@ -244,31 +266,31 @@ func hasMember(members, name string) bool {
 
 // compact sorts IDs, keeps one of each, and returns how many are left.
 func compact(ids []uint32) (n int) {
-	order(ids)
 	for _, id := range ids {
-		if n == 0 || ids[n-1] != id {
-			ids[n] = id
-			n++
-		}
+		n = insert(ids, n, id)
 	}
 	return n
 }
 
-// order sorts IDs. (Shell's method: no memory, no recursion, and enough for 65536.)
-func order(ids []uint32) {
-	for gap := len(ids) * 4 / 9; ; gap = gap * 4 / 9 {
-		if gap < 1 {
-			gap = 1
-		}
-		for i := gap; i < len(ids); i++ {
-			id, at := ids[i], i
-			for ; at >= gap && ids[at-gap] > id; at -= gap {
-				ids[at] = ids[at-gap]
-			}
-			ids[at] = id
-		}
-		if gap == 1 {
-			return
+// insert adds an ID to the first n of ids, which are sorted, each once. It returns how many they
+// are then: more than ids has room for if the ID is new and ids is full.
+//
+//go:noinline
+func insert(ids []uint32, n int, id uint32) int {
+	low, high := 0, n
+	for low < high {
+		if middle := (low + high) / 2; ids[middle] < id {
+			low = middle + 1
+		} else {
+			high = middle
 		}
 	}
+	switch {
+	case low < n && ids[low] == id:
+		return n
+	case n < len(ids):
+		copy(ids[low+1:n+1], ids[low:n])
+		ids[low] = id
+	}
+	return n + 1
 }

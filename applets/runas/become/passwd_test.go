@@ -119,6 +119,9 @@ func TestGroups(t *testing.T) {
 	if _, p = memberships(file, "victim", space); p.Reason != EntryGroupID || p.Line != 13 {
 		t.Errorf("an unusable group: %+v", p)
 	}
+	if n, p = memberships(file+file, "app", space[:5]); n != 5 || p.Reason != None {
+		t.Errorf("groups that are there twice: %d, %+v", n, p)
+	}
 	if _, p = memberships(file, "app", space[:3]); p.Reason != ManyGroups {
 		t.Errorf("too many groups: %+v", p)
 	}
@@ -130,6 +133,17 @@ func TestGroups(t *testing.T) {
 		if got := fmt.Sprint(gid, found, p.Line); got != want {
 			t.Errorf("group %s: %s, want %s", name, got, want)
 		}
+	}
+}
+
+// A file that is longer than its size says is read as a whole, as are those of /proc.
+func TestGrownFile(t *testing.T) {
+	fd, err := unix.Open("/proc/self/smaps", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	test.Must(t, err)
+	defer unix.Close(fd)
+	text, p := read(fd)
+	if p.Reason != None || len(text) < 8<<10 || !strings.HasSuffix(text, "\n") {
+		t.Errorf("%d bytes, %+v", len(text), p)
 	}
 }
 
@@ -186,7 +200,7 @@ func plainLines(file string) (all [][]string) {
 
 func plainID(text string) (uint32, bool) {
 	n, err := strconv.ParseUint(text, 10, 32)
-	return uint32(n), err == nil && n <= maxID && len(text) <= 10
+	return uint32(n), err == nil && n <= maxID
 }
 
 func plainUser(file, name string, uid uint32) (u user, found, bad bool) {

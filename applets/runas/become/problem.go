@@ -7,7 +7,7 @@ type Problem struct {
 	Reason Reason
 	File   string    // for problems with a file: its path
 	Line   int       // for an entry of a file: its line
-	ID     uint32    // the user or group ID that is not mapped
+	ID     uint32    // the user or group ID that is not mapped, or not right
 	Errno  sys.Errno // what the kernel said
 }
 
@@ -42,10 +42,13 @@ const (
 	ManyGroups   // the user is in more than maxGroups groups
 
 	// Permission.
-	SetUserID       // the program is installed set-user-ID or set-group-ID
+	SetUserID       // the program is installed set-user-ID, set-group-ID or with capabilities
 	NeedsBoth       // neither CAP_SETUID nor CAP_SETGID
+	RootNeedsBoth   // the same, and it is root
 	NeedsSetuid     // only CAP_SETGID
 	NeedsSetgid     // only CAP_SETUID
+	OtherGID        // no CAP_SETGID, and the user is right, but not the group, which is ID
+	OtherGroups     // no CAP_SETGID, and only the supplementary groups are not right
 	SetgroupsDenied // by this user namespace
 	DeniedGroups    // setgroups failed with Errno, and the capability is there
 	DeniedGID       // the same, setresgid
