@@ -24,8 +24,8 @@ function __util_complete
     set -l answer ($util __complete $before $words[2..] "$word" 2>/dev/null)
     switch "$answer[1]"
         case files
-            # also after "--option=" or "unix:"
-            set -l front (string match -r -- '^(?:--[^=]*=|unix:|)' $word)
+            # also after "--option=", "unix:" or "file:"
+            set -l front (string match -r -- '^(?:--[^=]*=|unix:|file:|)' $word)
             __fish_complete_path (string replace -- "$front" '' $word) |
                 string replace -r '^' -- "$front"
         case commands
