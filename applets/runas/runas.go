@@ -39,7 +39,7 @@ func New() *cobra.Command {
 	f.BoolVar(&o.NoNewPrivs, "no-new-privs", false,
 		"no set-user-ID program or file capability gives the command privileges")
 	f.BoolVar(&o.KeepGroups, "keep-groups", false,
-		"leave the supplementary groups as they are: those of the caller, root's too")
+		"keep the supplementary groups of the caller, root's too")
 	cli.AddStandardFlags(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if err := o.take(args); err != nil {
@@ -51,19 +51,20 @@ func New() *cobra.Command {
 }
 
 const long = `Becomes USER for good and executes the command, which replaces run-as: it has
-the same PID, terminal and open files. Real, effective and saved IDs are those
-of USER, all capabilities are gone (except root's), and it has been checked that
-there is no way back. HOME is set; the rest of the environment stays.
+the same PID, terminal and open files. Real, effective and saved IDs become
+those of USER, and all capabilities are dropped, unless USER is root. run-as
+then verifies that it cannot go back. HOME is set; other variables stay.
+Options come before USER.
 
 USER is a name in /etc/passwd or a number, and gets its groups in /etc/group.
 With GROUP, a name or a number, it has that group alone. Numbers work without
 these files; a number without an entry has group 0 and the home directory /.
 
-To become another user needs root, or CAP_SETUID and CAP_SETGID. To become the
-user that it is already, with the groups that it has, run-as needs nothing.
+Becoming another user needs root, or CAP_SETUID and CAP_SETGID. If user and
+groups are already right, nothing is needed.
 
 Exit status: that of the command, or
-  1    the command was not run: USER is unknown, or cannot be become
+  1    the command was not run: USER is unknown, or run-as cannot become it
   2    bad usage
   126  the command cannot be run, or a directory in PATH cannot be searched
   127  the command was not found`
