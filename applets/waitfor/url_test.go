@@ -181,8 +181,8 @@ func TestVariable(t *testing.T) {
 	}
 }
 
-// TestHungAddress: an address that accepts and says nothing does not hide one that is ready, also if
-// there is little time.
+// TestHungAddress: an address that accepts and says nothing does not hide one that is ready, also
+// if there is little time.
 func TestHungAddress(t *testing.T) {
 	isolate(t)
 	l, err := net.Listen("tcp", "127.0.0.1:80")

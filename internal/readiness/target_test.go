@@ -98,12 +98,18 @@ func TestParseTarget(t *testing.T) {
 		{"http://web:/x", "", `http://web:/x host "web" port 80 http "/x" at "web"`},
 		{"http://token@web/", "", `http://web/ host "web" port 80 http "/" at "web" ` +
 			`fields ["Authorization: Basic dG9rZW46"]`},
-		{"http://unix:/run/a.sock:/users/@me", "",
-			`http://unix:/run/a.sock:/users/@me socket "/run/a.sock" http "/users/@me" at "localhost"`},
-		{"http+unix:/run/a.sock:/p?u=http://x", "",
-			`http+unix:/run/a.sock:/p?… socket "/run/a.sock" http "/p?u=http://x" at "localhost"`},
-		{"http+unix:/a:/redirect:/b", "",
-			`http+unix:/a:/redirect:/b socket "/a" http "/redirect:/b" at "localhost"`},
+		{
+			"http://unix:/run/a.sock:/users/@me", "",
+			`http://unix:/run/a.sock:/users/@me socket "/run/a.sock" http "/users/@me" at "localhost"`,
+		},
+		{
+			"http+unix:/run/a.sock:/p?u=http://x", "",
+			`http+unix:/run/a.sock:/p?… socket "/run/a.sock" http "/p?u=http://x" at "localhost"`,
+		},
+		{
+			"http+unix:/a:/redirect:/b", "",
+			`http+unix:/a:/redirect:/b socket "/a" http "/redirect:/b" at "localhost"`,
+		},
 		{"http://unix:8080/", "", `http://unix:8080/ host "unix" port 8080 http "/" at "unix:8080"`},
 
 		{

@@ -212,8 +212,8 @@ func withoutOptions(path string) string {
 }
 
 // passwordIsCut reports whether the authority of a URL seems to end within a password, which then
-// contains one of /?#; and is followed by an @: what follows the colon is not a port, or the @ is in
-// the path, where only that of HTTP can have one.
+// contains one of /?#; and is followed by an @: what follows the colon is not a port, or the @ is
+// in the path, where only that of HTTP can have one.
 func passwordIsCut(name, rest string) bool {
 	user, hosts, path := cutAuthority(rest)
 	i := strings.LastIndexByte(hosts, ':')
