@@ -45,7 +45,7 @@ git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q -m x`)
 }
 
 // A commit gives the same bytes everywhere: built from a clone or from a tarball, in any directory,
-// with any settings of Go.
+// with any settings of Go. They are at most as many as the README says.
 func TestReproducible(t *testing.T) {
 	origin, commit := repository(t)
 	home := t.TempDir()
@@ -75,6 +75,10 @@ CGO_ENABLED=1
 			const about = "go version -m bin/util"
 			t.Errorf("%s: a clone and a tarball differ: %s, %s",
 				arch, sh(t, clone, nil, about), sh(t, tarball, nil, about))
+		}
+		const most = 4_000_000
+		if len(a) > most {
+			t.Errorf("%s: the program has %d bytes, more than %d", arch, len(a), most)
 		}
 		if !bytes.Contains(a, []byte(commit)) || bytes.Contains(a, []byte(commit+"-dirty")) {
 			t.Errorf("%s: the commit is not in the program", arch)
