@@ -606,40 +606,6 @@ func onFull(check func(*testing.T, string)) func(*testing.T, []string) {
 	}
 }
 
-// project is a project of Docker Compose.
-type project struct {
-	t     *testing.T
-	files []string
-}
-
-// projectOf makes a project of files in a folder, which is removed at the end of the test.
-func projectOf(t *testing.T, files ...string) project {
-	t.Helper()
-	p := project{t, files}
-	t.Cleanup(func() { p.compose("down", "--rmi", "all", "--timeout", "1") })
-	return p
-}
-
-// compose runs a command of Docker Compose.
-func (p project) compose(words ...string) (stdout string) {
-	p.t.Helper()
-	program := []string{"docker", "compose"}
-	if status, _, _ := test.Docker(p.t, "compose", "version"); status != 0 {
-		program = []string{test.Tool(p.t, "docker-compose")}
-	}
-	args := []string{"--project-name", fmt.Sprintf("util-test-readme-%d", os.Getpid())}
-	for _, file := range p.files {
-		args = append(args, "--file", file)
-	}
-	cmd := exec.Command(program[0], slices.Concat(program[1:], args, words)...)
-	cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0")
-	status, stdout, stderr := test.Run(p.t, cmd)
-	if status != 0 {
-		p.t.Fatalf("%q: status %d\n%s\n%s", cmd.Args, status, stdout, stderr)
-	}
-	return stdout
-}
-
 // inCompose runs the service with Docker Compose and stops it.
 func inCompose(t *testing.T, lines []string) {
 	dir := buildContext(t, block(t, full)+withBusybox)
@@ -650,11 +616,12 @@ func inCompose(t *testing.T, lines []string) {
     network_mode: none
     command: ["/app", "stay"]
 `, os.Getpid()))
-	p := projectOf(t, dir+"/compose.yaml", dir+"/override.yaml")
-	p.compose("up", "--build", "--detach")
-	container := p.compose("ps", "--quiet")
+	p := test.ComposeProject(t, fmt.Sprintf("util-test-readme-%d", os.Getpid()), nil,
+		dir+"/compose.yaml", dir+"/override.yaml")
+	p.Compose("up", "--build", "--detach")
+	container := p.Compose("ps", "--quiet")
 	isReady(t, container)
-	p.compose("stop")
+	p.Compose("stop")
 	if got := inspect(t, container, "{{.State.ExitCode}} {{.Config.StopTimeout}}"); got != "15 30" {
 		t.Errorf("exit status and stop timeout: %s, want 15 30", got)
 	}
@@ -669,19 +636,20 @@ func inCompose(t *testing.T, lines []string) {
 func inComposeHealthy(t *testing.T, lines []string) {
 	service := fmt.Sprintf(`services:
   app:
-    image: %s
+    image: util-test-readme-%d
     build: .
     network_mode: none
     command: [/bin/busybox, sh, -c, "busybox touch /healthz; exec busybox httpd -f -p 8080"]
-`, fmt.Sprintf("util-test-readme-%d", os.Getpid()))
+`, os.Getpid())
 	for line := range strings.Lines(block(t, lines)) {
 		service += "    " + line
 	}
 	dir := buildContext(t, block(t, full)+withBusybox)
 	write(t, dir+"/compose.yaml", service+"      retries: 1\n")
-	p := projectOf(t, dir+"/compose.yaml")
-	p.compose("up", "--build", "--detach")
-	container := p.compose("ps", "--quiet")
+	p := test.ComposeProject(t, fmt.Sprintf("util-test-readme-%d", os.Getpid()), nil,
+		dir+"/compose.yaml")
+	p.Compose("up", "--build", "--detach")
+	container := p.Compose("ps", "--quiet")
 	const health = "{{.State.Health.Status}}"
 	test.Eventually(t, "healthy", func() bool {
 		return inspect(t, container, health) == "healthy"

@@ -2,10 +2,7 @@ package examples_test
 
 import (
 	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,23 +93,8 @@ func TestCompose(t *testing.T) {
 	dir := folder(t)
 	test.Engine(t)
 	name := unique(t)
-	program := []string{"docker", "compose"}
-	if status, _, _ := test.Docker(t, "compose", "version"); status != 0 {
-		program = []string{test.Tool(t, "docker-compose")}
-	}
-	compose := func(words ...string) string {
-		t.Helper()
-		args := []string{"--project-name", name, "--file", filepath.Join(dir, "compose.yaml")}
-		cmd := exec.Command(program[0], slices.Concat(program[1:], args, words)...)
-		cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0", "IMAGE="+name)
-		cmd.WaitDelay = patience
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%q: %v\n%s", cmd.Args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	t.Cleanup(func() { compose("down", "--rmi", "all", "--timeout", "1") })
+	compose := test.ComposeProject(t, name, []string{"IMAGE=" + name},
+		filepath.Join(dir, "compose.yaml")).Compose
 	compose("build")
 	compose("up", "--detach")
 	backend, app := compose("ps", "--quiet", "backend"), compose("ps", "--quiet", "app")

@@ -23,11 +23,7 @@ const patience = 2 * time.Minute
 // wait waits until cond returns true.
 func wait(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !cond(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("did not happen within %v: %s", patience, what)
-		}
-	}
+	test.Within(t, patience, what, cond)
 }
 
 // folder returns a copy of this folder, with util and the application beside the Dockerfile.

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"util/internal/cli"
@@ -104,7 +103,7 @@ func run(o readiness.Options, out io.Writer) error {
 		if !s.Answered {
 			why = fmt.Sprintf("no result within %v: %s", o.Timeout, why)
 		}
-		fmt.Fprintf(out, "%s\n", onOneLine(s.Name+": "+why))
+		fmt.Fprintln(out, printable.Text(s.Name+": "+why)) // one line, whatever the name
 	}
 	return unhealthy(nil)
 }
@@ -116,21 +115,6 @@ func unhealthy(err error) error {
 		err = exit.Err
 	}
 	return &cli.Exit{Status: proc.ExitFailed, Err: err}
-}
-
-// onOneLine replaces the characters of a text that a message does not show.
-func onOneLine(text string) string {
-	var out strings.Builder
-	for len(text) > 0 {
-		n, ok := printable.First(text)
-		if ok {
-			out.WriteString(text[:n])
-		} else {
-			out.WriteByte('?')
-		}
-		text = text[n:]
-	}
-	return out.String()
 }
 
 // silent is a [readiness.Observer] that reports nothing.

@@ -184,7 +184,7 @@ func BenchmarkTwoHundredTargets(b *testing.B) {
 	const timeout = 10 * time.Second
 	test.Util(b)
 	b.Run("wait=util", func(b *testing.B) {
-		isolate(b)
+		test.Isolate(b)
 		for range b.N {
 			share, memory := waitForTwoHundred(b, timeout)
 			// Other work on the machine increases the processor time.
@@ -261,7 +261,7 @@ func TestLatency(t *testing.T) {
 // TestTwoHundredTargets allows three times the processor time of the benchmark, because other work
 // on the machine increases it.
 func TestTwoHundredTargets(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	share, memory := waitForTwoHundred(t, 5*time.Second)
 	if share > 3*limitCPU {
 		t.Errorf("%.2f%% of a core", 100*share)

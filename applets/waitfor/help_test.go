@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,22 +55,6 @@ func run(t testing.TB, name string, args ...string) {
 	if status != 0 {
 		t.Fatalf("%s %q: status %d: %s%s", name, args, status, stdout, stderr)
 	}
-}
-
-// isolate moves the rest of the test, and every program that it starts, into a network namespace
-// that has only a loopback interface, and into a mount namespace. The thread of the test ends with
-// it.
-func isolate(t testing.TB) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		test.Missing(t, "root", "a network namespace of the test's own")
-	}
-	runtime.LockOSThread() // never unlocked, so that the runtime ends the thread with the test
-	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
-		test.Missing(t, "namespaces", err.Error())
-	}
-	test.Must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	ip(t, "link set lo up")
 }
 
 // ip runs ip(8).

@@ -221,7 +221,7 @@ func TestHTTPLeavesNoTimeWait(t *testing.T) {
 		}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			for range 10 {
 				s := listenStrict(t, 0, 5)
 				p := test.Start(t, util(t, "-q", "--interval", "19s", "-t", "20s", "http://"+s.address()))

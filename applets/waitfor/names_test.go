@@ -46,7 +46,7 @@ func TestSilentFirstServer(t *testing.T) {
 		{"no IPv6 route", "2001:db8::1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			veth(t)
 			blackHole(t)
 			etc(t, "", "nameserver "+c.server+"\nnameserver 127.0.0.3\n")
@@ -64,7 +64,7 @@ func TestSilentFirstServer(t *testing.T) {
 // TestTwoSilentServers: the health check also succeeds with the third server. A fourth one is
 // ignored.
 func TestTwoSilentServers(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n"+
 		"nameserver 127.0.0.4\nnameserver 127.0.0.5\n")
 	serveNames(t, "127.0.0.2:53", silence)
@@ -79,7 +79,7 @@ func TestTwoSilentServers(t *testing.T) {
 
 // TestPreferredServer: the next attempt asks the server first that has answered.
 func TestPreferredServer(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n")
 	silent := serveNames(t, "127.0.0.2:53", silence)
 	good := serveNames(t, "127.0.0.3:53", knows("db", "127.0.0.1"))
@@ -98,7 +98,7 @@ func TestSilentFamily(t *testing.T) {
 		{"AAAA", "::1", "IPv4"},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			etc(t, "", "nameserver 127.0.0.2\n")
 			serveNames(t, "127.0.0.2:53", answersOnly(c.kind, "db", c.ip))
 			up := port(t, net.JoinHostPort(c.ip, "0"))
@@ -121,7 +121,7 @@ func TestSilentFamily(t *testing.T) {
 // TestSilentFamilyOnSearchList: after "no such name" for one family, the next name is tried
 // although the query for the other family is not answered.
 func TestSilentFamilyOnSearchList(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nsearch a.b c.d\noptions ndots:5\n")
 	serveNames(t, "127.0.0.2:53", answersOnly("A", "db", "127.0.0.1"))
 	within(t, 4*time.Second, func() {
@@ -132,7 +132,7 @@ func TestSilentFamilyOnSearchList(t *testing.T) {
 // TestSilentFirstServerOnSearchList: "no such name" from the second server counts soon enough for a
 // health check of one second.
 func TestSilentFirstServerOnSearchList(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n"+
 		"search default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
 	serveNames(t, "127.0.0.2:53", silence)
@@ -146,7 +146,7 @@ func TestSilentFirstServerOnSearchList(t *testing.T) {
 // TestSilentSearchDomain: if queries for one search domain are not answered, the names after it are
 // tried nevertheless.
 func TestSilentSearchDomain(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nsearch silent.example\noptions timeout:1\n")
 	serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
 		if !strings.HasSuffix(q.name, ".silent.example") {
@@ -160,7 +160,7 @@ func TestSilentSearchDomain(t *testing.T) {
 
 // TestSilentServers: servers that do not answer are named, during the lookup and after it.
 func TestSilentServers(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n"+
 		"search a.example b.example c.example\noptions timeout:1 attempts:1\n")
 	s := serveNames(t, "127.0.0.2:53", silence)
@@ -182,7 +182,7 @@ func TestSilentServers(t *testing.T) {
 
 // TestSlowServer: answers may take two seconds.
 func TestSlowServer(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\noptions timeout:1\n")
 	serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
 		if q.nth > 0 { // answer only the first query of each kind
@@ -198,7 +198,7 @@ func TestSlowServer(t *testing.T) {
 // TestSlowFamily: the answer about one family takes longer than an attempt with the addresses of
 // the other family. It is used nevertheless.
 func TestSlowFamily(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
 	serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
@@ -253,7 +253,7 @@ func TestFailingServer(t *testing.T) {
 		},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			_, config := etc(t, "", "nameserver 127.0.0.2\n")
 			serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
 				if !q.tcp {
@@ -272,7 +272,7 @@ func TestFailingServer(t *testing.T) {
 
 // TestLongAnswer: an answer that is too long for UDP is requested over TCP.
 func TestLongAnswer(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
 	var ips []string
 	for i := range 40 {
@@ -293,7 +293,7 @@ func TestLongAnswer(t *testing.T) {
 
 // TestSearchList: the search list of a Kubernetes pod.
 func TestSearchList(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n"+
 		"search default.svc.cluster.local svc.cluster.local cluster.local example.com.\n"+
 		"options ndots:5 edns0\n")
@@ -365,7 +365,7 @@ func TestSearchList(t *testing.T) {
 
 // TestOneFamily: -4 and -6 send queries for one family only.
 func TestOneFamily(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
 	s := serveNames(t, "127.0.0.2:53", knows("db", "127.0.0.1", "::1"))
 	for _, c := range []struct{ option, ip, query string }{
@@ -383,7 +383,7 @@ func TestOneFamily(t *testing.T) {
 // TestSlowServerPrecedes: a negative answer from a later server does not prevail over the addresses
 // from a slow first server, which may be the server of a private network.
 func TestSlowServerPrecedes(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n")
 	serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
 		time.Sleep(450 * time.Millisecond)
@@ -402,7 +402,7 @@ func TestFilesChange(t *testing.T) {
 	}{{"no such name", knows("other", "127.0.0.1")}, {"silent server", silence}} {
 		for _, file := range []string{"hosts", "resolv.conf"} {
 			t.Run(c.name+"/"+file, func(t *testing.T) {
-				isolate(t)
+				test.Isolate(t)
 				hosts, config := etc(t, "", "nameserver 127.0.0.2\n")
 				s := serveNames(t, "127.0.0.2:53", c.do)
 				serveNames(t, "127.0.0.3:53", knows("db", "127.0.0.1"))
@@ -423,7 +423,7 @@ func TestFilesChange(t *testing.T) {
 
 // TestHosts: all addresses that /etc/hosts has for a name are used, and no server is asked.
 func TestHosts(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	ip(t, "address add fe80::1/64 dev v0 nodad")
 	etc(t, "127.0.0.9 db\n127.0.0.1\tother db db # comment\n#127.0.0.8 db\nfe80::1%v0 linked\n"+
@@ -453,7 +453,7 @@ const noZone = "is a link-local address without an interface"
 // TestLinkLocalFromServer: an AAAA record cannot hold an interface, so a link-local address in it
 // cannot be used. Other addresses of the name can.
 func TestLinkLocalFromServer(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
 	var db names
 	serveNames(t, "127.0.0.2:53", db.handle)
@@ -470,7 +470,7 @@ func TestLinkLocalFromServer(t *testing.T) {
 // TestLocalhost: localhost and names below it mean 127.0.0.1, ::1 and the addresses in /etc/hosts.
 // No server is asked.
 func TestLocalhost(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "127.0.0.2 localhost\n127.0.0.3 app.localhost\n", "nameserver 127.0.0.2\n")
 	s := serveNames(t, "127.0.0.2:53", knows("x.localhost", "127.0.0.9"))
 	two, three := port(t, "127.0.0.2:0"), port(t, "127.0.0.3:0")
@@ -495,7 +495,7 @@ func TestLocalhost(t *testing.T) {
 // TestBlockedName: a server that answers 0.0.0.0 blocks the name. The address does not mean this
 // host.
 func TestBlockedName(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
 	serveNames(t, "127.0.0.2:53", knows("db", "0.0.0.0", "::"))
 	expect(t, 124, []string{
@@ -544,7 +544,7 @@ func TestInvalidAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			etc(t, "", "nameserver 127.0.0.2\n")
 			up := port(t, "127.0.0.1:0")
 			serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
@@ -574,7 +574,7 @@ func TestInvalidAnswersOverTCP(t *testing.T) {
 		"truncated": func(q query, send func([]byte)) { send(pack(q.truncated())) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\n")
 			serveNames(t, "127.0.0.2:53", func(q query, send func([]byte)) {
 				if q.tcp {
@@ -591,7 +591,7 @@ func TestInvalidAnswersOverTCP(t *testing.T) {
 
 // TestForgedAnswer: an answer from another address than that of the server is ignored.
 func TestForgedAnswer(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\n")
 	other, err := net.ListenPacket("udp", "127.0.0.3:53")
 	test.Must(t, err)
@@ -612,7 +612,7 @@ func TestForgedAnswer(t *testing.T) {
 
 // TestNoServer: if resolv.conf names no server, the server is 127.0.0.1 (resolv.conf(5)).
 func TestNoServer(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "# comment\n")
 	expect(t, 124, []string{"connection refused (asked 127.0.0.1:53)"}, "-t", "50ms", "db:80")
 	serveNames(t, "127.0.0.1:53", knows("db", "127.0.0.1"))
@@ -628,7 +628,7 @@ func TestUnusualFiles(t *testing.T) {
 		strings.Repeat("127.0.0.8 other # comment\n", 1<<20)+"127.0.0.1 last\n")
 	for _, file := range []string{"/dev/null", "/dev/zero", "/dev/urandom", fifo, large} {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			for _, path := range []string{"/etc/hosts", "/etc/resolv.conf"} {
 				test.Must(t, unix.Mount(file, path, "", unix.MS_BIND, ""))
 			}
@@ -647,7 +647,7 @@ func TestUnusualFiles(t *testing.T) {
 // TestTooManyOpenFiles: if /etc/hosts cannot be opened for lack of file descriptors, that is
 // reported, and the name is not taken for a missing one.
 func TestTooManyOpenFiles(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "127.0.0.1 db\n", "nameserver 127.0.0.2\n")
 	s := serveNames(t, "127.0.0.2:53", knows("other", "127.0.0.1"))
 	target := "db:" + port(t, "127.0.0.1:0")
@@ -673,7 +673,7 @@ func TestTooManyOpenFiles(t *testing.T) {
 
 // TestRaisedFileLimit: the wait continues when file descriptors become available.
 func TestRaisedFileLimit(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "127.0.0.1 db\n", "nameserver 127.0.0.2\n")
 	down := freePort(t)
 	p, lines := startLines(t, util(t, "-v", "-t", "0", "db:"+down))
@@ -693,7 +693,7 @@ func TestRaisedFileLimit(t *testing.T) {
 // TestManySilentQuestions: with many names and silent servers, no file is left open and the wait
 // ends in time.
 func TestManySilentQuestions(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", "nameserver 127.0.0.2\nnameserver 127.0.0.3\nnameserver 127.0.0.4\n")
 	for _, address := range []string{"127.0.0.2:53", "127.0.0.3:53", "127.0.0.4:53"} {
 		serveNames(t, address, silence)

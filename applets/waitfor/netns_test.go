@@ -23,7 +23,7 @@ import (
 // connection must not count as a listener. It must not even occupy the port: a server without
 // SO_REUSEADDR can bind it at any time.
 func TestNeverConnectsToItself(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	sysctl(t, "ipv4/ip_local_port_range", "40000 40003")
 	p := test.Start(t, util(t, "-4", "--interval", "1ms", "--state", "down", "--stable", "500",
 		"40001", "40002"))
@@ -66,7 +66,7 @@ func hasLocalPortRange() bool {
 // TestSelfConnectionIsDetected: without IP_LOCAL_PORT_RANGE, or if all ephemeral ports are targets,
 // a port can be connected to itself. That does not count as a listener and leaves no TIME_WAIT.
 func TestSelfConnectionIsDetected(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	sysctl(t, "ipv4/ip_local_port_range", "40001 40001")
 	_, stderr := expect(t, 124, []string{"connection refused"},
 		"-v", "-t", "500ms", "127.0.0.1:40001")
@@ -133,7 +133,7 @@ func TestLeavesNoTimeWait(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			isolate(t)
+			test.Isolate(t)
 			s := listenStrict(t, 0, 5)
 			p := test.Start(t, util(t, append(c.args, s.address())...))
 			fd := s.accept(t)
@@ -272,7 +272,7 @@ func TestProxyWithoutBackend(t *testing.T) {
 
 // TestFullBacklog: a listener whose backlog is full is neither up nor down.
 func TestFullBacklog(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	s := listenStrict(t, 0, 0)
 	defer s.close()
 	for range 3 { // fill the backlog
@@ -304,7 +304,7 @@ func TestFullBacklog(t *testing.T) {
 
 // TestBlackHole: an address that never answers is neither up nor down, and each attempt times out.
 func TestBlackHole(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	blackHole(t)
 	for _, state := range []string{"up", "down"} {
@@ -330,7 +330,7 @@ func TestBlackHole(t *testing.T) {
 
 // TestFreeToBind: a port of this host that does not answer is down only if it can be bound.
 func TestFreeToBind(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	nft(t, "add table inet t; add chain inet t in { type filter hook input priority 0; }; "+
 		"add rule inet t in tcp dport 8080 drop")
 	options := []string{"--connect-timeout", "50ms", "8080"}
@@ -344,7 +344,7 @@ func TestFreeToBind(t *testing.T) {
 
 // TestChangeOfReason: the reason changes from a refused connection to an unreachable network.
 func TestChangeOfReason(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	p, lines := startLines(t, util(t, "-t", "0", "10.9.0.1:80"))
 	lines.expect(`util wait-for-port: target "10.9.0.1:80": connection refused`)
@@ -358,7 +358,7 @@ func TestChangeOfReason(t *testing.T) {
 // TestFirstAddressSilent: the addresses of a name are tried in parallel, so an address that does
 // not answer causes no delay.
 func TestFirstAddressSilent(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	blackHole(t)
 	dns, _ := newResolver(t)
@@ -375,7 +375,7 @@ func TestFirstAddressSilent(t *testing.T) {
 // TestNameLater: a name that does not resolve yet is neither up nor down. It is looked up again at
 // each attempt.
 func TestNameLater(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	dns, server := newResolver(t)
 	db := "db:" + port(t, "127.0.0.1:0")
 	const missing = "the name does not resolve: no such host (asked 127.0.0.1:53)"
@@ -403,7 +403,7 @@ func TestNameLater(t *testing.T) {
 
 // TestResolverDown: the reason names what is wrong with the resolver.
 func TestResolverDown(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	etc(t, "", localResolver)
 	expect(t, 124, []string{"the name does not resolve: connection refused (asked 127.0.0.1:53)"},
 		"-t", "500ms", "db:80")
@@ -411,7 +411,7 @@ func TestResolverDown(t *testing.T) {
 
 // TestLocalhostWithoutFiles: an image made from scratch has no /etc/hosts and no /etc/resolv.conf.
 func TestLocalhostWithoutFiles(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	test.Must(t, unix.Mount(t.TempDir(), "/etc", "", unix.MS_BIND, ""))
 	defer func() { test.Must(t, unix.Unmount("/etc", unix.MNT_DETACH)) }()
 	port := port(t, "[::1]:0")
@@ -421,7 +421,7 @@ func TestLocalhostWithoutFiles(t *testing.T) {
 
 // TestDownWithoutIPv6: without IPv6, localhost is down if its IPv4 address refuses connections.
 func TestDownWithoutIPv6(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	sysctl(t, "ipv6/conf/all/disable_ipv6", "1")
 	port := freePort(t)
 	expect(t, 0, nil, "-t", "5s", "-s", "down", port)
@@ -431,7 +431,7 @@ func TestDownWithoutIPv6(t *testing.T) {
 
 // TestNoFileIsLeftOpen: the number of open files does not grow with the number of attempts.
 func TestNoFileIsLeftOpen(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	blackHole(t)
 	dns, _ := newResolver(t)
@@ -468,7 +468,7 @@ func newResolver(t testing.TB) (*names, *nameServer) {
 
 // TestLinkLocal: the interface of a link-local IPv6 address may appear later.
 func TestLinkLocal(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	expect(t, 124, []string{`no network interface "v0"`}, "-t", "100ms", "[fe80::1%v0]:80")
 	p := test.Start(t, util(t, "-t", "0", "[fe80::1%v0]:8080"))
 	veth(t)
@@ -485,7 +485,7 @@ func TestLinkLocal(t *testing.T) {
 
 // TestLoopbackThroughNetfilter: netfilter redirects a port without a listener to another port.
 func TestLoopbackThroughNetfilter(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	p := test.Start(t, util(t, "-t", "0", "127.0.0.1:8080"))
 	nft(t, "add table ip t; add chain ip t out { type nat hook output priority -100; }; "+
 		"add rule ip t out tcp dport 8080 redirect to :"+port(t, "127.0.0.1:0"))
@@ -494,7 +494,7 @@ func TestLoopbackThroughNetfilter(t *testing.T) {
 
 // TestManifest runs the command lines of the manifest under examples/.
 func TestManifest(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	newResolver(t)
 	text, err := os.ReadFile("../../examples/kubernetes/init-container.yaml")
 	test.Must(t, err)

@@ -99,7 +99,7 @@ func TestHTTPOverUnixSocket(t *testing.T) {
 // TestOneConversation: of the addresses of a name, one is asked; the next one only if the first is
 // not ready.
 func TestOneConversation(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	const url = "http://localhost:80/"
 	one, _ := serveWeb(t, "tcp", "127.0.0.1:80", 200)
 	two, _ := serveWeb(t, "tcp", "[::1]:80", 200)
@@ -116,7 +116,7 @@ func TestOneConversation(t *testing.T) {
 // TestStaggeredAddresses: an address that does not answer delays the next one by a quarter of a
 // second.
 func TestStaggeredAddresses(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	blackHole(t)
 	dns, _ := newResolver(t)
@@ -184,7 +184,7 @@ func TestVariable(t *testing.T) {
 // TestHungAddress: an address that accepts and says nothing does not hide one that is ready, also
 // if there is little time.
 func TestHungAddress(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	l, err := net.Listen("tcp", "127.0.0.1:80")
 	test.Must(t, err)
 	defer l.Close() // the kernel accepts, and nobody answers
@@ -199,7 +199,7 @@ func TestHungAddress(t *testing.T) {
 // TestDeadAddresses: what one address answers is not delayed by others that do not answer, and the
 // time of a check is enough for all of them.
 func TestDeadAddresses(t *testing.T) {
-	isolate(t)
+	test.Isolate(t)
 	veth(t)
 	dns, _ := newResolver(t)
 	addresses := []string{"10.9.0.1"}

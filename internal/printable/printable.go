@@ -1,7 +1,23 @@
 // Package printable decides which characters of a text from outside a message may show. A name of a
-// process or a command can contain any byte. It is usable before the Go runtime boots: nothing here
-// allocates, and package unicode/utf8 is not used.
+// process or a command can contain any byte. First is usable before the Go runtime boots: it does
+// not allocate, and package unicode/utf8 is not used.
 package printable
+
+// Text returns a text with "?" in place of every character that must not be shown. It is for
+// programs under the Go runtime.
+func Text(text string) string {
+	var shown []byte
+	for len(text) > 0 {
+		n, ok := First(text)
+		if ok {
+			shown = append(shown, text[:n]...)
+		} else {
+			shown = append(shown, '?')
+		}
+		text = text[n:]
+	}
+	return string(shown)
+}
 
 // First returns the length in bytes of the character that a text begins with, and whether it may be
 // shown. The text is not empty. A character must not be shown if it could disturb a terminal or

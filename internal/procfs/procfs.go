@@ -148,24 +148,13 @@ type Stat struct {
 // Title is how messages name a process: by its PID and command name.
 func (s *Stat) Title() string { return Title(s.PID, s.Name) }
 
-// Title is [Stat.Title] for a PID and a name, which may be empty. A name can contain any byte.
-// Every character that could disturb a terminal, and every byte that is not part of valid UTF-8, is
-// replaced by "?".
+// Title is [Stat.Title] for a PID and a name, which may be empty. A name can contain any byte: see
+// [printable.Text].
 func Title(pid int, name string) string {
 	if name == "" {
 		return strconv.Itoa(pid)
 	}
-	var shown strings.Builder
-	for len(name) > 0 {
-		n, ok := printable.First(name)
-		if ok {
-			shown.WriteString(name[:n])
-		} else {
-			shown.WriteByte('?')
-		}
-		name = name[n:]
-	}
-	return fmt.Sprintf("%d (%s)", pid, shown.String())
+	return fmt.Sprintf("%d (%s)", pid, printable.Text(name))
 }
 
 // TicksPerSecond is the unit of [Stat.Start]: USER_HZ, which is 100 on every supported

@@ -52,6 +52,7 @@ func (w *Wait) share(t *target, now time.Time) time.Duration {
 		return limit
 	}
 	left := w.deadline.Sub(now) / time.Duration(1+len(t.queue))
+	left = max(left.Truncate(time.Millisecond), time.Millisecond) // a message shows it
 	if w.Once {
 		return left
 	}
@@ -157,7 +158,7 @@ func (w *Wait) talk(p *probe, now time.Time) {
 			t.queue = append(t.queue, other.to)
 		default:
 			w.drop(other)
-			w.record(other, unclear, silence(now.Sub(other.began)), now)
+			w.record(other, unclear, silence(now.Sub(other.began).Round(time.Millisecond)), now)
 		}
 	}
 	if w.step(p, nil, false, now) {
@@ -366,7 +367,7 @@ func (w *Wait) expire(now time.Time) {
 			if p.answering {
 				what = "did not complete its answer"
 			}
-			why := fmt.Sprintf("accepted, but %s within %v", what, roundLimit(p.limit))
+			why := fmt.Sprintf("accepted, but %s within %v", what, p.limit)
 			w.record(p, unclear, why, now)
 		case closing:
 			w.finish(p)
@@ -377,17 +378,7 @@ func (w *Wait) expire(now time.Time) {
 	}
 }
 
-func silence(limit time.Duration) string {
-	return fmt.Sprintf("no answer within %v", roundLimit(limit))
-}
-
-// roundLimit rounds a time limit for a message, if it is not one that the user has set.
-func roundLimit(limit time.Duration) time.Duration {
-	if limit > time.Millisecond {
-		limit = limit.Round(time.Millisecond)
-	}
-	return limit
-}
+func silence(limit time.Duration) string { return fmt.Sprintf("no answer within %v", limit) }
 
 // finish closes a probe that is no longer needed. An established connection is closed cleanly.
 func (w *Wait) finish(p *probe) {

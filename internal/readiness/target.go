@@ -216,10 +216,10 @@ func parsePath(text, path, host string, kind pathKind) (Target, error) {
 // an example in the form that the user chose.
 func (p *Parser) parseTCP(text, rest, like string) (Target, error) {
 	name, port, err := p.splitPort(text, rest, like)
-	host := p.Host
 	if err != nil {
 		return Target{}, err
 	}
+	host := p.Host
 	number := parsePort(port)
 	if number == 0 {
 		return Target{}, errPort
@@ -248,7 +248,7 @@ func hasOwnHost(host string) error {
 
 // splitPort splits HOST:PORT, :PORT or PORT. The port is not empty.
 func (p *Parser) splitPort(text, rest, like string) (name, port string, err error) {
-	_, plain := netip.ParseAddr(rest)
+	_, noAddress := netip.ParseAddr(rest)
 	path, _ := pathOf(rest)
 	i := strings.LastIndexByte(rest, ':')
 	switch {
@@ -266,7 +266,7 @@ func (p *Parser) splitPort(text, rest, like string) (name, port string, err erro
 		return "", "", errors.New("is a path: write file:PATH, or unix:PATH for a unix socket")
 	case strings.Contains(rest, "/"):
 		return "", "", slashError(rest, like)
-	case plain == nil:
+	case noAddress == nil:
 		return "", "", errors.New("is an address without a port, or needs brackets, as in [::1]:80")
 	case rest == "", i < 0 && strings.Trim(rest, "+-0123456789") != "", i >= 0 && rest[i+1:] == "":
 		return "", "", errors.New("needs a port, as in " + like + p.portHint(text, rest))
@@ -290,9 +290,11 @@ func slashError(rest, like string) error {
 func (p *Parser) portHint(text, rest string) string {
 	_, isVariable := os.LookupEnv(rest)
 	switch {
-	case isVariable && !strings.Contains(rest, ":"):
+	case strings.Contains(rest, ":"):
+		return ""
+	case isVariable:
 		return " (for the variable of that name, write env:NAME)"
-	case p.Command && rest == text && !strings.Contains(rest, ":"):
+	case p.Command && rest == text:
 		return ` (a command comes after "--")`
 	}
 	return ""

@@ -293,9 +293,15 @@ func Run(t testing.TB, cmd *exec.Cmd) (status int, stdout, stderr string) {
 // Eventually waits until cond returns true.
 func Eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(Deadline); !cond(); time.Sleep(2 * time.Millisecond) {
+	Within(t, Deadline, what, cond)
+}
+
+// Within is [Eventually] with a deadline of its own.
+func Within(t testing.TB, deadline time.Duration, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(deadline); !cond(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("did not happen within %v: %s", Deadline, what)
+			t.Fatalf("did not happen within %v: %s", deadline, what)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,19 +25,11 @@ const (
 	Address = "10.9.0.1"
 )
 
-// Isolate gives the calling test a network namespace and a mount namespace of its own. All ports
-// are free there. The loopback interface also has the address [Address], which is called [Name] in
-// /etc/hosts. Processes that the test starts are in the same namespaces.
+// Isolate is [test.Isolate]. The loopback interface also has the address [Address], which is called
+// [Name] in /etc/hosts.
 func Isolate(t testing.TB) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		test.Missing(t, "root", "a network namespace of the test's own")
-	}
-	runtime.LockOSThread() // never unlocked, so that the runtime ends the thread with the test
-	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
-		test.Missing(t, "namespaces", err.Error())
-	}
-	test.Must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	test.Isolate(t)
 	hosts := filepath.Join(t.TempDir(), "hosts")
 	text := "127.0.0.1 localhost\n" + Address + " " + Name + "\n"
 	test.Must(t, errors.Join(
@@ -46,9 +37,7 @@ func Isolate(t testing.TB) {
 		os.WriteFile(hosts, []byte(text), 0o644), os.Chmod(hosts, 0o644),
 		unix.Mount(hosts, "/etc/hosts", "", unix.MS_BIND, "")))
 	t.Cleanup(func() { _ = unix.Unmount("/etc/hosts", unix.MNT_DETACH) })
-	for _, args := range []string{"link set lo up", "address add " + Address + "/32 dev lo"} {
-		output(t, exec.Command(test.Tool(t, "ip"), strings.Fields(args)...))
-	}
+	output(t, exec.Command(test.Tool(t, "ip"), "address", "add", Address+"/32", "dev", "lo"))
 }
 
 // AsUser returns the beginning of a command line, which runs the rest as the user nobody: servers
