@@ -16,69 +16,12 @@ import (
 	"util/applets"
 	"util/applets/init/report"
 	"util/internal/test"
-	"util/internal/test/callgraph"
+	"util/internal/callgraph"
 
 	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
-
-// policy says what early code may do.
-//
-// It is a statement of policy, not a list of what happens to be called: do not extend it to make
-// a build pass. Code that is rejected here needs the runtime, now or with the next compiler;
-// write it in another way.
-var policy = callgraph.Policy{
-	Packages: []string{
-		"util/applets/init/compat",
-		"util/applets/init/descendants",
-		"util/applets/init/entry",
-		"util/applets/init/options",
-		"util/applets/init/report",
-		"util/applets/init/supervise",
-		"util/applets/runas/become",
-		"util/applets/signal/bynumber",
-		"util/internal/ascii",
-		"util/internal/files",
-		"util/internal/printable",
-		"util/internal/proc",
-		"util/internal/sig",
-		"util/internal/sys",
-	},
-	Functions: map[string]string{
-		"_rt0_amd64_linux": "the way out, when this is not a plain run of init: the runtime boots",
-		"_rt0_arm64_linux": "the same",
-
-		"runtime.memmove": "assembly that needs no g and, as long as the features of the processor " +
-			"are unknown, does not use them",
-		"runtime.memequal":             "the same",
-		"runtime.memclrNoHeapPointers": "the same",
-
-		"runtime.morestack_noctxt.abi0": "not reached: stackguard0 of the stand-in g " +
-			"is 0, and the stack is the kernel's",
-
-		"runtime.gcWriteBarrier1": "not reached: runtime.writeBarrier is false before the " +
-			"first garbage collection",
-		"runtime.gcWriteBarrier2": "the same",
-		"runtime.gcWriteBarrier3": "the same",
-		"runtime.gcWriteBarrier4": "the same",
-		"runtime.wbMove":          "the same",
-		"runtime.wbZero":          "the same",
-
-		"runtime.panicBounds": "reached by a bug only, which ends the process: " +
-			"an index or slice out of range",
-		"runtime.panicdivide":             "the same: division by zero",
-		"runtime.panicunsafeslicelen":     "the same: unsafe.Slice of a negative length",
-		"runtime.panicunsafestringlen":    "the same: unsafe.String of a negative length",
-		"runtime.panicunsafestringnilptr": "the same: unsafe.String at nil",
-	},
-	Variables: map[string]string{
-		"runtime.writeBarrier": "false before the first garbage collection",
-
-		"util/internal/version.number": "a string that the linker sets and no code changes",
-		"util/internal/version.commit": "the same",
-	},
-}
 
 var archs = []string{"amd64", "arm64"}
 
@@ -86,7 +29,7 @@ var archs = []string{"amd64", "arm64"}
 func TestCallGraph(t *testing.T) {
 	for _, arch := range archs {
 		t.Run(arch, func(t *testing.T) {
-			breaches, err := callgraph.Check(twin(t, arch), "_rt0_util", policy)
+			breaches, err := callgraph.Check(twin(t, arch), "_rt0_util", callgraph.Early)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +44,7 @@ func TestCallGraph(t *testing.T) {
 // for the arguments, the environment and the path of the command, everything works.
 func TestStackDepth(t *testing.T) {
 	const most = 6 << 10
-	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", policy)
+	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", callgraph.Early)
 	if err != nil {
 		t.Fatal(err)
 	}

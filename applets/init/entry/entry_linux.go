@@ -7,8 +7,6 @@ import (
 	"util/applets/init/options"
 	"util/applets/init/report"
 	"util/applets/init/supervise"
-	"util/applets/runas/become"
-	"util/applets/signal/bynumber"
 	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
@@ -16,18 +14,19 @@ import (
 )
 
 // Name makes a process an init, as the base name of argv[0], or as the first argument of a
-// program whose name begins with multicall ("util", "util-0.1", "util.arm64"). Under any other
-// name init is started by way of the Go runtime.
+// program whose name begins with multicall ("util", "util-0.1", "util.arm64"). So does a name that
+// begins with alone. Under any other name init is started by way of the Go runtime, if there is
+// one.
 const (
 	Name      = "init"
 	multicall = "util"
+	alone     = "util-init"
 )
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked.
 // stack is what the kernel put on the stack, mask the signal mask that was in force. If this is a
-// plain run of init, sendsig by number, or run-as, it becomes that and does not return. Else it
-// returns, and has changed nothing but proc.Inherited; except that a run-as whose command cannot be
-// executed may have changed its user.
+// plain run of init, it becomes that and does not return. What else it may become, and when it
+// returns, depends on the program: see other, in applets_linux.go and alone_linux.go.
 //
 //lint:ignore U1000 the assembly of _rt0_util calls it
 func entry(stack unsafe.Pointer, mask sig.Set) {
@@ -36,23 +35,10 @@ func entry(stack unsafe.Pointer, mask sig.Set) {
 	argv := (**byte)(unsafe.Add(stack, word))
 	words := unsafe.Slice(argv, argc)
 	name, n := appletName(words)
-	as := options.InitOf(name)
-	switch {
-	case name == Name || as != options.Util:
+	if as := options.InitOf(name); name == Name || as != options.Util {
 		runInit(as, argv, words, n, mask)
-	case name == "sendsig":
-		bynumber.Run(words[n:], mask)
-	case name == "run-as":
-		become.Run(words[n:], sys.Vector(environment(argv, argc)), mask)
 	}
-	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
-		if become.Early.Done {
-			endRunAs()
-		}
-		report.TooFewTasks(free)
-		sys.Exit(proc.ExitFailed)
-	}
-	proc.Inherited.Record(mask)
+	other(name, argv, words, n, mask)
 }
 
 // appletName returns the name that argv begins with, or the argument after it if it begins with
@@ -62,6 +48,9 @@ func appletName(argv []*byte) (name string, words int) {
 		return "", 0
 	}
 	name = ascii.Base(sys.String(argv[0]))
+	if ascii.HasPrefix(name, alone) {
+		return Name, 1
+	}
 	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
 		return sys.String(argv[1]), 2
 	}
@@ -80,7 +69,7 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	envp := environment(argv, len(words))
 	var (
 		o options.Options
-		s = supervise.Supervisor{Settings: &o.Settings, Envp: envp, Mask: mask, Entry: entryPC()}
+		s = supervise.Supervisor{Settings: &o.Settings, Envp: envp, Mask: mask, Entry: scattered()}
 		r = report.Reporter{Options: &o, Facts: &s}
 		p = compat.Personality{Rep: &r}
 	)
@@ -197,3 +186,11 @@ func entryPC() uintptr
 // PC returns the address of the early entry, which the linker flag -E makes the entry point
 // of the program.
 func PC() uintptr { return entryPC() }
+
+// quoted appends a text from outside, as far as the rest of the message fits.
+func quoted(t *report.Line, text string) {
+	const most = 256
+	t.Raw(`"`)
+	t.Plain(text[:min(len(text), most)])
+	t.Raw(`"`)
+}

@@ -1,3 +1,5 @@
+//go:build !util_init
+
 package entry
 
 import (
@@ -53,14 +55,6 @@ func cannotExec(t *report.Line, result *become.Outcome) (status int) {
 		meaning(t, result.Errno)
 	}
 	return proc.ExitCannot
-}
-
-// quoted appends a text from outside, as far as the rest of the message fits.
-func quoted(t *report.Line, text string) {
-	const most = 256
-	t.Raw(`"`)
-	t.Plain(text[:min(len(text), most)])
-	t.Raw(`"`)
 }
 
 // meaning appends what an error number means.

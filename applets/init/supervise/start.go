@@ -136,5 +136,10 @@ func (s *Supervisor) closeEach() {
 const piece = 1 << 16
 
 // dropEntry gives back the piece of the program that only the first instructions were in. The
-// kernel reads it again if it is needed (ARCHITECTURE.md, "Weight").
-func (s *Supervisor) dropEntry() { sys.Madvise(s.Entry&^(piece-1), piece, unix.MADV_DONTNEED) }
+// kernel reads it again if it is needed (ARCHITECTURE.md, "Weight"). In util-init they are in the
+// piece that is needed.
+func (s *Supervisor) dropEntry() {
+	if s.Entry != 0 {
+		sys.Madvise(s.Entry&^(piece-1), piece, unix.MADV_DONTNEED)
+	}
+}

@@ -124,7 +124,7 @@ type Supervisor struct {
 	Argv  **byte  // the command and its arguments, NULL-terminated
 	Envp  **byte  // the environment
 	Mask  sig.Set // the signal mask that init was started with, which the command gets
-	Entry uintptr // an address in the code of the first instructions, which is not needed again
+	Entry uintptr // an address in the code that is not needed again, or 0 if there is none
 
 	Self         int32       // init's PID
 	PID          int32       // the command's PID, and the number of its process group

@@ -38,7 +38,7 @@ const lookBehind = 16
 
 // isSwitch reports whether the computed jump f.code[i] is that of a switch statement, and its
 // target is in f for every index.
-func (p *program) isSwitch(f *function, i int) bool {
+func (p *Program) isSwitch(f *function, i int) bool {
 	before := f.code[max(0, i-lookBehind) : i+1]
 	find := tableOfAMD64
 	if p.arm64 {

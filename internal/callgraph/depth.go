@@ -12,7 +12,7 @@ import (
 // paths through the code, whether a run can take them or not. It does not count stack space whose
 // size is computed at run time. Recursion is an error, because it has no maximum.
 func Depth(path, entry string, policy Policy) (bytes int, chain []string, err error) {
-	p, err := load(path)
+	p, err := Load(path)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -20,7 +20,7 @@ func Depth(path, entry string, policy Policy) (bytes int, chain []string, err er
 	if start == nil || p.arm64 {
 		return 0, nil, fmt.Errorf("%s: has no function %s, or is for arm64", path, entry)
 	}
-	d := depths{walk: walk{program: p, policy: policy}, known: map[*function]*depth{}}
+	d := depths{walk: walk{Program: p, policy: policy}, known: map[*function]*depth{}}
 	deepest, err := d.of(start)
 	if err != nil {
 		return 0, nil, err
@@ -61,7 +61,7 @@ func (d *depths) of(f *function) (*depth, error) {
 			continue // a jump within f, or back to its start after morestack has grown the stack
 		}
 		callee := d.at(in.target)
-		if callee == nil || d.policy.Functions[callee.name] != "" && !d.inPackages(callee.name) {
+		if callee == nil || !d.policy.Contains(callee.name) {
 			continue // outside all functions, or listed by the policy: not checked itself
 		}
 		below, err := d.of(callee)

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"util/internal/callgraph"
 	"util/internal/test"
-	"util/internal/test/callgraph"
 )
 
 func TestMain(m *testing.M) { test.Main(m, nil) }

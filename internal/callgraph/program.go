@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// program is a linked program, disassembled.
-type program struct {
+// Program is a linked program, disassembled.
+type Program struct {
 	functions []*function // sorted by address
 	byName    map[string]*function
 	arm64     bool
@@ -52,14 +52,14 @@ type instruction struct {
 	symbol   string // of an instruction of kind other: the variable or function that it names, or ""
 }
 
-// load reads and disassembles the program in the file path.
-func load(path string) (*program, error) {
+// Load reads and disassembles the program in the file path.
+func Load(path string) (*Program, error) {
 	file, err := elf.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	p := &program{byName: map[string]*function{}, arm64: file.Machine == elf.EM_AARCH64}
+	p := &Program{byName: map[string]*function{}, arm64: file.Machine == elf.EM_AARCH64}
 	section := file.Section(".rodata")
 	if section == nil {
 		return nil, fmt.Errorf("%s: has no section .rodata", path)
@@ -94,10 +94,44 @@ func load(path string) (*program, error) {
 	return p, p.parse(dump)
 }
 
+// Call is a call or jump from one function to another.
+type Call struct {
+	End    uint64 // the address after the instruction
+	Target uint64
+}
+
+// Calls returns the calls of the function that starts at an address.
+func (p *Program) Calls(start uint64) (all []Call) {
+	f := p.at(start)
+	if f == nil {
+		return nil
+	}
+	for _, in := range f.code {
+		if in.kind == branch && !f.contains(in.target) {
+			all = append(all, Call{p.End(in.address), in.target})
+		}
+	}
+	return all
+}
+
+// End returns the address after the instruction at, or around, an address.
+func (p *Program) End(address uint64) uint64 {
+	f := p.at(address)
+	if f == nil {
+		return 0
+	}
+	for _, in := range f.code {
+		if in.address > address {
+			return in.address
+		}
+	}
+	return f.end
+}
+
 // parse adds the output of objdump to the functions. It has a line "TEXT …" for each function, and
 // then a line for each instruction: its position in the source, its address, its bytes and its
 // text, separated by tabs.
-func (p *program) parse(dump []byte) error {
+func (p *Program) parse(dump []byte) error {
 	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
 		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool {
 			return s == ""
@@ -119,7 +153,7 @@ func (p *program) parse(dump []byte) error {
 }
 
 // at returns the function that contains an address, or nil.
-func (p *program) at(address uint64) *function {
+func (p *Program) at(address uint64) *function {
 	i, exact := slices.BinarySearchFunc(p.functions, address, func(f *function, a uint64) int {
 		return cmp.Compare(f.start, a)
 	})
@@ -145,7 +179,7 @@ var (
 
 // classify sets the kind of an instruction, and its target or symbol. code is its bytes, in
 // hexadecimal.
-func (p *program) classify(in *instruction, code string) {
+func (p *Program) classify(in *instruction, code string) {
 	if in.text == "?" {
 		// On arm64 zeros are the padding after a function. They are not valid instructions, so
 		// executing them is a fault.

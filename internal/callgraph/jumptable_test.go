@@ -45,7 +45,7 @@ func TestIsSwitch(t *testing.T) {
 		{"another jump", []uint64{0x1018, 0x1018, 0x1018}, replace(-1, "JMP CX"), false},
 	} {
 		for _, code := range [][]instruction{slices.Clone(amd64), slices.Clone(arm64)} {
-			p := &program{arm64: len(code) == len(arm64), rodataAt: rodata}
+			p := &Program{arm64: len(code) == len(arm64), rodataAt: rodata}
 			for _, target := range c.table {
 				p.rodata = binary.LittleEndian.AppendUint64(p.rodata, target)
 			}

@@ -21,9 +21,13 @@ type Policy struct {
 	Packages []string
 	// Functions are further functions that may be called. They are not checked themselves.
 	Functions map[string]string
+	// NotExecuted are functions that may be referred to, because only a bug could call them.
+	NotExecuted map[string]string
 	// Variables are further variables that may be used. They are checked on amd64 only, because
 	// objdump does not name them on arm64.
 	Variables map[string]string
+	// Tables are the variables with an initial value. No code may change them.
+	Tables map[string]string
 }
 
 // Check reports each violation of the policy by the code that can be reached from the function
@@ -36,7 +40,7 @@ type Policy struct {
 //
 // The program must have its symbols. The command go must be in PATH, to disassemble the program.
 func Check(path, entry string, policy Policy) ([]string, error) {
-	p, err := load(path)
+	p, err := Load(path)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +49,7 @@ func Check(path, entry string, policy Policy) ([]string, error) {
 		return nil, fmt.Errorf("%s: has no function %s", path, entry)
 	}
 	w := walk{
-		program: p,
+		Program: p,
 		policy:  policy,
 		callers: map[*function]*function{start: nil},
 		queue:   []*function{start},
@@ -62,7 +66,7 @@ func Check(path, entry string, policy Policy) ([]string, error) {
 // walk is a breadth-first search, so the chain of calls that it finds to a function is a shortest
 // one.
 type walk struct {
-	*program
+	*Program
 	policy     Policy
 	callers    map[*function]*function // from each function seen to its first caller
 	queue      []*function             // seen, not yet scanned
@@ -85,7 +89,8 @@ func (w *walk) scan(f *function) {
 			}
 		case other:
 			name := in.symbol
-			if name != "" && !w.inPackages(name) && w.policy.Variables[name] == "" {
+			if name != "" && !w.policy.Contains(name) && w.policy.Variables[name] == "" &&
+				w.policy.Tables[name] == "" {
 				w.violation(f, in, "uses the variable "+name)
 			}
 		}
@@ -105,17 +110,17 @@ func (w *walk) call(f *function, in instruction) {
 	}
 	w.callers[callee] = f
 	switch {
-	case w.policy.Functions[callee.name] != "":
-	case w.inPackages(callee.name):
+	case w.policy.Functions[callee.name] != "", w.policy.NotExecuted[callee.name] != "":
+	case w.policy.Contains(callee.name):
 		w.queue = append(w.queue, callee)
 	default:
 		w.violation(f, in, "→ "+callee.name)
 	}
 }
 
-// inPackages reports whether a function or variable belongs to a package of the policy.
-func (w *walk) inPackages(name string) bool {
-	return slices.ContainsFunc(w.policy.Packages, func(pkg string) bool {
+// Contains reports whether a function or variable belongs to a package of the policy.
+func (p Policy) Contains(name string) bool {
+	return slices.ContainsFunc(p.Packages, func(pkg string) bool {
 		return strings.HasPrefix(name, pkg+".")
 	})
 }

@@ -1,0 +1,14 @@
+//go:build util_init
+
+#include "textflag.h"
+
+// func Broken()
+//
+// It takes its frame by hand, because what jumps here has not left a return address where the
+// assembler would look for it.
+TEXT ·Broken(SB),NOSPLIT|NOFRAME,$0-0
+	MOVQ	0(SP), AX        // the address after the call
+	SUBQ	$24, SP
+	MOVQ	AX, 0(SP)
+	CALL	·bug(SB)
+	UD2

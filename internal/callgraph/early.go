@@ -1,0 +1,76 @@
+package callgraph
+
+// Early says what early code may do: see package entry.
+//
+// It is a statement of policy, not a list of what happens to be called: do not extend it to make
+// a build pass. Code that is rejected here needs the runtime, now or with the next compiler;
+// write it in another way.
+var Early = Policy{
+	Packages: []string{
+		"util/applets/init/compat",
+		"util/applets/init/descendants",
+		"util/applets/init/entry",
+		"util/applets/init/options",
+		"util/applets/init/report",
+		"util/applets/init/supervise",
+		"util/applets/runas/become",
+		"util/applets/signal/bynumber",
+		"util/internal/ascii",
+		"util/internal/files",
+		"util/internal/printable",
+		"util/internal/proc",
+		"util/internal/sig",
+		"util/internal/sys",
+	},
+	Functions: map[string]string{
+		"runtime.memmove": "assembly that needs no g and, as long as the features of the processor " +
+			"are unknown, does not use them",
+		"runtime.memequal":             "the same",
+		"runtime.memclrNoHeapPointers": "the same",
+
+		"memeqbody": "a part of runtime.memequal",
+	},
+	NotExecuted: map[string]string{
+		"_rt0_amd64_linux": "the way out, when this is not a plain run of init: the runtime boots",
+		"_rt0_arm64_linux": "the same",
+
+		"runtime.morestack_noctxt.abi0": "not reached: stackguard0 of the stand-in g " +
+			"is 0, and the stack is the kernel's",
+
+		"runtime.gcWriteBarrier1": "not reached: runtime.writeBarrier is false before the " +
+			"first garbage collection",
+		"runtime.gcWriteBarrier2": "the same",
+		"runtime.gcWriteBarrier3": "the same",
+		"runtime.gcWriteBarrier4": "the same",
+		"runtime.wbMove":          "the same",
+		"runtime.wbZero":          "the same",
+
+		"runtime.panicBounds": "reached by a bug only, which ends the process: " +
+			"an index or slice out of range",
+		"runtime.panicdivide":             "the same: division by zero",
+		"runtime.panicunsafeslicelen":     "the same: unsafe.Slice of a negative length",
+		"runtime.panicunsafestringlen":    "the same: unsafe.String of a negative length",
+		"runtime.panicunsafestringnilptr": "the same: unsafe.String at nil",
+	},
+	Variables: map[string]string{
+		"runtime.writeBarrier": "false before the first garbage collection",
+
+		"internal/cpu.X86":             "the features of the processor, zeros until the runtime has booted",
+		"runtime.memmoveBits":          "the same, on amd64",
+		"runtime.arm64UseAlignedLoads": "the same, on arm64",
+	},
+	Tables: map[string]string{
+		"util/applets/init/compat.catatonitTable": "the options of another init",
+		"util/applets/init/compat.dumbInitTable":  "the same",
+		"util/applets/init/compat.tiniTable":      "the same",
+		"util/applets/init/compat.signalTexts":    "texts",
+		"util/applets/init/options.Table":         "the options",
+		"util/internal/printable.hidden":          "characters",
+		"util/internal/sig.aliases":               "names",
+		"util/internal/sig.names":                 "the same",
+		"util/internal/version.number":            "a string that the linker sets",
+		"util/internal/version.number.str":        "its text",
+		"util/internal/version.commit":            "a string that the linker sets",
+		"util/internal/version.commit.str":        "its text",
+	},
+}
