@@ -1,16 +1,15 @@
-// Slim links a package main that begins with an early entry into a static program that has no Go
-// runtime in it: the functions and data that the entry point can reach, and nothing else.
+// Slim links the early entry of a Go program into a static file that has no Go runtime in it: the
+// functions and data that the entry point reaches, and nothing else. docs/design.md explains it.
 //
-// It is a small linker behind the compiler and the linker of Go. The latter, asked to let another
-// linker do the rest (-linkmode=external), writes all of the program into one relocatable object,
-// elf(5). There, relocations name what each function refers to. Slim
+// It is the linker behind Go's own, which with -linkmode=external writes a program as one
+// relocatable object (elf(5)). There, relocations tell what each function refers to. Slim
 //
-//  1. follows them from the entry point (reach.go);
-//  2. lays out what it has found, the code of a plain run in one piece of 64 kB (layout.go);
-//  3. applies the relocations (relocate.go), and writes an ELF file (elf.go).
+//  1. follows them from the entry point on (reach.go);
+//  2. gives what it has found new addresses, the code that every run executes first (layout.go);
+//  3. applies the relocations (relocate.go) and writes an ELF file (elf.go).
 //
-// What early code may reach is the policy of package callgraph. Anything else is an error here. A
-// call that the policy knows as one that only a bug takes leads to the function -broken.
+// What early code may refer to is the policy of package callgraph; anything else is an error here.
+// What it refers to and never executes is not in the file: the function -broken takes its place.
 package main
 
 import (
@@ -25,28 +24,19 @@ import (
 func main() {
 	var l linker
 	output := flag.String("o", "", "write the program to `file`")
-	tags := flag.String("tags", "", "build with these build `tags`")
-	variables := flag.String("ldflags", "", "more `flags` for go tool link")
+	archives := flag.String("importcfg", "", "the `file` with the names of the compiled packages")
+	hot := flag.String("hot", "", "a `file` with the names of the functions that every run executes")
 	flag.StringVar(&l.entry, "entry", "", "the `symbol` where the program begins")
-	flag.StringVar(&l.broken, "broken", "", "the `symbol` that takes the place of what is left out")
-	hot := flag.String("first", "", "a `file` with the names of the functions that every run executes")
-	flag.StringVar(&l.note, "note", "", "what the file's .note.package says, in `JSON`")
+	flag.StringVar(&l.broken, "broken", "", "the `symbol` that replaces what is never executed")
+	flag.StringVar(&l.about, "package", "", "the text of .note.package, in `JSON`")
 	flag.BoolVar(&l.strip, "s", false, "leave out the symbol table")
 	flag.Parse()
-	if *output == "" || flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: slim -o FILE -entry SYMBOL -broken SYMBOL [OPTION...] PACKAGE")
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: slim OPTION... OBJECT")
+		flag.PrintDefaults()
 		os.Exit(2)
 	}
-	if *hot != "" {
-		names, err := os.ReadFile(*hot)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "slim:", err)
-			os.Exit(1)
-		}
-		l.hot = strings.Fields(string(names))
-	}
-	l.policy = callgraph.Early
-	if err := l.run(flag.Arg(0), *tags, *variables, *output); err != nil {
+	if err := l.link(flag.Arg(0), *archives, *hot, *output); err != nil {
 		fmt.Fprintln(os.Stderr, "slim:", err)
 		os.Exit(1)
 	}
@@ -56,43 +46,40 @@ func main() {
 type linker struct {
 	entry, broken string   // symbols
 	hot           []string // the functions that every run executes
-	note          string
+	about         string
 	strip         bool
-	policy        callgraph.Policy
 
 	object
-	code     *callgraph.Program // the object's, disassembled; nil where relocations name all calls
+	code     *callgraph.Program // the object's, where relocations do not name all calls; else nil
+	literals [][]byte           // the string literals of the packages
 	pieces   []*piece           // what the file will hold
 	bySymbol map[int]*piece     // those that are a whole symbol
-	literals []*piece           // parts of stringsSymbol, sorted
+	byExtent map[extent]*piece  // those that are literals
 	segments [segments]segment
 }
 
-func (l *linker) run(pkg, tags, variables, output string) error {
-	dir, err := os.MkdirTemp("", "slim-")
-	if err != nil {
+func (l *linker) link(object, archives, hot, output string) (err error) {
+	if l.object, err = readObject(object); err != nil {
 		return err
-	}
-	if os.Getenv("KEEP") == "" {
-		defer os.RemoveAll(dir)
-	}
-	built, err := build(pkg, tags, variables, dir)
-	if err != nil {
-		return err
-	}
-	if l.object, err = readObject(built.object); err != nil {
-		return fmt.Errorf("%s: %w", pkg, err)
 	}
 	if l.hidesCalls() {
-		if l.code, err = callgraph.Load(built.object); err != nil {
+		if l.code, err = callgraph.Load(object); err != nil {
 			return err
 		}
 	}
-	if err := l.reach(built.archives); err != nil {
+	names, err := os.ReadFile(hot)
+	if err != nil && hot != "" {
 		return err
 	}
-	l.layout(headers + uint64(len(l.notes())))
-	file, err := l.write()
+	l.hot = strings.Fields(string(names))
+	if l.literals, err = readLiterals(archives); err != nil {
+		return err
+	}
+	if err := l.reach(); err != nil {
+		return err
+	}
+	l.layout()
+	file, err := l.file()
 	if err != nil {
 		return err
 	}

@@ -3,50 +3,33 @@ package main
 import (
 	"debug/elf"
 	"fmt"
+	"slices"
 )
 
-// content returns the bytes of a piece for its new address.
+// content returns the bytes of a piece at its new address.
 func (l *linker) content(p *piece) ([]byte, error) {
-	bytes := append([]byte{}, l.contents[p.section][p.from:p.to]...)
+	content := slices.Clone(l.contents[p.section][p.from:p.to])
 	for _, r := range p.relocs {
-		target, err := l.target(p, r)
-		if err != nil {
-			return nil, err
+		target := uint64(r.addend) // S + A, as the ABIs call it
+		if r.to != nil {
+			target += r.to.address
 		}
 		at := r.place - p.from
-		if err := l.relocate(bytes[at:], r, target, p.address+at); err != nil {
-			return nil, fmt.Errorf("%s: at %#x: %w", p.name, r.place, err)
+		if err := l.relocate(content[at:], r.kind, target, p.address+at); err != nil {
+			return nil, p.refused(fmt.Sprintf("at %#x: %v", r.place, err))
 		}
 	}
-	return bytes, nil
+	return content, nil
 }
 
-// target returns the address that a relocation stands for: S + A, as the ABIs call it.
-func (l *linker) target(p *piece, r reloc) (uint64, error) {
-	s := l.symbols[r.symbol]
-	if to := l.bySymbol[r.symbol]; to != nil {
-		return to.address + uint64(r.addend), nil
-	}
-	if l.sections[s.Section].Flags&elf.SHF_TLS != 0 {
-		return s.Value + uint64(r.addend), nil
-	}
-	at := s.Value + uint64(r.literal)
-	for _, to := range l.literals {
-		if to.name == s.Name && to.from <= at && at < to.to {
-			return to.address + at - to.from + uint64(r.addend-r.literal), nil
-		}
-	}
-	return 0, p.refused("refers to " + s.Name + ", which is not in the file")
-}
-
-// relocate writes the address target, or its distance, to the place of that address.
-func (l *linker) relocate(bytes []byte, r reloc, target, place uint64) error {
+// relocate writes the address target, or its distance, to the bytes at the address place.
+func (l *linker) relocate(bytes []byte, kind uint32, target, place uint64) error {
 	distance := int64(target - place)
 	pages := int64(target>>12) - int64(place>>12)
 	fits := true
 	switch l.machine {
 	case elf.EM_X86_64:
-		switch elf.R_X86_64(r.kind) {
+		switch kind := elf.R_X86_64(kind); kind {
 		case elf.R_X86_64_64:
 			l.order.PutUint64(bytes, target)
 			return nil
@@ -56,12 +39,12 @@ func (l *linker) relocate(bytes []byte, r reloc, target, place uint64) error {
 		case elf.R_X86_64_TPOFF32: // the address of g is in the 8 bytes below where FS points
 			l.order.PutUint32(bytes, uint32(target-8))
 		default:
-			return fmt.Errorf("unknown kind of relocation: %v", elf.R_X86_64(r.kind))
+			return fmt.Errorf("unknown kind of relocation: %v", kind)
 		}
 	case elf.EM_AARCH64:
 		const imm12 = 10 // the position of an immediate operand of 12 bits
 		instruction, low := l.order.Uint32(bytes), uint32(target&0xfff)
-		switch kind := elf.R_AARCH64(r.kind); kind {
+		switch kind := elf.R_AARCH64(kind); kind {
 		case elf.R_AARCH64_ABS64:
 			l.order.PutUint64(bytes, target)
 			return nil

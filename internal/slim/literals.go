@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"util/internal/callgraph"
+)
+
+// Go's linker joins the string literals of a program in one symbol, where each begins somewhere and
+// has no length. So slim takes them from the compiled packages, and searches the symbol for them.
+
+// extent is a part of a symbol, up to but not including to.
+type extent struct {
+	symbol   int
+	from, to int64
+}
+
+// isPool reports whether a symbol is one that Go's linker joins literals in. The second one is for
+// other constants: a literal of the same bytes may be there.
+func isPool(name string) bool { return name == "go:string.*" || name == "runtime.gcbits.*" }
+
+// readLiterals returns the literals of all packages of early code. A line of the file importcfg
+// names a package and the archive that it was compiled into.
+func readLiterals(importcfg string) (all [][]byte, err error) {
+	config, err := os.ReadFile(importcfg)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(config)) {
+		pkg, archive, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if pkg = strings.TrimPrefix(pkg, "packagefile "); !callgraph.Early.Contains(pkg + ".") {
+			continue
+		}
+		some, err := literalsOf(archive)
+		if err != nil {
+			return nil, fmt.Errorf("package %s: %w", pkg, err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// literalsOf returns the literals of an archive.
+func literalsOf(archive string) (all [][]byte, err error) {
+	content, err := os.ReadFile(archive)
+	if err != nil {
+		return nil, err
+	}
+	symbols, err := exec.Command("go", "tool", "nm", "-size", archive).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go tool nm: %w", err)
+	}
+	// nm counts from the start of the object in the archive, which a line "!" precedes.
+	_, object, _ := bytes.Cut(content, []byte("_go_.o          0"))
+	_, object, _ = bytes.Cut(object, []byte("\n!\n"))
+	for line := range strings.Lines(string(symbols)) {
+		before, name, isLiteral := strings.Cut(line, " go:string.")
+		if !isLiteral {
+			continue
+		}
+		var at, size int
+		_, err := fmt.Sscanf(before[strings.LastIndexByte(before, ':')+1:], "%x %d", &at, &size)
+		if err != nil || at < 0 || size < 0 || at > len(object)-size {
+			return nil, fmt.Errorf("go tool nm: %q: not a place in the archive", line)
+		}
+		text := object[at : at+size]
+		// The name of a short literal is its text, that of a long one a hash.
+		if short, err := strconv.Unquote(strings.TrimSpace(name)); err == nil && short != string(text) {
+			return nil, fmt.Errorf("go tool nm: %q: the archive has %q there", line, text)
+		}
+		if size > 0 {
+			all = append(all, text)
+		}
+	}
+	return all, nil
+}
+
+// literal returns the extent of all literals that cover a place in a pool.
+func (l *linker) literal(pool int, at int64) (e extent, found bool) {
+	s := l.symbols[pool]
+	end := l.sections[s.Section].Size
+	for _, next := range l.symbols { // the size of a pool is not stated
+		if next.Section == s.Section && next.Value > s.Value {
+			end = min(end, next.Value)
+		}
+	}
+	bytesOf := l.contents[s.Section][s.Value:end]
+	if at < 0 || at >= int64(len(bytesOf)) {
+		return e, false
+	}
+	e = extent{pool, at, at}
+	for _, text := range l.literals {
+		from := max(0, int(at)-len(text)+1)
+		around := bytesOf[from:min(len(bytesOf), int(at)+len(text))]
+		if i := bytes.Index(around, text); i >= 0 {
+			e.from = min(e.from, int64(from+i))
+			e.to = max(e.to, int64(from+bytes.LastIndex(around, text)+len(text)))
+		}
+	}
+	return e, e.to > at
+}
