@@ -8,8 +8,8 @@ GOARCH  ?= $(GOHOSTARCH)
 PREFIX  ?= /usr/local
 
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
-LDFLAGS  = -E _rt0_util -X util/internal/version.number=$(VERSION) \
-	-X util/internal/version.commit=$(COMMIT)
+LDFLAGS   = -E _rt0_util $(VARIABLES)
+VARIABLES = -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT)
 
 # The program depends only on the commit: every setting of `go env` that changes it is set here. An
 # empty value would mean that of `go env -w`; a comma is an empty list of experiments.
@@ -35,11 +35,32 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: build test check bench demo demo-docker demo-update examples install clean
 
-build: bin/util
+build: bin/util bin/util-init
 
 .PHONY: bin/util
 bin/util:
 	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $@ .
+
+# Init alone, without the Go runtime: see docs/design.md. Go compiles the packages and links them to
+# one relocatable object; slim takes from it what the early entry reaches. The linker that Go's would
+# call for the rest, -extld, does nothing. What Go's prints is a remark that there is no cgo.
+ALONE     = ./applets/init/alone
+UTIL_INIT = bin/util-init
+OBJECTS   = bin/object/$(GOARCH)
+NOTE      = {"type":"binary","name":"util-init","version":"$(VERSION)","architecture":"$(GOARCH)","commit":"$(COMMIT)"}
+STRIP     = -s
+.PHONY: bin/util-init
+bin/util-init:
+	@mkdir -p $(OBJECTS)
+	$(ENV) GOARCH=$(GOARCH) go list -trimpath -tags util_init -deps -export -f \
+		'{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}' $(ALONE) >$(OBJECTS)/importcfg
+	$(ENV) GOARCH=$(GOARCH) go tool link -w -linkmode=external -extld=true -tmpdir=$(OBJECTS) \
+		$(VARIABLES) -importcfg $(OBJECTS)/importcfg -o $(OBJECTS)/none \
+		$$(sed -n 's,^packagefile util/applets/init/alone=,,p' $(OBJECTS)/importcfg) \
+		>$(OBJECTS)/log 2>&1 || { cat $(OBJECTS)/log; exit 1; }
+	GOARCH=$(GOHOSTARCH) go run ./internal/slim $(STRIP) -importcfg $(OBJECTS)/importcfg \
+		-entry _rt0_util -broken util/applets/init/entry.Broken.abi0 \
+		-hot $(ALONE)/hot.txt -package '$(NOTE)' -o $(UTIL_INIT) $(OBJECTS)/go.o
 
 # -count=1: the results depend on the kernel and the Docker Engine too, which the cache of go test
 # does not know. TESTS selects tests, as in make test TESTS='-run TestDocker ./applets/init'.
