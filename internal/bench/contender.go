@@ -44,7 +44,8 @@ func (c *contender) ours() bool {
 	return c.program == "bin/util"
 }
 
-// contenders returns util, then the inits that it is compared with.
+// contenders returns util, then the inits that it is compared with. peers.sh builds those in
+// bin/musl.
 func contenders() []*contender {
 	command := []string{"--"}
 	return []*contender{
@@ -56,6 +57,9 @@ func contenders() []*contender {
 		{name: "tini-static", program: "tini-static", args: command},
 		{name: "dumb-init", program: "dumb-init", args: command},
 		{name: "catatonit", program: "catatonit", args: command},
+		{name: "tini, musl", program: "bin/musl/tini", args: command},
+		{name: "dumb-init, musl", program: "bin/musl/dumb-init", args: command},
+		{name: "catatonit, musl", program: "bin/musl/catatonit", args: command},
 	}
 }
 
