@@ -36,12 +36,14 @@ type measured struct {
 
 // The names of the contenders for which there are limits.
 const (
-	utilInit = "util init"
+	utilInit  = "util init"
+	ownFile   = "util-init"
+	catatonit = "catatonit, musl"
 )
 
 // ours reports whether c is of this project.
 func (c *contender) ours() bool {
-	return c.program == "bin/util"
+	return c.program == "bin/util" || c.program == "bin/util-init"
 }
 
 // contenders returns util, then the inits that it is compared with. peers.sh builds those in
@@ -50,6 +52,7 @@ func contenders() []*contender {
 	command := []string{"--"}
 	return []*contender{
 		{name: utilInit, program: "bin/util", args: []string{"init", "--"}},
+		{name: ownFile, program: "bin/util-init", args: command},
 		{name: "util as tini", program: "bin/util", as: "tini", args: command},
 		{name: "util as dumb-init", program: "bin/util", as: "dumb-init", args: command},
 		{name: "util as catatonit", program: "bin/util", as: "catatonit", args: command},
@@ -59,7 +62,7 @@ func contenders() []*contender {
 		{name: "catatonit", program: "catatonit", args: command},
 		{name: "tini, musl", program: "bin/musl/tini", args: command},
 		{name: "dumb-init, musl", program: "bin/musl/dumb-init", args: command},
-		{name: "catatonit, musl", program: "bin/musl/catatonit", args: command},
+		{name: catatonit, program: "bin/musl/catatonit", args: command},
 	}
 }
 

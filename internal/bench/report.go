@@ -70,6 +70,13 @@ var ratios = []struct {
 		0.15,
 		[]string{"tini-static"},
 	},
+
+	{ownFile, "startup", "startup and exit", startup, 1, []string{utilInit}},
+	{ownFile, "startup", "startup and exit", startup, 0.8, []string{catatonit}},
+	// The code is the same. Two measurements of one program can differ by 1 %.
+	{ownFile, "signals", signal(0), latency(0), 1.01, []string{utilInit}},
+	{ownFile, "signals", signal(1), latency(1), 1.01, []string{utilInit}},
+	{ownFile, "signals", signal(2), latency(2), 1.01, []string{utilInit}},
 }
 
 func startup(m measured) series { return m.startup }
@@ -103,6 +110,16 @@ var counts = []struct {
 }{
 	{utilInit, "memory", "threads", func(m measured) int { return m.threads }, 1},
 	{utilInit, "idle", "wakeups while idle", func(m measured) int { return m.wakeups }, 0},
+
+	{ownFile, "", "file, kB", measured.kilobytes, 160},
+	{ownFile, "memory", "RSS, kB", func(m measured) int { return int(m.memory.rss.median()) }, 64},
+	{
+		ownFile, "memory", "anonymous memory, kB",
+		func(m measured) int { return int(m.memory.anonymous.median()) },
+		12,
+	},
+	{ownFile, "memory", "threads", func(m measured) int { return m.threads }, 1},
+	{ownFile, "idle", "wakeups while idle", func(m measured) int { return m.wakeups }, 0},
 }
 
 func (r *report) made(measurement string) bool {
