@@ -76,7 +76,10 @@ func prepare(dir string) (all []*contender, missing []string, err error) {
 	all = []*contender{{name: "no init", argv: []string{command}}}
 	for i, c := range contenders() {
 		path, err := exec.LookPath(c.program)
-		if err != nil {
+		switch {
+		case err != nil && c.ours():
+			return nil, nil, fmt.Errorf("%s: missing (make builds it)", c.program)
+		case err != nil:
 			missing = append(missing, c.name)
 			continue
 		}
@@ -88,9 +91,6 @@ func prepare(dir string) (all []*contender, missing []string, err error) {
 			return nil, nil, err
 		}
 		all = append(all, c)
-	}
-	if len(missing) > 0 && missing[0] == utilInit {
-		return nil, nil, fmt.Errorf("bin/util: missing (make builds it)")
 	}
 	return all, missing, nil
 }

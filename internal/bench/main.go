@@ -3,11 +3,12 @@
 //
 //	go run ./internal/bench [-quick] [-only startup|memory|signals|orphans|idle]
 //
-// It runs in the root directory of the module, where make must have built bin/util. peers.sh builds
-// further inits in bin/musl. A single number means little on a noisy machine. So the inits take
-// turns, in each round in another order: a disturbance affects all of them, and the median of many
-// rounds counts. Everything runs on one CPU, so that no wakeup of another CPU and no migration is
-// measured. Each init runs from a new copy of its file, with PATH as its only variable.
+// It runs in the root directory of the module, where make must have built bin/util and
+// bin/util-init; peers.sh builds further inits in bin/musl. A single number means little on a noisy
+// machine. So the inits take turns, in each round in another order: a disturbance affects all of
+// them, and the median of many rounds counts. Everything runs on one CPU, so that no wakeup of
+// another CPU and no migration is measured. Each init runs from a new copy of its file, with PATH
+// as its only variable.
 package main
 
 import (
