@@ -113,6 +113,8 @@ examples: build
 # Compares init with other inits, wait-for-port with plain loops, healthcheck with curl and other
 # clients, run-as with gosu, and sendsig with pkill, and measures the search of reap-once for zombies.
 bench: build
+	@# Without this, the inits that are linked against musl are named as missing. It needs a network.
+	-internal/bench/peers.sh bin/musl
 	go run ./internal/bench
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchtime 1x \
 		./applets/waitfor ./applets/healthcheck ./applets/runas

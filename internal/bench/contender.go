@@ -17,27 +17,42 @@ type contender struct {
 	args    []string // the arguments before the command
 
 	argv    []string // of the copy: the path, args and the command
-	about   string   // version and size
+	about   string   // the version
 	measure measured
 }
 
-// measured are the results of a contender. What was not measured is 0.
+// measured are the results of a contender. What was not measured is empty or 0.
 type measured struct {
-	startup  float64 // µs
-	memory   memory  // of one instance
-	pss10    float64 // kB, the mean of 10 instances
+	size     int64  // of the file, in bytes
+	startup  series // µs
+	memory   memory // of one instance
+	pss10    series // kB, the means of 10 instances
 	threads  int
-	latency  [len(latencyOf)]float64 // µs from kill(2) to the command
-	orphan   float64                 // µs of CPU time for an orphan
-	switches float64                 // context switches for an orphan
+	latency  [len(latencyOf)]series // µs from kill(2) to the command
+	orphan   series                 // µs of CPU time for an orphan
+	switches series                 // context switches for an orphan
 	wakeups  int
 }
 
-// contenders returns util, then the inits that it is compared with.
+// The names of the contenders for which there are limits.
+const (
+	utilInit  = "util init"
+	ownFile   = "util-init"
+	catatonit = "catatonit, musl"
+)
+
+// ours reports whether c is of this project.
+func (c *contender) ours() bool {
+	return c.program == "bin/util" || c.program == "bin/util-init"
+}
+
+// contenders returns util, then the inits that it is compared with. peers.sh builds those in
+// bin/musl.
 func contenders() []*contender {
 	command := []string{"--"}
 	return []*contender{
-		{name: "util init", program: "bin/util", args: []string{"init", "--"}},
+		{name: utilInit, program: "bin/util", args: []string{"init", "--"}},
+		{name: ownFile, program: "bin/util-init", args: command},
 		{name: "util as tini", program: "bin/util", as: "tini", args: command},
 		{name: "util as dumb-init", program: "bin/util", as: "dumb-init", args: command},
 		{name: "util as catatonit", program: "bin/util", as: "catatonit", args: command},
@@ -45,6 +60,9 @@ func contenders() []*contender {
 		{name: "tini-static", program: "tini-static", args: command},
 		{name: "dumb-init", program: "dumb-init", args: command},
 		{name: "catatonit", program: "catatonit", args: command},
+		{name: "tini, musl", program: "bin/musl/tini", args: command},
+		{name: "dumb-init, musl", program: "bin/musl/dumb-init", args: command},
+		{name: catatonit, program: "bin/musl/catatonit", args: command},
 	}
 }
 
@@ -58,7 +76,10 @@ func prepare(dir string) (all []*contender, missing []string, err error) {
 	all = []*contender{{name: "no init", argv: []string{command}}}
 	for i, c := range contenders() {
 		path, err := exec.LookPath(c.program)
-		if err != nil {
+		switch {
+		case err != nil && c.ours():
+			return nil, nil, fmt.Errorf("%s: missing (make builds it)", c.program)
+		case err != nil:
 			missing = append(missing, c.name)
 			continue
 		}
@@ -70,9 +91,6 @@ func prepare(dir string) (all []*contender, missing []string, err error) {
 			return nil, nil, err
 		}
 		all = append(all, c)
-	}
-	if len(missing) > 0 && missing[0] == "util init" {
-		return nil, nil, fmt.Errorf("bin/util: missing (make builds it)")
 	}
 	return all, missing, nil
 }
@@ -98,8 +116,7 @@ func (c *contender) copyTo(dir, path, command string) error {
 	if err != nil {
 		return err
 	}
-	size, err := freshCopy(name, path)
-	if err != nil {
+	if c.measure.size, err = freshCopy(name, path); err != nil {
 		return err
 	}
 	if c.as != "" {
@@ -116,11 +133,10 @@ func (c *contender) copyTo(dir, path, command string) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s --version: %w", path, err)
 	}
-	version, _, _ := strings.Cut(stdout.String(), "\n")
-	if version == "" { // dumb-init prints it on stderr
-		version, _, _ = strings.Cut(stderr.String(), "\n")
+	c.about, _, _ = strings.Cut(stdout.String(), "\n")
+	if c.about == "" { // dumb-init prints it on stderr
+		c.about, _, _ = strings.Cut(stderr.String(), "\n")
 	}
-	c.about = fmt.Sprintf("%s, %d kB", version, size/1000)
 	return nil
 }
 

@@ -3,11 +3,12 @@
 //
 //	go run ./internal/bench [-quick] [-only startup|memory|signals|orphans|idle]
 //
-// It runs in the root directory of the module, where make must have built bin/util. A single number
-// means little on a noisy machine. So the inits take turns, in each round in another order: a
-// disturbance affects all of them, and the median of many rounds counts. Everything runs on one
-// CPU, so that no wakeup of another CPU and no migration is measured. Each init runs from a new
-// copy of its file, with PATH as its only variable.
+// It runs in the root directory of the module, where make must have built bin/util and
+// bin/util-init; peers.sh builds further inits in bin/musl. A single number means little on a noisy
+// machine. So the inits take turns, in each round in another order: a disturbance affects all of
+// them, and the median of many rounds counts. Everything runs on one CPU, so that no wakeup of
+// another CPU and no migration is measured. Each init runs from a new copy of its file, with PATH
+// as its only variable.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +48,8 @@ func known(name string) bool {
 // effort is the number of rounds of each measurement.
 type effort struct {
 	starts  int
-	copies  int
+	copies  int // of which the memory of one is measured
+	groups  int // of which the mean of each is measured
 	signals int
 	batches int
 	idle    time.Duration
@@ -54,9 +57,11 @@ type effort struct {
 
 var (
 	thorough = effort{
-		starts: 3000, copies: 9, signals: 20000, batches: 200, idle: 10 * time.Second,
+		starts: 3000, copies: 99, groups: 9, signals: 20000, batches: 200, idle: 10 * time.Second,
 	}
-	quick = effort{starts: 100, copies: 1, signals: 2000, batches: 10, idle: 2 * time.Second}
+	quick = effort{
+		starts: 100, copies: 1, groups: 1, signals: 2000, batches: 10, idle: 2 * time.Second,
+	}
 )
 
 func main() {
@@ -93,6 +98,9 @@ func bench(e effort, only string) (text string, err error) {
 	all, missing, err := prepare(dir)
 	if err != nil {
 		return "", err
+	}
+	if len(missing) > 0 {
+		fmt.Fprintf(os.Stderr, "bench: missing: %s\n", strings.Join(missing, "; "))
 	}
 	for _, m := range measures {
 		if only != "" && only != m.name {
@@ -151,11 +159,4 @@ func inTurns(rounds, n int, f func(i int) error) error {
 		}
 	}
 	return nil
-}
-
-// median returns the middle of values, which it sorts.
-func median(values []float64) float64 {
-	slices.Sort(values)
-	n := len(values)
-	return (values[(n-1)/2] + values[n/2]) / 2
 }

@@ -2,9 +2,9 @@ package main
 
 // memory is the memory of an init, in kB (proc_pid_smaps(5)).
 type memory struct {
-	rss       float64 // the pages in its page table
-	pss       float64 // the same, but a page that n processes share counts as 1/n
-	anonymous float64 // the pages without a file: its stack, and the variables that it has changed
+	rss       series // the pages in its page table
+	pss       series // the same, but a page that n processes share counts as 1/n
+	anonymous series // the pages without a file: its stack, and the variables that it has changed
 }
 
 // instances is the number of containers for the mean PSS.
@@ -15,24 +15,28 @@ const instances = 10
 // processes of the machine.
 func measureMemory(all []*contender, e effort) error {
 	for _, c := range all[1:] {
-		var one, many [3][]float64
+		var one, many [3]series
+		// The kernel puts the stack at a random address, so the same stack takes one page more in some
+		// instances than in others. Only the median of many is the same in each run.
 		for range e.copies {
 			if err := c.weigh(1, &one); err != nil {
 				return err
 			}
+		}
+		for range e.groups {
 			if err := c.weigh(instances, &many); err != nil {
 				return err
 			}
 		}
-		c.measure.memory = memory{median(one[0]), median(one[1]), median(one[2])}
-		c.measure.pss10 = median(many[1])
+		c.measure.memory = memory{one[0], one[1], one[2]}
+		c.measure.pss10 = many[1]
 	}
 	return nil
 }
 
 // weigh starts n instances of an init and appends the means of RSS, PSS and anonymous memory to
 // into.
-func (c *contender) weigh(n int, into *[3][]float64) error {
+func (c *contender) weigh(n int, into *[3]series) error {
 	same := make([]*contender, n)
 	for i := range same {
 		same[i] = c

@@ -18,25 +18,16 @@ func measureOrphans(all []*contender, e effort) error {
 		return err
 	}
 	defer stop()
-	cpu := make([][]float64, len(all))      // µs for one orphan
-	switches := make([][]float64, len(all)) // for one orphan
-	err = inTurns(e.batches, len(all), func(i int) error {
+	return inTurns(e.batches, len(all), func(i int) error {
 		ns, n, err := running[i].orphans()
 		if err != nil {
 			return fmt.Errorf("%s: %w", all[i].name, err)
 		}
-		cpu[i] = append(cpu[i], float64(ns)/1000/batch)
-		switches[i] = append(switches[i], float64(n)/batch)
+		m := &all[i].measure
+		m.orphan = append(m.orphan, float64(ns)/1000/batch)
+		m.switches = append(m.switches, float64(n)/batch)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for i, c := range all {
-		c.measure.orphan = median(cpu[i])
-		c.measure.switches = median(switches[i])
-	}
-	return nil
 }
 
 // orphans makes the command make a batch of orphans, and returns the CPU time and the context

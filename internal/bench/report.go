@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,76 +22,108 @@ type report struct {
 
 // columns are the columns of the table.
 var columns = []struct {
-	of    string // the measurement
+	of    string // the measurement; "" if the column needs none
 	title string
-	cell  func(m measured) string
+	cell  func(m, first measured) string // first are the results of the first contender
 }{
+	{"", "file, kB", func(m, _ measured) string { return fmt.Sprint(m.kilobytes()) }},
 	{"startup", "startup and exit, µs", digits(0, startup)},
-	{"memory", "RSS / PSS / anonymous, kB", func(m measured) string {
-		return fmt.Sprintf("%.0f / %.0f / %.0f", m.memory.rss, m.memory.pss, m.memory.anonymous)
+	{"startup", "of util init's", func(m, first measured) string {
+		return m.startup.over(first.startup).String()
+	}},
+	{"memory", "RSS / PSS / anonymous, kB", func(m, _ measured) string {
+		return fmt.Sprintf("%.0f / %.0f / %.0f", m.memory.rss.median(), m.memory.pss.median(),
+			m.memory.anonymous.median())
 	}},
 	{
 		"memory", fmt.Sprintf("mean PSS of %d, kB", instances),
-		digits(1, func(m measured) float64 { return m.pss10 }),
+		digits(1, func(m measured) series { return m.pss10 }),
 	},
-	{"memory", "threads", func(m measured) string { return fmt.Sprint(m.threads) }},
+	{"memory", "threads", func(m, _ measured) string { return fmt.Sprint(m.threads) }},
 	{"signals", "signal latency, µs: " + latencyOf[0].what, digits(2, latency(0))},
 	{"signals", latencyOf[1].what, digits(2, latency(1))},
 	{"signals", latencyOf[2].what, digits(2, latency(2))},
 	{"orphans", "CPU per orphan, µs", digits(2, orphan)},
 	{
 		"orphans", "context switches per orphan",
-		digits(2, func(m measured) float64 { return m.switches }),
+		digits(2, func(m measured) series { return m.switches }),
 	},
-	{"idle", "wakeups while idle", func(m measured) string { return fmt.Sprint(m.wakeups) }},
+	{"idle", "wakeups while idle", func(m, _ measured) string { return fmt.Sprint(m.wakeups) }},
 }
 
-// ratios are the limits that util must keep in comparison with others.
+// ratios are the limits that a contender must keep in comparison with others.
 var ratios = []struct {
+	name  string // of the contender
 	of    string // the measurement
 	what  string
-	value func(m measured) float64
+	value func(m measured) series
 	limit float64
-	than  []string // compared with these; nil: with the best of the others
+	than  []string // compared with these; nil: with the best that is not of this project
 }{
-	{"startup", "startup and exit", startup, 0.35, []string{"tini-static", "dumb-init"}},
-	{"signals", "signal latency, " + latencyOf[0].what + ",", latency(0), 1, nil},
-	{"signals", "signal latency, " + latencyOf[1].what + ",", latency(1), 1, nil},
-	{"signals", "signal latency, " + latencyOf[2].what + ",", latency(2), 1, nil},
-	{"orphans", "CPU per orphan", orphan, 1, nil},
+	{utilInit, "startup", "startup and exit", startup, 0.35, []string{"tini-static", "dumb-init"}},
+	{utilInit, "signals", signal(0), latency(0), 1, nil},
+	{utilInit, "signals", signal(1), latency(1), 1, nil},
+	{utilInit, "signals", signal(2), latency(2), 1, nil},
+	{utilInit, "orphans", "CPU per orphan", orphan, 1, nil},
 	{
-		"memory", "PSS", func(m measured) float64 { return m.memory.pss },
+		utilInit, "memory", "PSS", func(m measured) series { return m.memory.pss },
 		0.15,
 		[]string{"tini-static"},
 	},
+
+	{ownFile, "startup", "startup and exit", startup, 1, []string{utilInit}},
+	{ownFile, "startup", "startup and exit", startup, 0.8, []string{catatonit}},
+	// The code is the same. Two measurements of one program can differ by 1 %.
+	{ownFile, "signals", signal(0), latency(0), 1.01, []string{utilInit}},
+	{ownFile, "signals", signal(1), latency(1), 1.01, []string{utilInit}},
+	{ownFile, "signals", signal(2), latency(2), 1.01, []string{utilInit}},
 }
 
-func startup(m measured) float64 { return m.startup }
+func startup(m measured) series { return m.startup }
 
-func latency(i int) func(m measured) float64 {
-	return func(m measured) float64 { return m.latency[i] }
+// signal says what latency(i) is.
+func signal(i int) string { return "signal latency, " + latencyOf[i].what + "," }
+
+func latency(i int) func(m measured) series {
+	return func(m measured) series { return m.latency[i] }
 }
 
-func orphan(m measured) float64 { return m.orphan }
+func orphan(m measured) series { return m.orphan }
 
-// digits formats a value with n digits after the decimal point.
-func digits(n int, value func(m measured) float64) func(m measured) string {
-	return func(m measured) string { return strconv.FormatFloat(value(m), 'f', n, 64) }
+// kilobytes returns the size of the file in kB of 1000 bytes, rounded up.
+func (m measured) kilobytes() int { return int(m.size+999) / 1000 }
+
+// digits formats a median with n digits after the decimal point.
+func digits(n int, value func(m measured) series) func(m, _ measured) string {
+	return func(m, _ measured) string {
+		return strconv.FormatFloat(value(m).median(), 'f', n, 64)
+	}
 }
 
-// counts are the limits that util must keep whatever others do.
+// counts are the limits that a contender must keep whatever others do.
 var counts = []struct {
-	of    string // the measurement
+	name  string // of the contender
+	of    string // the measurement; "" if the limit needs none
 	what  string
 	value func(m measured) int
 	limit int
 }{
-	{"memory", "threads", func(m measured) int { return m.threads }, 1},
-	{"idle", "wakeups while idle", func(m measured) int { return m.wakeups }, 0},
+	{utilInit, "memory", "threads", func(m measured) int { return m.threads }, 1},
+	{utilInit, "idle", "wakeups while idle", func(m measured) int { return m.wakeups }, 0},
+
+	{ownFile, "", "file, kB", measured.kilobytes, 160},
+	{ownFile, "memory", "RSS, kB", func(m measured) int { return int(m.memory.rss.median()) }, 64},
+	{
+		ownFile, "memory", "anonymous memory, kB",
+		func(m measured) int { return int(m.memory.anonymous.median()) },
+		12,
+	},
+	{ownFile, "memory", "threads", func(m measured) int { return m.threads }, 1},
+	{ownFile, "idle", "wakeups while idle", func(m measured) int { return m.wakeups }, 0},
 }
 
 func (r *report) made(measurement string) bool {
-	return r.only == "" || r.only == measurement
+	return measurement == "" || r.only == "" || r.only == measurement
 }
 
 func (r *report) printTable() {
@@ -106,7 +139,7 @@ func (r *report) printTable() {
 	row("", func(i int) string { return columns[i].title })
 	row("---", func(int) string { return "--:" })
 	for _, c := range r.all {
-		row(c.name, func(i int) string { return columns[i].cell(c.measure) })
+		row(c.name, func(i int) string { return columns[i].cell(c.measure, r.all[0].measure) })
 	}
 }
 
@@ -119,42 +152,53 @@ func (r *report) printLimits() {
 		}
 		fmt.Fprintf(r, "| %s | %s | %s |\n", limit, measured, verdict)
 	}
-	util := r.all[0].measure
 	for _, l := range ratios {
 		if !r.made(l.of) {
 			continue
 		}
-		for _, other := range r.others(l.than, l.value) {
-			ratio := l.value(util) / l.value(other.measure)
-			limit := fmt.Sprintf("%s at most %.2f of that of %s", l.what, l.limit, other.name)
-			row(limit, fmt.Sprintf("%.2f", ratio), ratio <= l.limit)
+		for _, c := range r.named(l.name) {
+			for _, other := range r.others(l.than, l.value) {
+				ratio := l.value(c.measure).over(l.value(other.measure))
+				limit := fmt.Sprintf("%s: %s at most %.2f of that of %s",
+					l.name, l.what, l.limit, other.name)
+				row(limit, ratio.String(), ratio.middle <= l.limit)
+			}
 		}
 	}
 	for _, l := range counts {
-		if r.made(l.of) {
-			n := l.value(util)
-			row(fmt.Sprintf("%s: at most %d", l.what, l.limit), fmt.Sprint(n), n <= l.limit)
+		if !r.made(l.of) {
+			continue
+		}
+		for _, c := range r.named(l.name) {
+			n := l.value(c.measure)
+			row(fmt.Sprintf("%s: %s: at most %d", l.name, l.what, l.limit), fmt.Sprint(n),
+				n <= l.limit)
 		}
 	}
 }
 
-// others returns the contenders with these names, or the best contender other than util if names is
-// nil.
-func (r *report) others(names []string, value func(m measured) float64) (found []*contender) {
-	for _, c := range r.all[1:] {
-		if names == nil {
-			if c.program == "bin/util" {
-				continue // util under another name
-			}
-			if found == nil || value(c.measure) < value(found[0].measure) {
-				found = []*contender{c}
-			}
+// named returns the contenders with these names. One that is missing here has no results.
+func (r *report) named(names ...string) (found []*contender) {
+	for _, c := range r.all {
+		if slices.Contains(names, c.name) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// others returns the contenders with these names, or the best one that is not of this project if
+// names is nil.
+func (r *report) others(names []string, value func(m measured) series) (found []*contender) {
+	if names != nil {
+		return r.named(names...)
+	}
+	for _, c := range r.all {
+		if c.ours() {
 			continue
 		}
-		for _, name := range names {
-			if c.name == name {
-				found = append(found, c)
-			}
+		if found == nil || value(c.measure).median() < value(found[0].measure).median() {
+			found = []*contender{c}
 		}
 	}
 	return found
@@ -166,9 +210,11 @@ func (r *report) printConditions() {
 	fmt.Fprintf(r, `Each init was PID 1 of a PID namespace; all took turns on one CPU.
 The results are medians: of %d starts, each compared with the command without an init; of %d signals
 of each kind, from kill(2) until the command had the signal; of %d orphans, one after another, in
-batches of %d. Wakeups were counted for %v. Memory is that of one instance, or the mean of %d, from
-a file from which no other process ran.
-`, r.effort.starts, r.effort.signals, r.effort.batches*batch, batch, r.effort.idle, instances)
+batches of %d. Wakeups were counted for %v. Memory is the median of %d instances, one by one, or the
+mean of %d at the same time, from a file from which no other process ran. A ratio is the median of
+those of %d blocks of successive rounds, and in parentheses is its 95 %% confidence interval.
+`, r.effort.starts, r.effort.signals, r.effort.batches*batch, batch, r.effort.idle, r.effort.copies,
+		instances, blocks)
 	for i, c := range r.all {
 		separator := ";"
 		if i == len(r.all)-1 {
@@ -177,8 +223,7 @@ a file from which no other process ran.
 		fmt.Fprintf(r, "%s: %s%s\n", c.name, c.about, separator)
 	}
 	if len(r.missing) > 0 {
-		fmt.Fprintf(r, "\nNot measured, because not installed here: %s.\n",
-			strings.Join(r.missing, ", "))
+		fmt.Fprintf(r, "\nNot measured, because missing here: %s.\n", strings.Join(r.missing, "; "))
 	}
 }
 

@@ -37,7 +37,7 @@ func measureSignals(all []*contender, e effort) error {
 		running[l.mode] = processes
 	}
 	const kinds = len(latencyOf)
-	took := make([][]float64, len(all)*kinds) // µs
+	took := make([]series, len(all)*kinds) // µs
 	err := inTurns(e.signals, len(took), func(i int) error {
 		c, l := i/kinds, latencyOf[i%kinds]
 		ns, err := running[l.mode][c].signal(l.signal)
@@ -51,7 +51,7 @@ func measureSignals(all []*contender, e effort) error {
 		return err
 	}
 	for i := range took {
-		all[i/kinds].measure.latency[i%kinds] = median(took[i])
+		all[i/kinds].measure.latency[i%kinds] = took[i]
 	}
 	return nil
 }

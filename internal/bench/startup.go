@@ -14,7 +14,7 @@ func measureStartup(all []*contender, e effort) error {
 		return err
 	}
 	defer null.Close()
-	took := make([][]float64, len(all)) // µs, by contender and round
+	took := make([]series, len(all)) // µs, by contender and round
 	err = inTurns(e.starts, len(all), func(i int) error {
 		begin := now()
 		pid, err := launch(all[i].argv, null.Fd(), null.Fd())
@@ -34,11 +34,10 @@ func measureStartup(all []*contender, e effort) error {
 	for i, c := range all[1:] {
 		// Each run is compared with the command alone in the same round: the speed of the machine
 		// drifts.
-		over := make([]float64, e.starts)
-		for round := range over {
-			over[round] = took[i+1][round] - took[0][round]
+		c.measure.startup = make(series, e.starts)
+		for round := range e.starts {
+			c.measure.startup[round] = took[i+1][round] - took[0][round]
 		}
-		c.measure.startup = median(over)
 	}
 	return nil
 }
