@@ -1,5 +1,5 @@
-# Targets: build (default), test, check, bench, demo, demo-docker, demo-update, examples, install,
-# clean.
+# Targets: build (default), sbom, test, check, bench, demo, demo-docker, demo-update, examples,
+# install, clean.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -61,6 +61,12 @@ bin/util-init:
 	GOARCH=$(GOHOSTARCH) go run ./internal/slim $(STRIP) -importcfg $(OBJECTS)/importcfg \
 		-entry _rt0_util -broken util/applets/init/entry.Broken.abi0 \
 		-hot $(ALONE)/hot.txt -package '$(NOTE)' -o $(UTIL_INIT) $(OBJECTS)/go.o
+
+# The bill of materials of util-init. That of util is in it: go version -m bin/util.
+.PHONY: sbom
+sbom: bin/util-init
+	GOARCH=$(GOHOSTARCH) go run ./internal/sbom -version $(VERSION) -commit $(COMMIT) $(UTIL_INIT) \
+		>$(UTIL_INIT).cdx.json
 
 # -count=1: the results depend on the kernel and the Docker Engine too, which the cache of go test
 # does not know. TESTS selects tests, as in make test TESTS='-run TestDocker ./applets/init'.
