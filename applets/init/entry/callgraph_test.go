@@ -36,6 +36,7 @@ var policy = callgraph.Policy{
 		"util/applets/init/options",
 		"util/applets/init/report",
 		"util/applets/init/supervise",
+		"util/applets/init/usage",
 		"util/applets/runas/become",
 		"util/applets/signal/bynumber",
 		"util/internal/ascii",
@@ -77,6 +78,7 @@ var policy = callgraph.Policy{
 
 		"util/internal/version.number": "a string that the linker sets and no code changes",
 		"util/internal/version.commit": "the same",
+		"runtime.buildVersion":         "the same",
 	},
 }
 
