@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"util/applets/healthcheck"
 	initcmd "util/applets/init"
@@ -164,7 +165,8 @@ func (p *program) run(name string, cmd *cobra.Command, args []string) int {
 	cmd.SetArgs(append([]string{}, args...)) // not nil, which cobra takes for os.Args
 	err := cmd.Execute()
 	if errors.Is(err, cli.ErrVersion) {
-		fmt.Fprint(p.out, version.Text(initcmd.LinkedEarly()))
+		text := version.Text(initcmd.Linked())
+		fmt.Fprint(p.out, strings.Join(text[:], ""))
 		err = nil
 	}
 	return p.report(name, err)

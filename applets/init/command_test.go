@@ -216,11 +216,17 @@ func TestSmallStack(t *testing.T) {
 		{"dumb-init", "-r"},
 		{"catatonit", "-h"},
 		{"init", "-v", "/no/such"},
+		{"init", "--help"},
+		{"init", "--version"},
+		{"init", "-r", "TREM:INT"},
+		{"init", "--rewirte"},
+		{"init", "--termination-log", log, "--stop-delay", "2", "-g", "1", probe},
 	} {
 		cmd := exec.Command(probe, slices.Concat(limited, args)...)
 		cmd.Env = []string{"UTIL_INIT_LOG_FORMAT=text"}
-		if status, _, stderr := test.Run(t, cmd); status > 127 {
-			t.Errorf("%v: status %d, stderr %q", args, status, stderr)
+		status, stdout, stderr := test.Run(t, cmd)
+		if status > 127 || stdout == "" && stderr == "" {
+			t.Errorf("%v: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
 		}
 	}
 }

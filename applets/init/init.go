@@ -1,6 +1,7 @@
-// Package initcmd is the part of util init that runs under the Go runtime: help, completion, the
-// messages for a wrong command line, and starting init by way of the early entry, which does the
-// work before the runtime boots. (Go does not allow a package named init.)
+// Package initcmd is the part of util init that runs under the Go runtime: completion, and starting
+// init by way of the early entry, which does the work before the runtime boots. Where the early
+// entry is missing, it also answers what is not a plain run, by package usage. (Go does not allow a
+// package named init.)
 package initcmd
 
 import (
@@ -15,28 +16,10 @@ import (
 // executes itself again.
 func New() *cobra.Command {
 	cmd := cli.Setup(&cobra.Command{
-		Use:   "init [option…] [--] command [argument…]",
-		Short: "run a command as PID 1: forward signals, reap orphans",
-		Long: `Starts the command in a new session, forwards every signal to its process
-group, reaps orphans, and ends with the command's status: its exit status, or
-128+n if signal n ended it. Options end at the first argument that is not one.
-
-With --grace, a stop signal (TERM, INT or a --stop-signal) goes to the command's
-group. After the command has ended, the processes that it left get TERM, except
-those that were started since the stop signal. When the grace period expires,
-the remaining processes get KILL.
-
-Every option has an environment variable, for engines that cannot pass
-arguments. A flag takes precedence over its variable.
-
-Exit status: the command's; 126 if it was found but cannot be run; 127 if it was
-not found; 2 for bad usage; 1 if init could not start it.`,
-		Example: `  util init -- nginx -g 'daemon off;'
-  util init --rewrite TERM:QUIT -- nginx -g 'daemon off;'
-  UTIL_INIT_REWRITE=HUP:none,TERM:INT util init -v python3 app.py`,
+		Use:                "init",
 		DisableFlagParsing: true, // package options has the only parser
 	})
-	f := cmd.Flags()
+	f := cmd.Flags() // for the completion
 	for _, o := range options.Table {
 		usage := o.Help
 		if o.Env != "" {
@@ -48,7 +31,6 @@ not found; 2 for bad usage; 1 if init could not start it.`,
 		}
 		if o.Arg == options.RequiredArg {
 			f.StringP(o.Long, short, "", usage)
-			f.Lookup(o.Long).Value = placeholder{f.Lookup(o.Long).Value, o.Value}
 		} else {
 			f.BoolP(o.Long, short, false, usage)
 		}

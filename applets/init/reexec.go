@@ -11,15 +11,17 @@ import (
 
 	"util/applets/init/entry"
 	"util/applets/init/options"
+	"util/applets/init/usage"
 	"util/internal/cli"
 	"util/internal/proc"
+	"util/internal/version"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 )
 
 // run is init under the Go runtime.
-func run(c *cobra.Command, args []string) error {
+func run(_ *cobra.Command, args []string) error {
 	argv, err := cstrings(args)
 	if err != nil {
 		return cli.Usagef("%v", err)
@@ -35,18 +37,21 @@ func run(c *cobra.Command, args []string) error {
 			Status: proc.ExitFailed,
 			Err:    throughEarlyEntry(append([]string{entry.Name}, args...)),
 		}
-	case options.WantsHelp:
-		return c.Help()
-	case options.WantsVersion:
-		return cli.ErrVersion
 	default:
-		return usageError(&o, p)
+		return answer(&o, &p)
 	}
 }
 
+// answer prints what a command line asks for that is not a plain run.
+func answer(o *options.Options, p *options.Problem) error {
+	if status := usage.Answer(o, p, Linked()); status != proc.ExitOK {
+		return &cli.Exit{Status: status}
+	}
+	return nil
+}
+
 // RunAs is init under one of options.Aliases, which argv begins with. It is called only in a
-// program without the early entry, in one whose name the early entry does not know, or if a
-// variable of init's is wrong.
+// program without the early entry, or in one whose name the early entry does not know.
 func RunAs(argv []string) error {
 	envp, err := cstrings(os.Environ())
 	if err != nil {
@@ -58,7 +63,7 @@ func RunAs(argv []string) error {
 		p = o.Check()
 	}
 	if p.Reason != options.None {
-		return usageError(&o, p)
+		return answer(&o, &p)
 	}
 	return &cli.Exit{Status: proc.ExitFailed, Err: throughEarlyEntry(argv)}
 }
@@ -76,8 +81,16 @@ func cstrings(texts []string) ([]*byte, error) {
 	return all, nil
 }
 
-// LinkedEarly reports whether this program entered through the early entry.
-func LinkedEarly() bool {
+// Linked is how this program was linked, for [version.Text].
+func Linked() string {
+	if linkedEarly() {
+		return version.Early
+	}
+	return version.Runtime
+}
+
+// linkedEarly reports whether this program entered through the early entry.
+func linkedEarly() bool {
 	auxv, err := unix.Auxv()
 	if err != nil {
 		return false
@@ -101,7 +114,7 @@ func LinkedEarly() bool {
 // any more: the runtime has set handlers for them and does not tell what was there before.
 func throughEarlyEntry(argv []string) error {
 	path := "/proc/self/exe"
-	if LinkedEarly() {
+	if linkedEarly() {
 		if os.Args[0] == argv[0] {
 			return errors.New("the early entry did not recognize a plain run: a bug in util")
 		}

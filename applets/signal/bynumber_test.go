@@ -287,7 +287,7 @@ func TestNoFreeTask(t *testing.T) {
 	for _, line := range []string{
 		"sendsig TERM --name crowd", "sendsig TERM --tree " + pid(p),
 		"sendsig TERM " + pid(p) + " --wait", "sendsig TREM " + pid(p),
-		"reap-once", "reap-once true", "wait-for-port 80", "init --help", "--list",
+		"reap-once", "reap-once true", "wait-for-port 80", "help init", "--list",
 	} {
 		status, stderr := run("5", strings.Fields(line)...) // the target, util itself, and 3 more
 		if status != 1 || strings.TrimSpace(stderr) != fmt.Sprintf(noTasks, 3) {

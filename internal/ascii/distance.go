@@ -35,3 +35,7 @@ func EditDistance(a, b string) int {
 }
 
 func same(a, b byte) bool { return Lower(a) == Lower(b) }
+
+// MostEdits returns how many edits at most lead from a misspelled word to what was probably meant:
+// a third of its letters, but at least one.
+func MostEdits(word string) int { return max(1, len(word)/3) }

@@ -13,6 +13,7 @@ var Early = Policy{
 		"util/applets/init/options",
 		"util/applets/init/report",
 		"util/applets/init/supervise",
+		"util/applets/init/usage",
 		"util/applets/runas/become",
 		"util/applets/signal/bynumber",
 		"util/internal/ascii",
@@ -21,6 +22,7 @@ var Early = Policy{
 		"util/internal/proc",
 		"util/internal/sig",
 		"util/internal/sys",
+		"util/internal/version",
 	},
 	Functions: map[string]string{
 		"runtime.memmove": "assembly that needs no g and, as long as the features of the processor " +
@@ -64,7 +66,9 @@ var Early = Policy{
 		"util/applets/init/compat.dumbInitTable":  "the same",
 		"util/applets/init/compat.tiniTable":      "the same",
 		"util/applets/init/compat.signalTexts":    "texts",
+		"util/applets/init/options.Aliases":       "names of other inits",
 		"util/applets/init/options.Table":         "the options",
+		"util/applets/init/usage.words":           "sentences",
 		"util/internal/printable.hidden":          "characters",
 		"util/internal/sig.aliases":               "names",
 		"util/internal/sig.names":                 "the same",
@@ -72,5 +76,7 @@ var Early = Policy{
 		"util/internal/version.number.str":        "its text",
 		"util/internal/version.commit":            "a string that the linker sets",
 		"util/internal/version.commit.str":        "its text",
+		"runtime.buildVersion":                    "a string that the linker sets",
+		"runtime.buildVersion.str":                "its text",
 	},
 }

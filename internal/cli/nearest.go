@@ -2,11 +2,10 @@ package cli
 
 import "util/internal/ascii"
 
-// Nearest returns the candidate that is most like word, or "" if none is close. A candidate is
-// close if it takes at most len(word)/3 edits, but one edit is always allowed, to get there:
-// changing, adding or removing a letter, or exchanging two neighbours.
+// Nearest returns the candidate that takes the fewest edits of word, or "" if all take more than
+// [ascii.MostEdits]. An edit changes, adds or removes a letter, or exchanges two neighbours.
 func Nearest(word string, candidates []string) string {
-	best, bestDistance := "", max(1, len(word)/3)+1
+	best, bestDistance := "", ascii.MostEdits(word)+1
 	for _, c := range candidates {
 		if d := ascii.EditDistance(word, c); d < bestDistance {
 			best, bestDistance = c, d

@@ -1,6 +1,6 @@
 // Package printable decides which characters of a text from outside a message may show. A name of a
-// process or a command can contain any byte. First is usable before the Go runtime boots: it does
-// not allocate, and package unicode/utf8 is not used.
+// process or a command can contain any byte. First and Decode are usable before the Go runtime
+// boots: they do not allocate, and package unicode/utf8 is not used.
 package printable
 
 // Text returns a text with "?" in place of every character that must not be shown. It is for
@@ -25,13 +25,13 @@ func Text(text string) string {
 // text. A byte that is not part of valid UTF-8 (RFC 3629) is a character of its own that must not
 // be shown.
 func First(text string) (n int, ok bool) {
-	r, n := decode(text)
+	r, n := Decode(text)
 	return n, !disturbs(r)
 }
 
-// decode returns the first character and its length; 0 and 1 if the text does not begin with valid
-// UTF-8.
-func decode(text string) (r rune, n int) {
+// Decode returns the first character of a text that is not empty, and its length in bytes; 0 and 1
+// if the text does not begin with valid UTF-8.
+func Decode(text string) (r rune, n int) {
 	least := rune(0) // smaller values have a shorter form
 	switch c := text[0]; {
 	case c < 0x80:

@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// decode agrees with package utf8.
+// Decode agrees with package utf8.
 func TestDecode(t *testing.T) {
 	compare := func(text string) {
 		want, length := utf8.DecodeRuneInString(text)
 		if want == utf8.RuneError && length == 1 {
 			want = 0
 		}
-		if r, n := decode(text); r != want || n != length {
+		if r, n := Decode(text); r != want || n != length {
 			t.Errorf("%q: %#x of %d bytes, want %#x of %d", text, r, n, want, length)
 		}
 	}

@@ -16,14 +16,21 @@ func Number() string { return number }
 // Commit is the commit that the program was built from, or "unknown".
 func Commit() string { return commit }
 
-// Text is what --version prints. early says whether the program entered through the early entry.
-func Text(early bool) string {
-	linked := "with the early entry"
-	if !early {
-		linked = "without the early entry: init re-executes itself through it " +
-			"(link with -ldflags '-E _rt0_util')"
+// How a program may be linked, for [Text].
+const (
+	Early   = "with the early entry"
+	Alone   = "without the Go runtime"
+	Runtime = "without the early entry: init re-executes itself through it " +
+		"(link with -ldflags '-E _rt0_util')"
+)
+
+// Text is what --version prints, in pieces: code before the runtime cannot join them. linked says
+// how the program was linked.
+func Text(linked string) [15]string {
+	return [...]string{
+		"util ", number, "\n",
+		"commit ", commit, "\n",
+		runtime.Version(), " ", runtime.GOOS, "/", runtime.GOARCH, "\n",
+		"linked ", linked, "\n",
 	}
-	return "util " + number + "\ncommit " + commit + "\n" +
-		runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + "\n" +
-		"linked " + linked + "\n"
 }

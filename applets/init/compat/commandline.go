@@ -4,6 +4,7 @@ import (
 	"util/applets/init/options"
 	"util/applets/init/report"
 	"util/internal/ascii"
+	"util/internal/sig"
 	"util/internal/sys"
 	"util/internal/version"
 )
@@ -23,8 +24,9 @@ const posixVar = "POSIXLY_CORRECT="
 // heap with it.
 type commandLine struct {
 	o       *options.Options
-	called  string // the name of the init, as in argv[0]
-	printed bool   // a usage error was printed
+	called  string  // the name of the init, as in argv[0]
+	mask    sig.Set // the signal mask that init was started with
+	printed bool    // a usage error was printed
 }
 
 // next returns the next option, or nil at the end. A bad option is reported as getopt_long(3) does,
@@ -48,6 +50,7 @@ func (c *commandLine) takeCommand(g *options.Getopt) bool {
 // show prints a text in which every "%" stands for the name of the program, and ends the process.
 // In the format json, no usage follows an error.
 func (c *commandLine) show(fd int, text string, status int) {
+	report.RestoreMask(c.mask)
 	if status != 0 && !c.printed {
 		report.UsageError(c.o, "no command")
 	}
@@ -69,6 +72,7 @@ func (c *commandLine) show(fd int, text string, status int) {
 
 // showVersion prints a version of another init, and on stderr what util that is.
 func (c *commandLine) showVersion(text string) {
+	report.RestoreMask(c.mask)
 	report.Print(2, "util ")
 	report.Print(2, version.Number())
 	report.Print(2, ", commit ")
@@ -122,6 +126,7 @@ func (c *commandLine) badOption(g *options.Getopt, p options.Problem) {
 
 // wrong prints what is wrong with the command line.
 func (c *commandLine) wrong(t *report.Line) {
+	report.RestoreMask(c.mask)
 	c.printed = true
 	if !report.UsageError(c.o, t.Text()) {
 		t.Finish()

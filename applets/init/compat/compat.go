@@ -45,7 +45,7 @@ func (p *Personality) Read(called string, argv, envp []*byte) {
 	if called == "" {
 		called = name(o.As)
 	}
-	c := commandLine{o: o, called: called}
+	c := commandLine{o: o, called: called, mask: p.Rep.Facts.Mask}
 	switch o.As {
 	case options.DumbInit:
 		p.dumbInit(&c, argv, envp)

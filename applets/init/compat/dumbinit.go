@@ -85,6 +85,7 @@ func (p *Personality) dumbInit(c *commandLine, argv, envp []*byte) {
 			sharedGroup = true
 		case options.RewriteSignal:
 			if !dumbInitRewrite(o, value) {
+				report.RestoreMask(c.mask)
 				c.printed = true
 				report.UsageError(o, dumbInitBadRewrite)
 				c.show(2, dumbInitRewriteUsage, 1)

@@ -155,6 +155,7 @@ func readTiniEnv(envp []*byte) (env tiniEnv) {
 
 // tiniVersion prints the version in the form that Docker reads: "tini version X - git.COMMIT".
 func (c *commandLine) tiniVersion() {
+	report.RestoreMask(c.mask)
 	report.Print(1, tiniVersion)
 	report.Print(1, " - git.")
 	report.Print(1, version.Commit())

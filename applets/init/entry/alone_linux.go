@@ -17,15 +17,19 @@ import (
 // The early entry of util-init, which is init alone: the file has no other applet and no Go
 // runtime (package slim makes it).
 
+const linked = version.Alone
+
 // other is init under a name that is not known. It refuses the other applets, and what follows the
 // name util but is not an option. It does not return. words are argv, of which the first n name the
 // applet.
 func other(name string, argv **byte, words []*byte, n int, mask sig.Set) {
-	isOption := n == 2 && name != "" && name[0] == '-'
-	if n == 2 && !isOption || isApplet(name) {
-		refuse(name)
+	if len(words) == 0 { // before Linux 5.18 argv may be empty
+		answer(&options.Options{}, &options.Problem{Reason: options.NoCommand}, mask)
 	}
-	runInit(options.Util, argv, words, min(1, len(words)), mask)
+	if isOption := name != "" && name[0] == '-'; n > 1 && !isOption || isApplet(name) {
+		refuse(name, mask)
+	}
+	runInit(options.Util, argv, words, 1, mask)
 }
 
 // isApplet reports whether name is that of an applet of util, other than init.
@@ -35,7 +39,8 @@ func isApplet(name string) bool {
 }
 
 // refuse says that there is no such applet, and ends the process.
-func refuse(name string) {
+func refuse(name string, mask sig.Set) {
+	report.RestoreMask(mask)
 	t := report.NewLine()
 	t.Raw("util-init: applet ")
 	quoted(t, name)

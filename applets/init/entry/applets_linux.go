@@ -9,9 +9,12 @@ import (
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
+	"util/internal/version"
 )
 
 // The early entry of util, which has all applets and the Go runtime.
+
+const linked = version.Early
 
 // other becomes sendsig by number or run-as, if this is a plain run of one of them, and does not
 // return. Else it returns, and the runtime boots. It has changed nothing but proc.Inherited then;
@@ -25,6 +28,7 @@ func other(name string, argv **byte, words []*byte, n int, mask sig.Set) {
 		become.Run(words[n:], sys.Vector(environment(argv, len(words))), mask)
 	}
 	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
+		report.RestoreMask(mask)
 		if become.Early.Done {
 			endRunAs()
 		}

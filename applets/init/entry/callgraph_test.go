@@ -15,8 +15,8 @@ import (
 
 	"util/applets"
 	"util/applets/init/report"
-	"util/internal/test"
 	"util/internal/callgraph"
+	"util/internal/test"
 
 	"golang.org/x/sys/unix"
 )

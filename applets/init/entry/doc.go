@@ -8,6 +8,7 @@
 //	supervise    PID 1 itself: decisions, waiting, signals, children
 //	descendants  the processes of a stop, found in /proc
 //	report       messages
+//	usage        help, version, and what is wrong with a command line
 //
 // # The rule of early code
 //

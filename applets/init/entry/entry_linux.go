@@ -7,6 +7,7 @@ import (
 	"util/applets/init/options"
 	"util/applets/init/report"
 	"util/applets/init/supervise"
+	"util/applets/init/usage"
 	"util/internal/ascii"
 	"util/internal/proc"
 	"util/internal/sig"
@@ -62,8 +63,8 @@ func environment(argv **byte, argc int) (envp **byte) {
 	return (**byte)(unsafe.Add(unsafe.Pointer(argv), (argc+1)*int(unsafe.Sizeof(argv))))
 }
 
-// runInit runs init, or an emulated init. words are argv, of which the first n name it. It returns
-// if this is not a plain run.
+// runInit runs init, or an emulated init. words are argv, of which the first n name it. It does not
+// return.
 func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	const word = int(unsafe.Sizeof(uintptr(0)))
 	envp := environment(argv, len(words))
@@ -73,8 +74,9 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 		r = report.Reporter{Options: &o, Facts: &s}
 		p = compat.Personality{Rep: &r}
 	)
-	if !readCommandLine(&p, as, words[n-1:], sys.Vector(envp)) {
-		return
+	if problem := readCommandLine(&p, as, words[n-1:], sys.Vector(envp)); problem.Reason !=
+		options.None {
+		answer(&o, &problem, mask)
 	}
 	s.Argv = (**byte)(unsafe.Add(unsafe.Pointer(argv), (n+o.Command)*word))
 	// With a log format, messages are init's own whatever its name.
@@ -104,12 +106,13 @@ func runInit(as options.Init, argv **byte, words []*byte, n int, mask sig.Set) {
 	end(&p)
 }
 
-// readCommandLine reads a command line, whose first word is the name. It reports whether this is
-// a plain run. Help and usage errors of other inits end the process.
-func readCommandLine(p *compat.Personality, as options.Init, words, env []*byte) bool {
+// readCommandLine reads a command line, whose first word is the name. The result has no reason if
+// this is a plain run. Help and usage errors of other inits end the process.
+func readCommandLine(p *compat.Personality, as options.Init, words,
+	env []*byte,
+) (problem options.Problem) {
 	o := p.Rep.Options
 	called := ""
-	var problem options.Problem
 	if as == options.Util {
 		problem = options.Parse(o, words[1:], env)
 	} else {
@@ -126,9 +129,17 @@ func readCommandLine(p *compat.Personality, as options.Init, words, env []*byte)
 		begin := o.Command
 		p.Read(called, words[1+begin:], env)
 		o.Command += begin
-		return true
+		problem.Reason = options.None
 	}
-	return problem.Reason == options.None
+	return problem
+}
+
+// answer prints what a command line asks for that is not a plain run, and ends the process.
+//
+//go:noinline
+func answer(o *options.Options, problem *options.Problem, mask sig.Set) {
+	report.RestoreMask(mask)
+	sys.Exit(usage.Answer(o, problem, linked))
 }
 
 // printNotes prints what happened, in the words of init or of the init that is emulated.

@@ -2,7 +2,7 @@
 // come out of it. Help, completion and the documents are made from the same table.
 //
 // It runs before the Go runtime, under the rule of package entry, and in tests. What is wrong
-// with a command line is a [Problem], a plain value; package initcmd puts it into words.
+// with a command line is a [Problem], a plain value; package usage puts it into words.
 package options
 
 import "util/applets/init/supervise"

@@ -112,18 +112,50 @@ func discardRaised(e sys.Errno) {
 	_, _ = sys.Sigtimedwait(sig.Of(signal), &info, &none)
 }
 
-// Print writes a text and, unlike Logger, may block. If it is for stdout and
-// cannot be written, the process ends with status 1.
+// RestoreMask gives a process that only prints something and ends the signal mask that it was
+// started with, so that a signal can end it while it waits for a reader. PIPE and XFSZ stay
+// blocked: the error of the write is reported.
+func RestoreMask(mask sig.Set) {
+	sys.Sigprocmask(mask | sig.Of(sig.PIPE) | sig.Of(sig.XFSZ))
+}
+
+// Print writes a text and, unlike Logger, waits until that is possible. Early code must call
+// [RestoreMask] before. If the text is for stdout and cannot be written, Print reports that and
+// ends the process with status 1.
 func Print(fd int, text string) {
+	e := write(fd, text)
+	if e == 0 || fd != 1 {
+		return
+	}
+	t := &noticeLine // the text may be in another line
+	t.clear()
+	t.prefix(false)
+	t.Raw("stdout: ")
+	t.errno(e)
+	t.Finish()
+	write(2, t.Text())
+	sys.Exit(proc.ExitFailed)
+}
+
+// write writes all of a text, to stdout or stderr.
+func write(fd int, text string) sys.Errno {
+	if proc.Inherited.Closed[fd] { // the runtime has replaced the file with /dev/null
+		return unix.EBADF
+	}
 	for text != "" {
 		n, e := sys.WriteString(fd, text)
-		if e != 0 || n <= 0 {
-			if fd == 1 {
-				_, _ = sys.WriteString(2, "util init: stdout: cannot be written\n")
-				sys.Exit(proc.ExitFailed)
+		switch e {
+		case 0:
+			text = text[n:]
+		case unix.EINTR:
+		case unix.EAGAIN: // a non-blocking file, which is full
+			file := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+			if _, failed := sys.Ppoll(file[:], nil); failed != 0 && failed != unix.EINTR {
+				return e
 			}
-			return
+		default:
+			return e
 		}
-		text = text[n:]
 	}
+	return 0
 }

@@ -312,10 +312,9 @@ func (r *Reporter) UnknownVariables() {
 }
 
 // nearestVariable returns the variable that was probably meant by a name, both without EnvPrefix,
-// or "". At most a third of its letters may have to be changed, added, left out or exchanged with
-// a neighbour.
+// or "".
 func nearestVariable(name string) (near string) {
-	best := max(1, len(name)/3) + 1
+	best := ascii.MostEdits(name) + 1
 	for i := range options.Table {
 		env := options.Table[i].Env
 		if d := ascii.EditDistance(name, env); env != "" && d < best {
