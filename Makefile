@@ -131,6 +131,7 @@ HOST  = GOOS=linux GOARCH=$(GOHOSTARCH) go
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
+	install -D -m 755 bin/util-init $(DESTDIR)$(PREFIX)/bin/util-init
 	$(HOST) build -o bin/host/ .
 	bin/host/util completion bash >bin/host/bash
 	bin/host/util completion zsh >bin/host/zsh

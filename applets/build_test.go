@@ -67,21 +67,20 @@ CGO_ENABLED=1
 	for _, arch := range []string{"amd64", "arm64"} {
 		sh(t, clone, variables, `umask 077; make "GOARCH=$1"`, arch)
 		sh(t, tarball, []string{"GOENV=" + file}, `umask 002; make "GOARCH=$1"`, arch)
-		a, err := os.ReadFile(filepath.Join(clone, "bin/util"))
-		test.Must(t, err)
-		b, err := os.ReadFile(filepath.Join(tarball, "bin/util"))
-		test.Must(t, err)
-		if !bytes.Equal(a, b) {
-			const about = "go version -m bin/util"
-			t.Errorf("%s: a clone and a tarball differ: %s, %s",
-				arch, sh(t, clone, nil, about), sh(t, tarball, nil, about))
-		}
-		const most = 4_000_000
-		if len(a) > most {
-			t.Errorf("%s: the program has %d bytes, more than %d", arch, len(a), most)
-		}
-		if !bytes.Contains(a, []byte(commit)) || bytes.Contains(a, []byte(commit+"-dirty")) {
-			t.Errorf("%s: the commit is not in the program", arch)
+		for name, most := range map[string]int{"bin/util": 4_000_000, "bin/util-init": 160_000} {
+			a, err := os.ReadFile(filepath.Join(clone, name))
+			test.Must(t, err)
+			b, err := os.ReadFile(filepath.Join(tarball, name))
+			test.Must(t, err)
+			if !bytes.Equal(a, b) {
+				t.Errorf("%s, %s: a clone and a tarball differ", arch, name)
+			}
+			if len(a) > most {
+				t.Errorf("%s, %s: %d bytes, more than %d", arch, name, len(a), most)
+			}
+			if !bytes.Contains(a, []byte(commit)) || bytes.Contains(a, []byte(commit+"-dirty")) {
+				t.Errorf("%s, %s: the commit is not in the program", arch, name)
+			}
 		}
 	}
 
@@ -132,7 +131,9 @@ func TestMakeInstall(t *testing.T) {
 	// Util is built for another architecture, but the scripts come from a program that runs here.
 	sh(t, origin, nil, `umask 022; make install GOARCH=arm64 PREFIX=/opt "DESTDIR=$1"`, dest)
 	got := strings.Split(sh(t, dest, nil, `find . ! -type d | sort`), "\n")
-	want := []string{"./opt/bin/util", "./opt/share/zsh/site-functions/_util"}
+	want := []string{
+		"./opt/bin/util", "./opt/bin/util-init", "./opt/share/zsh/site-functions/_util",
+	}
 	for _, name := range append(list(t), "util") {
 		want = append(want, "./opt/share/bash-completion/completions/"+name,
 			"./opt/share/fish/vendor_completions.d/"+name+".fish")
