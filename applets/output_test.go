@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"util/internal/test"
 
@@ -130,13 +131,13 @@ func TestFullPipe(t *testing.T) {
 			_ = cmd.Wait()
 			r.Close()
 			if status := test.StatusOf(cmd.ProcessState); status != 256+15 {
-				t.Errorf("%s, non-blocking %v: TERM: status %d", line, nonblock, status)
+				t.Fatalf("%s, non-blocking %v: TERM: status %d", line, nonblock, status)
 			}
 
 			r, cmd = onFullPipe(t, nonblock, line)
 			text, err := io.ReadAll(r)
-			r.Close()
 			_ = cmd.Wait()
+			r.Close()
 			got := strings.TrimLeft(string(text), "\x00")
 			if status := test.StatusOf(cmd.ProcessState); err != nil || status != 0 || got != want+"\n" {
 				t.Errorf("%s, non-blocking %v: %v, status %d, %q", line, nonblock, err, status, got)
@@ -146,7 +147,7 @@ func TestFullPipe(t *testing.T) {
 }
 
 // onFullPipe starts a command line of util that writes to a full pipe, and returns the other end
-// when the process waits.
+// when the process waits. A process that does not end is killed.
 func onFullPipe(t *testing.T, nonblock bool, line string) (r *os.File, cmd *exec.Cmd) {
 	t.Helper()
 	var ends [2]int
@@ -164,7 +165,8 @@ func onFullPipe(t *testing.T, nonblock bool, line string) (r *os.File, cmd *exec
 	defer w.Close()
 	cmd.Stdout = w
 	test.Must(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	limit := time.AfterFunc(test.Deadline, func() { _ = cmd.Process.Kill() })
+	t.Cleanup(func() { limit.Stop(); _ = cmd.Process.Kill() })
 	call := unix.SYS_WRITE
 	if nonblock {
 		call = unix.SYS_PPOLL
