@@ -9,6 +9,7 @@ import (
 
 	"util/applets/healthcheck"
 	initcmd "util/applets/init"
+	"util/applets/init/entry"
 	"util/applets/init/options"
 	"util/applets/reap"
 	"util/applets/runas"
@@ -63,7 +64,8 @@ var table = []Applet{
 }
 
 // Main runs the applet that argv names and returns the exit status. The name is the base name of
-// argv[0] or, if that is not the name of an applet, argv[1].
+// argv[0] or, if that is not the name of an applet, argv[1]. A base name that begins with
+// [entry.Alone] is init's too.
 func Main(argv []string) int {
 	resetQuit()
 	p := &program{out: &cli.Output{FD: 1}, err: &cli.Output{FD: 2}}
@@ -71,6 +73,9 @@ func Main(argv []string) int {
 		return p.run("util", newRoot(), nil)
 	}
 	called, args := filepath.Base(argv[0]), argv[1:]
+	if strings.HasPrefix(called, entry.Alone) {
+		called = entry.Name
+	}
 	if isOther(called) {
 		return p.report("util init", initcmd.RunAs(argv))
 	}

@@ -28,15 +28,6 @@ func TestVersionWithoutEntry(t *testing.T) {
 	}
 }
 
-// Called by a name that the early entry does not know, util init still is PID 1.
-func TestOtherName(t *testing.T) {
-	cmd := test.Namespace(exec.Command(test.Util(t), "init", test.Probe(t), "exit", "9"))
-	cmd.Args[0] = "other-name"
-	if status, _, stderr := test.Run(t, cmd); status != 9 {
-		t.Errorf("status %d, %s", status, stderr)
-	}
-}
-
 // list returns the names of the applets, as --list prints them.
 func list(t *testing.T) []string {
 	t.Helper()

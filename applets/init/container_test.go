@@ -33,17 +33,21 @@ func staticBusybox(t *testing.T) string {
 }
 
 // initImage builds the image that most tests use: util, the probe and busybox. Init starts the
-// command without a shell.
+// command without a shell. Util-init cannot make links to itself, so it is copied to /sbin/init.
 func initImage(t *testing.T, util string) string {
 	t.Helper()
+	install := `RUN ["/util", "--install", "-s", "/bin"]
+RUN ["/util", "--install", "-s", "/sbin"]`
+	if test.Alone() {
+		install = "COPY util /sbin/init"
+	}
 	script := filepath.Join(t.TempDir(), "script")
 	test.Must(t, os.WriteFile(script, []byte("exit $1\n"), 0o755))
 	return buildImage(t, `FROM scratch
 COPY util probe script Dockerfile /
 COPY busybox /bin/
 COPY busybox /bin/sh
-RUN ["/util", "--install", "-s", "/bin"]
-RUN ["/util", "--install", "-s", "/sbin"]
+`+install+`
 ENV PATH=/sbin:/bin:/
 ENTRYPOINT ["/sbin/init", "--"]
 `, map[string]string{

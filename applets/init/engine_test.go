@@ -67,10 +67,7 @@ func (e *engine) imports() {
 const engineCommit = "0123456789ab-dirty"
 
 // engineUtil returns a util of that commit.
-func engineUtil(t *testing.T) string {
-	flags := "-s -w " + test.Early + " -X util/internal/version.commit=" + engineCommit
-	return test.Build(t, "util", flags, runtime.GOARCH)
-}
+func engineUtil(t *testing.T) string { return test.UtilOf(t, runtime.GOARCH, engineCommit) }
 
 // dockerEngine starts a Docker Engine for the test, which shares no file with that of the machine.
 func dockerEngine(t *testing.T) *engine {

@@ -17,10 +17,26 @@ import (
 // How the tests run init.
 
 // both runs a test with the binary linked through the early entry, and with one that re-executes
-// itself.
+// itself. Util-init has no Go runtime, so there is no second way into it.
 func both(t *testing.T, f func(t *testing.T, util string)) {
 	t.Run("early", func(t *testing.T) { f(t, test.Util(t)) })
-	t.Run("re-executed", func(t *testing.T) { f(t, test.Plain(t)) })
+	if !test.Alone() {
+		t.Run("re-executed", func(t *testing.T) { f(t, test.Plain(t)) })
+	}
+}
+
+// In the namespaces of test.Inside, the program under test is PID 1.
+func TestInside(t *testing.T) {
+	if os.Geteuid() != 0 {
+		test.Missing(t, "root", "namespaces of the test's own")
+	}
+	util := test.Util(t)
+	if !test.Inside(t) {
+		return
+	}
+	if exe, err := os.Readlink("/proc/1/exe"); err != nil || exe != util {
+		t.Errorf("PID 1 is %s, %v, want %s", exe, err, util)
+	}
 }
 
 // initOf returns a command that runs util init with args, as PID 1 of a namespace.

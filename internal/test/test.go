@@ -49,9 +49,6 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// Early is the linker flag for the early entry of util.
-const Early = "-E _rt0_util"
-
 var (
 	buildMutex sync.Mutex
 	built      = map[string]string{}
@@ -62,9 +59,20 @@ var (
 // arch, once in each test program, and returns its path. The file has the base name of the package.
 func Build(t testing.TB, pkg, ldflags, arch string) string {
 	t.Helper()
+	key := pkg + " " + ldflags + " " + arch
+	return once(t, key, filepath.Base(pkg), func(path string) *exec.Cmd {
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+		return cmd
+	})
+}
+
+// once makes a program that has not been made yet under this key, and returns its path, which ends
+// with name. builder returns the command that makes the file.
+func once(t testing.TB, key, name string, builder func(path string) *exec.Cmd) string {
+	t.Helper()
 	buildMutex.Lock()
 	defer buildMutex.Unlock()
-	key := pkg + " " + ldflags + " " + arch
 	if path, ok := built[key]; ok {
 		return path
 	}
@@ -78,11 +86,11 @@ func Build(t testing.TB, pkg, ldflags, arch string) string {
 		_ = os.Chmod(dir, 0o755) // other users execute the programs too
 	}
 	dir := filepath.Join(buildDir, fmt.Sprint(len(built)))
-	path := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	Must(t, os.MkdirAll(dir, 0o755))
+	path := filepath.Join(dir, name)
+	cmd := builder(path)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", pkg, err, out)
+		t.Fatalf("%q: %v\n%s", cmd.Args, err, out)
 	}
 	built[key] = path
 	return path
@@ -113,18 +121,6 @@ func Main(m *testing.M, product func(argv []string) int) {
 		os.RemoveAll(buildDir)
 	}
 	os.Exit(status)
-}
-
-// Util returns the binary as the Makefile links it.
-func Util(t testing.TB) string {
-	t.Helper()
-	return Build(t, "util", "-s -w "+Early, runtime.GOARCH)
-}
-
-// Plain returns the binary as go build links it, without the early entry.
-func Plain(t testing.TB) string {
-	t.Helper()
-	return Build(t, "util", "", runtime.GOARCH)
 }
 
 // Probe returns the program of package probe.

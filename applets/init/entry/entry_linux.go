@@ -16,12 +16,12 @@ import (
 
 // Name makes a process an init, as the base name of argv[0], or as the first argument of a
 // program whose name begins with multicall ("util", "util-0.1", "util.arm64"). So does a name that
-// begins with alone. Under any other name init is started by way of the Go runtime, if there is
+// begins with Alone. Under any other name init is started by way of the Go runtime, if there is
 // one.
 const (
 	Name      = "init"
+	Alone     = "util-init"
 	multicall = "util"
-	alone     = "util-init"
 )
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked.
@@ -49,7 +49,7 @@ func appletName(argv []*byte) (name string, words int) {
 		return "", 0
 	}
 	name = ascii.Base(sys.String(argv[0]))
-	if ascii.HasPrefix(name, alone) {
+	if ascii.HasPrefix(name, Alone) {
 		return Name, 1
 	}
 	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {

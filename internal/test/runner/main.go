@@ -1,5 +1,8 @@
 // Runner runs go test with the given arguments. It prints the output of the tests that fail and, at
 // the end, a list of the skipped tests with the reasons.
+//
+// If the tests of init are among those that the arguments select, it runs them a second time, with
+// util-init in the place of util. What it prints of the second run begins with "util-init: ".
 package main
 
 import (
@@ -8,9 +11,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 )
+
+// initPackage has the tests that run twice.
+const initPackage = "util/applets/init"
 
 // event is one line of `go test -json` (go doc test2json).
 type event struct {
@@ -23,20 +30,48 @@ type results struct {
 	skipped        []string            // each with its reason
 	output         map[string][]string // of each test that has not ended
 	explained      map[string]bool     // the packages in which a test has failed
+	packages       map[string]bool     // the packages that were selected
+	program        string              // what precedes the names of tests
 }
 
 func main() {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, os.Args[1:]...)...)
+	r := &results{packages: map[string]bool{}}
+	r.run(os.Args[1:])
+	if r.packages[initPackage] {
+		os.Setenv("UTIL_TEST_ALONE", "1") // read by internal/test
+		r.program = "util-init: "
+		r.run(onlyInit(os.Args[1:]))
+	}
+	r.print()
+	if r.failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// onlyInit returns the arguments with [initPackage] in the place of all packages.
+func onlyInit(args []string) []string {
+	isPackage := func(arg string) bool {
+		return arg == "." || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "util/")
+	}
+	rest := slices.DeleteFunc(slices.Clone(args), isPackage)
+	return slices.Insert(rest, max(0, slices.IndexFunc(args, isPackage)), initPackage)
+}
+
+// run runs go test and adds its results.
+func (r *results) run(args []string) {
+	r.output, r.explained = map[string][]string{}, map[string]bool{}
+	failed := r.failed
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "runner:", err)
-		os.Exit(1)
+		r.failed++
+		fmt.Println("runner:", err)
+		return
 	}
-	r := results{output: map[string][]string{}, explained: map[string]bool{}}
 	scanner := bufio.NewScanner(out)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
@@ -55,18 +90,21 @@ func main() {
 		r.failed++
 		fmt.Println("runner: output of go test:", err)
 	}
-	err = cmd.Wait()
-	r.print()
-	if err != nil || r.failed > 0 {
-		os.Exit(1)
+	if err := cmd.Wait(); err != nil && r.failed == failed { // no test tells why
+		r.failed++
+		fmt.Println("runner: go test:", err)
+	}
+	for key, lines := range r.output { // it neither passed nor failed: its program was killed
+		fmt.Printf("%s%s did not end:\n%s", r.program, key, strings.Join(lines, ""))
 	}
 }
 
 // addPackage takes an event of a package.
 func (r *results) addPackage(e event) {
+	r.packages[e.Package] = true
 	switch e.Action {
 	case "output", "build-output":
-		fmt.Print(e.Output)
+		fmt.Print(r.program + e.Output)
 	case "fail":
 		if !r.explained[e.Package] { // it did not build, or TestMain failed
 			r.failed++
@@ -79,7 +117,7 @@ func (r *results) addTest(e event) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
 	case "output":
-		r.output[key] = append(r.output[key], e.Output)
+		r.output[key] = append(r.output[key], r.program+e.Output)
 		return
 	case "pass":
 		r.passed++
@@ -88,7 +126,7 @@ func (r *results) addTest(e event) {
 		r.explained[e.Package] = true
 		fmt.Print(strings.Join(r.output[key], ""))
 	case "skip":
-		r.skipped = append(r.skipped, e.Test+reason(r.output[key]))
+		r.skipped = append(r.skipped, r.program+e.Test+reason(r.output[key]))
 	default:
 		return
 	}
@@ -97,9 +135,6 @@ func (r *results) addTest(e event) {
 
 // print prints what is known at the end.
 func (r *results) print() {
-	for key, lines := range r.output { // it neither passed nor failed: its program was killed
-		fmt.Printf("%s did not end:\n%s", key, strings.Join(lines, ""))
-	}
 	if len(r.skipped) > 0 {
 		sort.Strings(r.skipped)
 		fmt.Printf("\nCould not run here:\n  %s\n", strings.Join(r.skipped, "\n  "))

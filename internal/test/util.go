@@ -1,0 +1,72 @@
+package test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// Early is the linker flag for the early entry of util.
+const Early = "-E _rt0_util"
+
+// aloneVar is the variable with which the tests of init run util-init, which is init alone, where
+// they otherwise run util. Package runner sets it for a second run of these tests. Without package
+// runner, -count=1 is needed too: go test does not know what util-init is made of.
+const aloneVar = "UTIL_TEST_ALONE"
+
+// Alone reports whether the tests run util-init.
+func Alone() bool { return os.Getenv(aloneVar) != "" }
+
+// Util returns the program under test: util as the Makefile links it, or util-init. That is called
+// util too, so the same command lines start init: util-init called by a name that begins with util
+// reads its applet, which must be init or another init, from its first argument.
+func Util(t testing.TB) string {
+	t.Helper()
+	return UtilOf(t, runtime.GOARCH, "")
+}
+
+// UtilOf is [Util] for the architecture arch. If commit is not empty, the program says that it was
+// built from that commit.
+func UtilOf(t testing.TB, arch, commit string) string {
+	t.Helper()
+	if Alone() {
+		return utilInit(t, arch, commit)
+	}
+	flags := "-s -w " + Early
+	if commit != "" {
+		flags += " -X util/internal/version.commit=" + commit
+	}
+	return Build(t, "util", flags, arch)
+}
+
+// utilInit has the Makefile make util-init.
+func utilInit(t testing.TB, arch, commit string) string {
+	t.Helper()
+	Tool(t, "make")
+	return once(t, "util-init "+arch+" "+commit, "util", func(path string) *exec.Cmd {
+		module, err := exec.Command("go", "env", "GOMOD").Output()
+		Must(t, err)
+		root := filepath.Dir(strings.TrimSpace(string(module)))
+		cmd := exec.Command("make", "-s", "-C", root, "bin/util-init", "GOARCH="+arch,
+			"UTIL_INIT="+path, "OBJECTS="+filepath.Join(filepath.Dir(path), "object"))
+		if commit != "" {
+			cmd.Args = append(cmd.Args, "COMMIT="+commit)
+		}
+		return cmd
+	})
+}
+
+// Whole returns util with all its applets, as the Makefile links it, whatever the tests run.
+func Whole(t testing.TB) string {
+	t.Helper()
+	return Build(t, "util", "-s -w "+Early, runtime.GOARCH)
+}
+
+// Plain returns util as go build links it, without the early entry.
+func Plain(t testing.TB) string {
+	t.Helper()
+	return Build(t, "util", "", runtime.GOARCH)
+}
