@@ -29,6 +29,16 @@ func TestIsSwitch(t *testing.T) {
 	replace := func(i int, text string) func([]instruction) {
 		return func(code []instruction) { code[(i+len(code))%len(code)].text = text }
 	}
+	// named returns a function that gives the table a name, on amd64.
+	named := func(name string) func([]instruction) {
+		return func(code []instruction) {
+			if len(code) == len(amd64) {
+				code[2].text, code[2].symbol = "LEAQ "+name+"(SB), CX", name
+			} else if name == "other" {
+				code[2].text = "NOPL"
+			}
+		}
+	}
 	const start, end, rodata = 0x1000, 0x1040, 0x2000
 	for _, c := range []struct {
 		name  string
@@ -40,14 +50,18 @@ func TestIsSwitch(t *testing.T) {
 		{"an entry after the end of the function", []uint64{0x1018, 0x1020, end}, nil, false},
 		{"an entry before the start of the function", []uint64{start - 1, 0x1018, 0x1020}, nil, false},
 		{"a table with fewer entries than the comparison allows", []uint64{0x1018, 0x1020}, nil, false},
+		{"a table with a name", []uint64{0x1018, start, end - 1}, named("table"), true},
+		{"a table with another name", []uint64{0x1018, start, end - 1}, named("other"), false},
 		{"no comparison", []uint64{0x1018, 0x1018, 0x1018}, replace(0, "NOPL"), false},
 		{"no address of a table", []uint64{0x1018, 0x1018, 0x1018}, replace(2, "NOPL"), false},
 		{"another jump", []uint64{0x1018, 0x1018, 0x1018}, replace(-1, "JMP CX"), false},
 	} {
 		for _, code := range [][]instruction{slices.Clone(amd64), slices.Clone(arm64)} {
-			p := &Program{arm64: len(code) == len(arm64), rodataAt: rodata}
+			p := &Program{arm64: len(code) == len(arm64), constants: []constants{{address: rodata}}}
+			p.variables = map[string]uint64{"table": rodata, "other": rodata + 0x1000}
 			for _, target := range c.table {
-				p.rodata = binary.LittleEndian.AppendUint64(p.rodata, target)
+				in := &p.constants[0].content
+				*in = binary.LittleEndian.AppendUint64(*in, target)
 			}
 			if c.alter != nil {
 				c.alter(code)
