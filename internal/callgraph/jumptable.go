@@ -69,7 +69,8 @@ func (p *Program) tableOfAMD64(code []instruction) (table, entries uint64) {
 		if m != nil && m[2] == base && table == 0 {
 			table = p.variables[code[i].symbol]
 			if m[1] != "" {
-				table = code[i+1].address + number(m[1])
+				distance := int32(number(m[1])) // 0xffff… is a negative one
+				table = code[i+1].address + uint64(distance)
 			}
 		}
 		if m := boundAMD64.FindStringSubmatch(code[i].text); m != nil && m[1] == index {

@@ -204,11 +204,16 @@ func (p *Program) End(address uint64) uint64 {
 // then a line for each instruction: its position in the source, its address, its bytes and its
 // text, separated by tabs.
 func (p *Program) parse(dump []byte) error {
+	isCode := true
 	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
 		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool {
 			return s == ""
 		})
-		if len(columns) < 4 {
+		if name := symbolic.FindStringSubmatch(lines.Text()); len(columns) == 1 && name != nil {
+			_, isVariable := p.variables[name[1]] // a constant between functions
+			isCode = !isVariable
+		}
+		if len(columns) < 4 || !isCode {
 			continue
 		}
 		in := instruction{position: strings.TrimSpace(columns[0]), text: columns[3]}
