@@ -1,5 +1,5 @@
 // Package callgraph checks the machine code of a linked Go program: whether all code that can be
-// reached from one function follows a policy. It is for tests only.
+// reached from one function follows a policy. It is for tests, and for package slim.
 //
 // The source is not enough, because the compiler and the linker insert calls that it does not
 // show, and remove others. An allocation is such a call, and so are a map access and the end of a
@@ -40,6 +40,31 @@ type Policy struct {
 //
 // The program must have its symbols. The command go must be in PATH, to disassemble the program.
 func Check(path, entry string, policy Policy) ([]string, error) {
+	w, err := walkFrom(path, entry, policy)
+	if err != nil {
+		return nil, err
+	}
+	w.checkInit()
+	return w.violations, nil
+}
+
+// Reached returns the names of the functions that can be reached from the function entry, without
+// those that the policy lists as not executed.
+func Reached(path, entry string, policy Policy) (names []string, err error) {
+	w, err := walkFrom(path, entry, policy)
+	if err != nil {
+		return nil, err
+	}
+	for f := range w.callers {
+		if policy.NotExecuted[f.name] == "" {
+			names = append(names, f.name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func walkFrom(path, entry string, policy Policy) (*walk, error) {
 	p, err := Load(path)
 	if err != nil {
 		return nil, err
@@ -48,7 +73,7 @@ func Check(path, entry string, policy Policy) ([]string, error) {
 	if start == nil {
 		return nil, fmt.Errorf("%s: has no function %s", path, entry)
 	}
-	w := walk{
+	w := &walk{
 		Program: p,
 		policy:  policy,
 		callers: map[*function]*function{start: nil},
@@ -59,8 +84,7 @@ func Check(path, entry string, policy Policy) ([]string, error) {
 		w.queue = w.queue[1:]
 		w.scan(f)
 	}
-	w.checkInit()
-	return w.violations, nil
+	return w, nil
 }
 
 // walk is a breadth-first search, so the chain of calls that it finds to a function is a shortest

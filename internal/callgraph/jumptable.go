@@ -10,7 +10,7 @@ import (
 //
 //	CMPQ AX, $0x9              compare the index with that of the last entry
 //	JA …                       if it is greater, or negative: no case matches
-//	LEAQ 0x2e053(IP), CX       the address of the table
+//	LEAQ 0x2e053(IP), CX       the address of the table, or its name if the program has that
 //	JMP 0(CX)(AX*8)
 //
 // And on arm64:
@@ -24,7 +24,7 @@ import (
 var (
 	jumpAMD64  = regexp.MustCompile(`^JMP 0\((\w+)\)\((\w+)\*8\)$`)
 	boundAMD64 = regexp.MustCompile(`^CMPQ (\w+), \$(0x[0-9a-f]+)$`)
-	tableAMD64 = regexp.MustCompile(`^LEAQ (-?0x[0-9a-f]+)\(IP\), (\w+)$`)
+	tableAMD64 = regexp.MustCompile(`^LEAQ (?:(-?0x[0-9a-f]+)\(IP\)|\S+\(SB\)), (\w+)$`)
 
 	loadARM64  = regexp.MustCompile(`^MOVD \((\w+)\)\((\w+)<<3\), R27$`)
 	boundARM64 = regexp.MustCompile(`^CMP \$(\d+), (\w+)$`)
@@ -40,27 +40,24 @@ const lookBehind = 16
 // target is in f for every index.
 func (p *Program) isSwitch(f *function, i int) bool {
 	before := f.code[max(0, i-lookBehind) : i+1]
-	find := tableOfAMD64
+	find := p.tableOfAMD64
 	if p.arm64 {
 		find = tableOfARM64
 	}
 	table, entries := find(before)
-	offset := table - p.rodataAt
-	if table < p.rodataAt || entries == 0 || offset+8*entries > uint64(len(p.rodata)) {
-		return false
-	}
-	for ; entries > 0; entries-- {
-		if !f.contains(binary.LittleEndian.Uint64(p.rodata[offset:])) {
+	const word = 8
+	content := p.constant(table, word*entries)
+	for at := 0; at < len(content); at += word {
+		if !f.contains(binary.LittleEndian.Uint64(content[at:])) {
 			return false
 		}
-		offset += 8
 	}
-	return true
+	return len(content) > 0
 }
 
 // tableOfAMD64 returns the address and the number of entries of the jump table that the last
 // instruction of code uses. One of them is zero if it does not use a jump table.
-func tableOfAMD64(code []instruction) (table, entries uint64) {
+func (p *Program) tableOfAMD64(code []instruction) (table, entries uint64) {
 	last := len(code) - 1
 	jump := jumpAMD64.FindStringSubmatch(code[last].text)
 	if jump == nil {
@@ -70,7 +67,11 @@ func tableOfAMD64(code []instruction) (table, entries uint64) {
 	for i := last - 1; i >= 0 && (table == 0 || entries == 0); i-- {
 		m := tableAMD64.FindStringSubmatch(code[i].text)
 		if m != nil && m[2] == base && table == 0 {
-			table = code[i+1].address + number(m[1])
+			table = p.variables[code[i].symbol]
+			if m[1] != "" {
+				distance := int32(number(m[1])) // 0xffff… is a negative one
+				table = code[i+1].address + uint64(distance)
+			}
 		}
 		if m := boundAMD64.FindStringSubmatch(code[i].text); m != nil && m[1] == index {
 			entries = number(m[2]) + 1
@@ -79,7 +80,7 @@ func tableOfAMD64(code []instruction) (table, entries uint64) {
 	return table, entries
 }
 
-// tableOfARM64 is [tableOfAMD64] for arm64.
+// tableOfARM64 is [Program.tableOfAMD64] for arm64.
 func tableOfARM64(code []instruction) (table, entries uint64) {
 	last := len(code) - 1
 	if last < 1 || code[last].text != "JMP (R27)" {

@@ -29,7 +29,18 @@ func TestIsSwitch(t *testing.T) {
 	replace := func(i int, text string) func([]instruction) {
 		return func(code []instruction) { code[(i+len(code))%len(code)].text = text }
 	}
-	const start, end, rodata = 0x1000, 0x1040, 0x2000
+	// places returns a function that has the address of the table in another form: an operand and a
+	// symbol on amd64, a page and an offset on arm64.
+	places := func(operand, symbol, page, offset string) func([]instruction) {
+		return func(code []instruction) {
+			if len(code) == len(amd64) {
+				code[2].text, code[2].symbol = "LEAQ "+operand+", CX", symbol
+			} else {
+				code[2].text, code[3].text = "ADRP "+page+"(PC), R1", "ADD $"+offset+", R1, R1"
+			}
+		}
+	}
+	const start, end, rodata, before = 0x1000, 0x1040, 0x2000, 0x800
 	for _, c := range []struct {
 		name  string
 		table []uint64
@@ -40,14 +51,34 @@ func TestIsSwitch(t *testing.T) {
 		{"an entry after the end of the function", []uint64{0x1018, 0x1020, end}, nil, false},
 		{"an entry before the start of the function", []uint64{start - 1, 0x1018, 0x1020}, nil, false},
 		{"a table with fewer entries than the comparison allows", []uint64{0x1018, 0x1020}, nil, false},
+		{
+			"a table before the function",
+			[]uint64{0x1018, start, end - 1},
+			places("0xfffff7f3(IP)", "", "-4096", "2048"), true,
+		},
+		{
+			"a table with a name",
+			[]uint64{0x1018, start, end - 1},
+			places("table(SB)", "table", "4096", "0"), true,
+		},
+		{
+			"a table in no section",
+			[]uint64{0x1018, start, end - 1},
+			places("other(SB)", "other", "8192", "0"), false,
+		},
 		{"no comparison", []uint64{0x1018, 0x1018, 0x1018}, replace(0, "NOPL"), false},
 		{"no address of a table", []uint64{0x1018, 0x1018, 0x1018}, replace(2, "NOPL"), false},
 		{"another jump", []uint64{0x1018, 0x1018, 0x1018}, replace(-1, "JMP CX"), false},
 	} {
 		for _, code := range [][]instruction{slices.Clone(amd64), slices.Clone(arm64)} {
-			p := &Program{arm64: len(code) == len(arm64), rodataAt: rodata}
+			var table []byte
 			for _, target := range c.table {
-				p.rodata = binary.LittleEndian.AppendUint64(p.rodata, target)
+				table = binary.LittleEndian.AppendUint64(table, target)
+			}
+			p := &Program{
+				arm64:     len(code) == len(arm64),
+				constants: []constants{{before, table}, {rodata, table}},
+				variables: map[string]uint64{"table": rodata, "other": rodata + 0x1000},
 			}
 			if c.alter != nil {
 				c.alter(code)

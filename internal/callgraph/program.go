@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"cmp"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -18,8 +20,25 @@ type Program struct {
 	functions []*function // sorted by address
 	byName    map[string]*function
 	arm64     bool
-	rodata    []byte // section .rodata, which contains the jump tables of switch statements
-	rodataAt  uint64 // the address of the section
+	constants []constants       // where the jump tables of switch statements are
+	variables map[string]uint64 // their addresses
+}
+
+// constants is a section that is not writable.
+type constants struct {
+	address uint64
+	content []byte
+}
+
+// constant returns n bytes at an address, or nil.
+func (p *Program) constant(address, n uint64) []byte {
+	for _, c := range p.constants {
+		offset := address - c.address
+		if size := uint64(len(c.content)); address >= c.address && offset < size && n <= size-offset {
+			return c.content[offset:][:n]
+		}
+	}
+	return nil
 }
 
 // function is a function and its machine code. The code is at the addresses from start up to, but
@@ -59,20 +78,18 @@ func Load(path string) (*Program, error) {
 		return nil, err
 	}
 	defer file.Close()
-	p := &Program{byName: map[string]*function{}, arm64: file.Machine == elf.EM_AARCH64}
-	section := file.Section(".rodata")
-	if section == nil {
-		return nil, fmt.Errorf("%s: has no section .rodata", path)
-	}
-	p.rodataAt = section.Addr
-	if p.rodata, err = section.Data(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	p := &Program{
+		byName: map[string]*function{}, variables: map[string]uint64{},
+		arm64: file.Machine == elf.EM_AARCH64,
 	}
 	symbols, err := file.Symbols()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_OBJECT {
+			p.variables[s.Name] = s.Value
+		}
 		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Size == 0 {
 			continue
 		}
@@ -86,12 +103,67 @@ func Load(path string) (*Program, error) {
 	slices.SortFunc(p.functions, func(a, b *function) int {
 		return cmp.Compare(a.start, b.start)
 	})
+	for i, s := range file.Sections {
+		switch {
+		case s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0:
+			continue
+		case s.Flags&elf.SHF_WRITE == 0:
+			content, err := s.Data()
+			if err != nil {
+				return nil, fmt.Errorf("%s: section %s: %w", path, s.Name, err)
+			}
+			p.constants = append(p.constants, constants{s.Addr, content})
+		}
+		if s.Flags&elf.SHF_EXECINSTR != 0 {
+			if err := p.disassemble(path, i, file.Sections); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
 
+// disassemble adds the code of section i to the functions. objdump knows no other section of code
+// than .text, so it gets a copy of the file in which that name is exchanged for the section's.
+func (p *Program) disassemble(path string, i int, sections []*elf.Section) error {
+	const text = ".text"
+	if sections[i].Name != text {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		// The name of a section is the first word in its entry of the table.
+		order := binary.LittleEndian
+		var header elf.Header64
+		if _, err := binary.Decode(content, order, &header); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		name := func(i int) []byte {
+			return content[header.Shoff+uint64(i)*uint64(header.Shentsize):][:4]
+		}
+		k := slices.IndexFunc(sections, func(s *elf.Section) bool { return s.Name == text })
+		if k < 0 {
+			return fmt.Errorf("%s: has no section %s", path, text)
+		}
+		a, b := order.Uint32(name(i)), order.Uint32(name(k))
+		order.PutUint32(name(i), b)
+		order.PutUint32(name(k), a)
+		copied, err := os.CreateTemp("", "callgraph-")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(copied.Name())
+		defer copied.Close()
+		if _, err := copied.Write(content); err != nil {
+			return err
+		}
+		path = copied.Name()
+	}
 	dump, err := exec.Command("go", "tool", "objdump", path).Output()
 	if err != nil {
-		return nil, fmt.Errorf("go tool objdump %s: %w", path, err)
+		return fmt.Errorf("go tool objdump %s: %w", path, err)
 	}
-	return p, p.parse(dump)
+	return p.parse(dump)
 }
 
 // Call is a call or jump from one function to another.
@@ -132,11 +204,16 @@ func (p *Program) End(address uint64) uint64 {
 // then a line for each instruction: its position in the source, its address, its bytes and its
 // text, separated by tabs.
 func (p *Program) parse(dump []byte) error {
+	isCode := true
 	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
 		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool {
 			return s == ""
 		})
-		if len(columns) < 4 {
+		if name := symbolic.FindStringSubmatch(lines.Text()); len(columns) == 1 && name != nil {
+			_, isVariable := p.variables[name[1]] // a constant between functions
+			isCode = !isVariable
+		}
+		if len(columns) < 4 || !isCode {
 			continue
 		}
 		in := instruction{position: strings.TrimSpace(columns[0]), text: columns[3]}

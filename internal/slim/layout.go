@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"debug/elf"
-	"math/bits"
 	"slices"
 )
 
@@ -28,8 +27,9 @@ const (
 )
 
 const (
-	base    = 0x400000 // the address of the first byte of the file
-	maxPage = 1 << 16  // the largest page of any kernel; no two segments are in the same one
+	base     = 0x400000 // the address of the first byte of the file
+	maxPage  = 1 << 16  // the largest page of any kernel; no two segments are in the same one
+	maxAlign = 64       // the most that an address of data must be a multiple of
 )
 
 // layout gives each piece an address.
@@ -66,20 +66,20 @@ func (l *linker) layout() {
 	offset := uint64(0)
 	for i := range l.segments {
 		s := &l.segments[i]
-		s.offset, s.address = offset, base+uint64(i)*maxPage+offset
 		if i == variables { // at the start of a page, so that the kernel has no rest of one to clear
-			s.offset, s.address = 0, alignUp(s.address, maxPage)
+			offset = alignUp(offset, maxPage)
 		}
+		s.offset, s.address = offset, base+uint64(i)*maxPage+offset
 		s.start = s.address
 		if i == hot {
-			s.start += headers + uint64(len(l.notes()))
+			s.start = alignUp(s.address+headers+uint64(len(l.notes())), maxAlign)
 		}
 		s.end = s.start
 		for _, p := range s.pieces {
 			p.address = alignUp(s.end, l.alignment(p))
 			s.end = p.address + p.to - p.from
 		}
-		offset += alignUp(s.end-s.address, 64)
+		offset += alignUp(s.end-s.address, maxAlign)
 	}
 }
 
@@ -92,7 +92,8 @@ func (l *linker) alignment(p *piece) uint64 {
 	case l.isCode(p):
 		return 16
 	}
-	return 1 << min(bits.TrailingZeros64(p.from), 6)
+	at := p.from | maxAlign
+	return at & -at // the largest power of two that divides it
 }
 
 func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }

@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-
-	"util/internal/callgraph"
 )
 
 // Go's linker joins the string literals of a program in one symbol, where each begins somewhere and
@@ -26,14 +24,14 @@ func isPool(name string) bool { return name == "go:string.*" || name == "runtime
 
 // readLiterals returns the literals of all packages of early code. A line of the file importcfg
 // names a package and the archive that it was compiled into.
-func readLiterals(importcfg string) (all [][]byte, err error) {
+func (l *linker) readLiterals(importcfg string) (all [][]byte, err error) {
 	config, err := os.ReadFile(importcfg)
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(string(config)) {
 		pkg, archive, _ := strings.Cut(strings.TrimSpace(line), "=")
-		if pkg = strings.TrimPrefix(pkg, "packagefile "); !callgraph.Early.Contains(pkg + ".") {
+		if pkg = strings.TrimPrefix(pkg, "packagefile "); !l.policy.Contains(pkg + ".") {
 			continue
 		}
 		some, err := literalsOf(archive)
@@ -81,22 +79,18 @@ func literalsOf(archive string) (all [][]byte, err error) {
 }
 
 // literal returns the extent of all literals that cover a place in a pool.
-func (l *linker) literal(pool int, at int64) (e extent, found bool) {
-	s := l.symbols[pool]
-	end := l.sections[s.Section].Size
-	for _, next := range l.symbols { // the size of a pool is not stated
-		if next.Section == s.Section && next.Value > s.Value {
-			end = min(end, next.Value)
-		}
-	}
-	bytesOf := l.contents[s.Section][s.Value:end]
-	if at < 0 || at >= int64(len(bytesOf)) {
+func (l *linker) literal(symbol int, at int64) (e extent, found bool) {
+	s := l.symbols[symbol]
+	// The size of a pool is not stated. A literal that is there by chance, behind its end, only makes
+	// the extent longer.
+	pool := l.contents[s.Section][s.Value:]
+	if at < 0 || at >= int64(len(pool)) {
 		return e, false
 	}
-	e = extent{pool, at, at}
+	e = extent{symbol, at, at}
 	for _, text := range l.literals {
 		from := max(0, int(at)-len(text)+1)
-		around := bytesOf[from:min(len(bytesOf), int(at)+len(text))]
+		around := pool[from:min(len(pool), int(at)+len(text))]
 		if i := bytes.Index(around, text); i >= 0 {
 			e.from = min(e.from, int64(from+i))
 			e.to = max(e.to, int64(from+bytes.LastIndex(around, text)+len(text)))

@@ -13,8 +13,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -22,7 +24,7 @@ import (
 )
 
 func main() {
-	var l linker
+	l := linker{policy: callgraph.Early}
 	output := flag.String("o", "", "write the program to `file`")
 	archives := flag.String("importcfg", "", "the `file` with the names of the compiled packages")
 	hot := flag.String("hot", "", "a `file` with the names of the functions that every run executes")
@@ -48,6 +50,7 @@ type linker struct {
 	hot           []string // the functions that every run executes
 	about         string
 	strip         bool
+	policy        callgraph.Policy
 
 	object
 	code     *callgraph.Program // the object's, where relocations do not name all calls; else nil
@@ -72,15 +75,19 @@ func (l *linker) link(object, archives, hot, output string) (err error) {
 		return err
 	}
 	l.hot = strings.Fields(string(names))
-	if l.literals, err = readLiterals(archives); err != nil {
+	if l.literals, err = l.readLiterals(archives); err != nil {
 		return err
 	}
 	if err := l.reach(); err != nil {
 		return err
 	}
 	l.layout()
-	file, err := l.file()
+	file, err := l.write()
 	if err != nil {
+		return err
+	}
+	// A file that is being executed cannot be written to.
+	if err := os.Remove(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return os.WriteFile(output, file, 0o755)

@@ -11,12 +11,11 @@ import (
 // object is a relocatable object.
 type object struct {
 	machine  elf.Machine
-	order    binary.ByteOrder
 	sections []*elf.Section
 	contents [][]byte  // of each section; nil for zeros
 	relocs   [][]reloc // of each section, sorted by place
 	symbols  []elf.Symbol
-	byName   map[string]int
+	byName   map[string]int // functions
 	byStart  map[uint64]int // functions, by their address
 }
 
@@ -28,7 +27,8 @@ type reloc struct {
 	symbol int
 	addend int64
 
-	to *piece // what it refers to, once that is known; the addend is from its start then
+	to         *piece // what it refers to, once that is known; the addend is from its start then
+	unusedType bool   // a call that is not executed has a type as its argument: it is this call, or that
 }
 
 func readObject(path string) (o object, err error) {
@@ -37,11 +37,11 @@ func readObject(path string) (o object, err error) {
 		return o, err
 	}
 	defer file.Close()
-	if file.Class != elf.ELFCLASS64 || file.Type != elf.ET_REL {
-		return o, fmt.Errorf("%s: not a relocatable object for 64 bits", path)
+	if file.Class != elf.ELFCLASS64 || file.Data != elf.ELFDATA2LSB || file.Type != elf.ET_REL {
+		return o, fmt.Errorf("%s: not a relocatable object of 64 bits, little-endian", path)
 	}
 	o = object{
-		machine: file.Machine, order: file.ByteOrder, sections: file.Sections,
+		machine: file.Machine, sections: file.Sections,
 		contents: make([][]byte, len(file.Sections)), relocs: make([][]reloc, len(file.Sections)),
 		byName: map[string]int{}, byStart: map[uint64]int{},
 	}
@@ -49,9 +49,8 @@ func readObject(path string) (o object, err error) {
 		return o, err
 	}
 	for i, s := range o.symbols {
-		o.byName[s.Name] = i
-		if elf.ST_TYPE(s.Info) == elf.STT_FUNC {
-			o.byStart[s.Value] = i
+		if elf.ST_TYPE(s.Info) == elf.STT_FUNC && s.Size > 0 { // without a size, it marks a place
+			o.byName[s.Name], o.byStart[s.Value] = i, i
 		}
 	}
 	for i, s := range file.Sections {
@@ -62,21 +61,20 @@ func readObject(path string) (o object, err error) {
 			return o, fmt.Errorf("%s: section %s: %w", path, s.Name, err)
 		}
 		if s.Type == elf.SHT_RELA {
-			o.relocs[s.Info] = o.readRelocs(o.contents[i])
+			o.relocs[s.Info] = readRelocs(o.contents[i])
 		}
 	}
 	return o, nil
 }
 
 // readRelocs reads the entries of a section of relocations.
-func (o *object) readRelocs(data []byte) (all []reloc) {
-	for size := binary.Size(elf.Rela64{}); len(data) >= size; data = data[size:] {
-		info := o.order.Uint64(data[8:])
+func readRelocs(data []byte) (all []reloc) {
+	var r elf.Rela64
+	for size := binary.Size(r); len(data) >= size; data = data[size:] {
+		_, _ = binary.Decode(data, binary.LittleEndian, &r) // it fails only for fewer bytes
 		all = append(all, reloc{
-			place:  o.order.Uint64(data),
-			kind:   elf.R_TYPE64(info),
-			symbol: int(elf.R_SYM64(info)) - 1, // debug/elf leaves out the symbol 0
-			addend: int64(o.order.Uint64(data[16:])),
+			place: r.Off, kind: elf.R_TYPE64(r.Info), addend: r.Addend,
+			symbol: int(elf.R_SYM64(r.Info)) - 1, // debug/elf leaves out the symbol 0
 		})
 	}
 	slices.SortStableFunc(all, func(a, b reloc) int { return cmp.Compare(a.place, b.place) })

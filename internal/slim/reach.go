@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
-
-	"util/internal/callgraph"
 )
 
 // piece is a part of the object that the file will hold: a function, a variable, or literals.
@@ -19,6 +19,9 @@ type piece struct {
 	hot      bool   // every run executes it, or it is a constant of such a function
 	address  uint64 // in the new file
 }
+
+// types is the symbol that Go's linker joins types in.
+const types = "type:*"
 
 // reach finds the pieces: all that the entry point leads to.
 func (l *linker) reach() error {
@@ -36,8 +39,9 @@ func (l *linker) reach() error {
 		if err := l.addCalls(p); err != nil {
 			return err
 		}
-		for k := range p.relocs {
-			if err := l.resolve(p, &p.relocs[k]); err != nil {
+		// A call comes after the references to its arguments, and explains them.
+		for k := range slices.Backward(p.relocs) {
+			if err := l.resolve(p, k); err != nil {
 				return err
 			}
 		}
@@ -45,15 +49,16 @@ func (l *linker) reach() error {
 	return nil
 }
 
-// resolve finds the piece that a relocation of p refers to, and makes it one if it is new.
-func (l *linker) resolve(p *piece, r *reloc) (err error) {
+// resolve finds the piece that relocation k of p refers to, and makes it one if it is new.
+func (l *linker) resolve(p *piece, k int) (err error) {
+	r := &p.relocs[k]
 	s := l.symbols[r.symbol]
+	at := r.addend // from the symbol
+	if l.code != nil && l.isCode(p) {
+		at += int64(l.code.End(r.place) - r.place) // it is relative to the next instruction
+	}
 	switch {
 	case isPool(s.Name):
-		at := r.addend
-		if l.code != nil && l.isCode(p) {
-			at += int64(l.code.End(r.place) - r.place) // it is relative to the next instruction
-		}
 		e, found := l.literal(r.symbol, at)
 		if !found {
 			return p.refused(fmt.Sprintf("→ %s: no literal is known at %#x", s.Name, at))
@@ -67,14 +72,18 @@ func (l *linker) resolve(p *piece, r *reloc) (err error) {
 		}
 		r.to = l.byExtent[e]
 		r.addend -= e.from
+	case s.Name == types && k+1 < len(p.relocs) && p.relocs[k+1].unusedType:
+		r.unusedType = true
+		r.addend -= at // it is nil
 	case int(s.Section) < len(l.sections) && l.sections[s.Section].Flags&elf.SHF_TLS != 0:
 		return nil // where the address of g is: its place is fixed (see relocate)
-	case callgraph.Early.NotExecuted[s.Name] != "":
+	case l.policy.NotExecuted[s.Name] != "":
+		r.unusedType = s.Name == "runtime.wbZero" || s.Name == "runtime.wbMove"
 		r.to, err = l.add(l.byName[l.broken], p)
 	default:
 		r.to, err = l.add(r.symbol, p)
 	}
-	if err == nil && p.hot && l.isCode(p) && !l.isCode(r.to) {
+	if err == nil && p.hot && l.isCode(p) && r.to != nil && !l.isCode(r.to) {
 		r.to.hot = true
 	}
 	return err
@@ -97,9 +106,11 @@ func (l *linker) add(symbol int, caller *piece) (*piece, error) {
 		return nil, p.refused("is not in the program")
 	}
 	p.relocs = l.within(p.section, p.from, p.to)
-	policy, in := callgraph.Early, l.sections[p.section]
+	policy, in := l.policy, l.sections[p.section]
 	allowed := caller == nil || policy.Contains(s.Name)
 	switch {
+	case s.Size == 0: // it stands for many, such as type:* for all types
+		allowed = false
 	case l.isCode(p):
 		allowed = allowed || policy.Functions[s.Name] != ""
 	case in.Flags&elf.SHF_WRITE != 0 && in.Type != elf.SHT_NOBITS:
@@ -125,7 +136,7 @@ func (l *linker) addCalls(p *piece) error {
 	const size = 4 // of the distance, which ends the instruction
 	for _, call := range l.code.Calls(p.from) {
 		callee, found := l.byStart[call.Target]
-		distance := int32(l.order.Uint32(l.contents[p.section][call.End-size:]))
+		distance := int32(binary.LittleEndian.Uint32(l.contents[p.section][call.End-size:]))
 		if !found || call.End+uint64(distance) != call.Target {
 			return p.refused(fmt.Sprintf("has an unknown kind of call that ends at %#x", call.End))
 		}
@@ -133,6 +144,7 @@ func (l *linker) addCalls(p *piece) error {
 			place: call.End - size, kind: uint32(elf.R_X86_64_PC32), symbol: callee, addend: -size,
 		})
 	}
+	slices.SortFunc(p.relocs, func(a, b reloc) int { return cmp.Compare(a.place, b.place) })
 	return nil
 }
 

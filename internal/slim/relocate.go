@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -22,55 +23,66 @@ func (l *linker) content(p *piece) ([]byte, error) {
 	return content, nil
 }
 
+// scales are the kinds of relocation of arm64 for the low 12 bits of an address, each with the
+// binary logarithm of the operand's unit.
+var scales = map[elf.R_AARCH64]int{
+	elf.R_AARCH64_ADD_ABS_LO12_NC:    0,
+	elf.R_AARCH64_LDST8_ABS_LO12_NC:  0,
+	elf.R_AARCH64_LDST16_ABS_LO12_NC: 1,
+	elf.R_AARCH64_LDST32_ABS_LO12_NC: 2,
+	elf.R_AARCH64_LDST64_ABS_LO12_NC: 3,
+}
+
 // relocate writes the address target, or its distance, to the bytes at the address place.
 func (l *linker) relocate(bytes []byte, kind uint32, target, place uint64) error {
+	order := binary.LittleEndian
 	distance := int64(target - place)
 	pages := int64(target>>12) - int64(place>>12)
-	fits := true
+	// operand replaces some bits of an instruction of arm64.
+	operand := func(value uint64, size, position int) {
+		mask := uint32(1<<size-1) << position
+		order.PutUint32(bytes, order.Uint32(bytes)&^mask|uint32(value)<<position&mask)
+	}
+	fits, known := true, true
 	switch l.machine {
 	case elf.EM_X86_64:
-		switch kind := elf.R_X86_64(kind); kind {
+		switch elf.R_X86_64(kind) {
 		case elf.R_X86_64_64:
-			l.order.PutUint64(bytes, target)
-			return nil
+			order.PutUint64(bytes, target)
 		case elf.R_X86_64_PC32:
-			l.order.PutUint32(bytes, uint32(distance))
+			order.PutUint32(bytes, uint32(distance))
 			fits = int64(int32(distance)) == distance
 		case elf.R_X86_64_TPOFF32: // the address of g is in the 8 bytes below where FS points
-			l.order.PutUint32(bytes, uint32(target-8))
+			order.PutUint32(bytes, uint32(target-8))
 		default:
-			return fmt.Errorf("unknown kind of relocation: %v", kind)
+			known = false
 		}
 	case elf.EM_AARCH64:
-		const imm12 = 10 // the position of an immediate operand of 12 bits
-		instruction, low := l.order.Uint32(bytes), uint32(target&0xfff)
-		switch kind := elf.R_AARCH64(kind); kind {
-		case elf.R_AARCH64_ABS64:
-			l.order.PutUint64(bytes, target)
-			return nil
-		case elf.R_AARCH64_CALL26, elf.R_AARCH64_JUMP26:
-			instruction |= uint32(distance>>2) & (1<<26 - 1)
+		scale, isLow := scales[elf.R_AARCH64(kind)]
+		switch kind := elf.R_AARCH64(kind); {
+		case isLow:
+			operand(target&0xfff>>scale, 12, 10)
+			fits = target&(1<<scale-1) == 0
+		case kind == elf.R_AARCH64_ABS64:
+			order.PutUint64(bytes, target)
+		case kind == elf.R_AARCH64_CALL26, kind == elf.R_AARCH64_JUMP26:
+			operand(uint64(distance>>2), 26, 0)
 			fits = distance>>27 == distance>>63
-		case elf.R_AARCH64_ADR_PREL_PG_HI21:
-			instruction |= uint32(pages&3)<<29 | uint32(pages>>2)&(1<<19-1)<<5
+		case kind == elf.R_AARCH64_ADR_PREL_PG_HI21:
+			operand(uint64(pages), 2, 29)
+			operand(uint64(pages>>2), 19, 5)
 			fits = pages>>20 == pages>>63
-		case elf.R_AARCH64_ADD_ABS_LO12_NC, elf.R_AARCH64_LDST8_ABS_LO12_NC:
-			instruction |= low << imm12
-		case elf.R_AARCH64_LDST16_ABS_LO12_NC:
-			instruction |= low >> 1 << imm12
-		case elf.R_AARCH64_LDST32_ABS_LO12_NC:
-			instruction |= low >> 2 << imm12
-		case elf.R_AARCH64_LDST64_ABS_LO12_NC:
-			instruction |= low >> 3 << imm12
 		default:
-			return fmt.Errorf("unknown kind of relocation: %v", kind)
+			known = false
 		}
-		l.order.PutUint32(bytes, instruction)
 	default:
-		return fmt.Errorf("unknown architecture: %v", l.machine)
+		known = false
 	}
-	if !fits {
-		return fmt.Errorf("too far from %#x: %#x", place, target)
+	switch {
+	case !known:
+		return fmt.Errorf("unknown kind of relocation: %d of %v", kind, l.machine)
+	case !fits:
+		return fmt.Errorf("%#x cannot be the operand at %#x", target, place)
 	}
 	return nil
 }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"util/internal/sys"
+	"util/internal/test"
+
+	"golang.org/x/sys/unix"
+)
+
+// hotList is the list of the functions that lie together in the file.
+const hotList = root + "/applets/init/alone/hot.txt"
+
+// TestHot runs init step by step, and compares the functions that are executed with the list: those
+// of init, and of its child up to the exec. Runs of init are different; the list is for those in
+// which nothing goes wrong and nothing is printed. A function that is missing there costs memory as
+// soon as it is executed.
+func TestHot(t *testing.T) {
+	path, probe := makeUtilInit(t, root, "amd64", ""), test.Probe(t)
+	executed := map[string]bool{}
+	for _, run := range []struct {
+		pid1    bool
+		args    []string
+		replies map[string]syscall.Signal // what is sent to init when the command prints a line
+	}{
+		{true, []string{probe, "exit", "0"}, nil},
+		{true, []string{"--", "probe", "exit", "0"}, nil},
+		{false, []string{"--", probe, "exit", "0"}, nil},
+		{true, []string{"--", probe, "catch", "echo", "10", "echo", "15"}, map[string]syscall.Signal{
+			"ready": syscall.SIGUSR1, "10": syscall.SIGTERM,
+		}},
+		{true, []string{"--", probe, "orphans", "2000", "catch", "echo", "15"}, map[string]syscall.Signal{
+			"ready": syscall.SIGTERM,
+		}},
+	} {
+		cmd := test.Namespace(exec.Command(path, run.args...))
+		if !run.pid1 {
+			cmd.SysProcAttr.Cloneflags = 0
+		}
+		cmd.Env = []string{"HOME=/", "PATH=/nowhere:" + filepath.Dir(probe)}
+		maps.Copy(executed, executedBy(t, cmd, run.replies))
+	}
+
+	text, err := os.ReadFile(hotList)
+	test.Must(t, err)
+	listed := strings.Fields(string(text))
+	for name := range executed {
+		if !slices.Contains(listed, name) {
+			t.Errorf("%s: is executed, and not in the list", name)
+		}
+	}
+	functions := append(namesOf(t, path), namesOf(t, makeUtilInit(t, root, "arm64", ""))...)
+	for _, name := range listed {
+		switch {
+		case !slices.Contains(functions, name):
+			t.Errorf("%s: is in the list, and in no file", name)
+		case slices.Contains(namesOf(t, path), name) && !executed[name] && kernelReaps(t):
+			t.Errorf("%s: is in the list, and not executed", name)
+		}
+	}
+	if t.Failed() {
+		names := slices.Sorted(maps.Keys(executed))
+		t.Errorf("%s is to be:\n%s", hotList, strings.Join(names, "\n"))
+	}
+}
+
+// kernelReaps reports whether this kernel tells the status of a process that it has reaped. If it
+// does not, init reaps all orphans itself, and some functions on the list are not executed.
+func kernelReaps(t *testing.T) bool {
+	t.Helper()
+	cmd := exec.Command(test.Probe(t), "exit", "0")
+	test.Must(t, cmd.Start())
+	fd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+	test.Must(t, err)
+	defer unix.Close(fd)
+	test.Must(t, cmd.Wait())
+	_, ok := sys.PidfdExit(fd)
+	return ok
+}
+
+// executedBy runs cmd to its end, which must be a good one, and returns the names of the functions
+// of its program that were executed. It sends a signal for each line of the output that is in
+// replies.
+func executedBy(t *testing.T, cmd *exec.Cmd, replies map[string]syscall.Signal) map[string]bool {
+	t.Helper()
+	runtime.LockOSThread() // only the thread that started the process may trace it
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr.Ptrace = true
+	process := test.Start(t, cmd)
+	init := process.Process.Pid
+	defer time.AfterFunc(test.Deadline, func() { _ = process.Process.Kill() }).Stop()
+	go func() {
+		for line := range process.Lines() {
+			if s := replies[line]; s != 0 {
+				_ = process.Process.Signal(s)
+			}
+		}
+	}()
+
+	var status unix.WaitStatus
+	_, err := unix.Wait4(init, &status, unix.WALL, nil)
+	test.Must(t, err)
+	test.Must(t, unix.PtraceSetOptions(init, unix.PTRACE_O_EXITKILL|unix.PTRACE_O_TRACEVFORK|
+		unix.PTRACE_O_TRACEEXEC))
+	addresses := map[uint64]bool{}
+	for pid := init; pid != init || status.Stopped(); {
+		if status.Stopped() {
+			var registers unix.PtraceRegsAmd64
+			test.Must(t, unix.PtraceGetRegsAmd64(pid, &registers))
+			if status.TrapCause() == unix.PTRACE_EVENT_EXEC {
+				test.Must(t, unix.PtraceDetach(pid))
+			} else {
+				addresses[registers.Rip] = true
+				test.Must(t, unix.PtraceSingleStep(pid))
+			}
+		}
+		pid, err = unix.Wait4(-1, &status, unix.WALL, nil)
+		test.Must(t, err)
+	}
+	if !status.Exited() || status.ExitStatus() != 0 {
+		t.Errorf("%v: status %#x; %s", cmd, status, process.Stderr())
+	}
+	executed := map[string]bool{}
+	for _, f := range functions(t, cmd.Path) {
+		for address := range addresses {
+			if f.contains(address) {
+				executed[f.name] = true
+			}
+		}
+	}
+	return executed
+}

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"util/internal/callgraph"
+	"util/internal/test"
+)
+
+func TestMain(m *testing.M) { test.Main(m, nil) }
+
+var archs = []string{"amd64", "arm64"}
+
+// testdata is where the programs are that the tests link.
+const testdata = "util/internal/slim/testdata/"
+
+// compiled is a program before slim links it.
+type compiled struct{ object, importcfg string }
+
+// compile compiles a program of testdata, and has Go's linker write it as one object, as the
+// Makefile does for util-init.
+func compile(t *testing.T, name, arch string) compiled {
+	t.Helper()
+	dir := t.TempDir()
+	c := compiled{filepath.Join(dir, "go.o"), filepath.Join(dir, "importcfg")}
+	pkg := testdata + name
+	run := func(args ...string) []byte {
+		cmd := exec.Command("go", args...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", cmd, err, out)
+		}
+		return out
+	}
+	config := run("list", "-trimpath", "-tags", "util_init", "-deps", "-export", "-f",
+		"{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}", pkg)
+	test.Must(t, os.WriteFile(c.importcfg, config, 0o644))
+	main := regexp.MustCompile(`(?m)^packagefile ` + pkg + `=(.*)$`).FindSubmatch(config)
+	if main == nil {
+		t.Fatalf("no archive of %s in %s", pkg, config)
+	}
+	run("tool", "link", "-w", "-linkmode=external", "-extld=true", "-tmpdir="+dir, "-importcfg",
+		c.importcfg, "-o", filepath.Join(dir, "none"), string(main[1]))
+	return c
+}
+
+// newLinker returns a linker for a program of testdata. Its policy is that of early code, with the
+// packages of the program, and tables.
+func newLinker(name string, tables ...string) *linker {
+	l := &linker{policy: callgraph.Early, about: "{}"}
+	l.policy.Packages = append(slices.Clone(l.policy.Packages), "main", testdata+name,
+		"util/internal/test/early")
+	l.policy.Tables = maps.Clone(l.policy.Tables)
+	for _, table := range tables {
+		l.policy.Tables["main."+table] = "of a test"
+	}
+	return l
+}
+
+// link links a program, which must succeed, and returns the path of the result.
+func link(t *testing.T, l *linker, c compiled) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "program")
+	if err := l.link(c.object, c.importcfg, "", path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// command returns a command that runs a program for arch.
+func command(t *testing.T, arch, path string, args ...string) *exec.Cmd {
+	t.Helper()
+	if arch == runtime.GOARCH {
+		return exec.Command(path, args...)
+	}
+	emulator := map[string]string{"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}[arch]
+	return exec.Command(test.Tool(t, emulator), append([]string{path}, args...)...)
+}
+
+// TestValues links a program that prints all kinds of data, and compares what it prints with what it
+// prints when Go's linker has linked it.
+func TestValues(t *testing.T) {
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			l := newLinker("values", "words", "bytes", "halves", "whole", "double", "third", "float",
+				"last", "rows", "first")
+			l.entry, l.broken = "_rt0_early", "main.broken"
+			program := link(t, l, compile(t, "values", arch))
+			reference := test.Build(t, testdata+"values", "-E _rt0_early", arch)
+			_, want, _ := test.Run(t, command(t, arch, reference))
+			status, got, stderr := test.Run(t, command(t, arch, program))
+			if status != 0 || stderr != "" || got != want {
+				t.Errorf("status %d, stderr %q, and these lines:\n%s\nnot these:\n%s",
+					status, stderr, got, want)
+			}
+			if n := strings.Count(want, "\n"); n < 100 {
+				t.Errorf("only %d lines: %s", n, want)
+			}
+			checkFile(t, program)
+			checkCalls(t, program, l.entry, l.policy)
+		})
+	}
+}
+
+// TestBug runs early code that panics. It says where, in one line, and ends by a trap.
+func TestBug(t *testing.T) {
+	line := regexp.MustCompile(`^util-init: a bug at address 0x([0-9a-f]+), not in the command; ` +
+		`please report this line: version \S+, commit \S+\n$`)
+	for _, arch := range archs {
+		trap := map[string]syscall.Signal{"amd64": syscall.SIGILL, "arm64": syscall.SIGTRAP}[arch]
+		t.Run(arch, func(t *testing.T) {
+			l := newLinker("panics")
+			l.entry, l.broken = "_rt0_early", "util/applets/init/entry.Broken.abi0"
+			program := link(t, l, compile(t, "panics", arch))
+			for _, bug := range []string{"index", "slice", "divide", "length"} {
+				cmd := command(t, arch, program, bug)
+				cmd.Dir = t.TempDir() // for what dumps its core
+				status, stdout, stderr := test.Run(t, cmd)
+				m := line.FindStringSubmatch(withoutEmulator(stderr))
+				if status != 256+int(trap) || stdout != "" || m == nil {
+					t.Errorf("%s: status %d, not %d; stdout %q, stderr %q",
+						bug, status, 256+int(trap), stdout, stderr)
+					continue
+				}
+				var after uint64 // the call that found the bug
+				_, err := fmt.Sscanf(m[1], "%x", &after)
+				test.Must(t, err)
+				if !slices.ContainsFunc(functions(t, program), func(f function) bool {
+					return f.name == "main."+bug && f.contains(after-1)
+				}) {
+					t.Errorf("%s: the address %#x is not in it", bug, after)
+				}
+			}
+		})
+	}
+}
+
+// withoutEmulator removes the line in which qemu-user says that the program was killed.
+func withoutEmulator(stderr string) string {
+	return regexp.MustCompile(`(?m)^qemu: uncaught target signal .*\n`).ReplaceAllString(stderr, "")
+}
+
+// A function of a program, at the addresses from start up to, but not including, end.
+type function struct {
+	name       string
+	start, end uint64
+}
+
+func (f function) contains(address uint64) bool { return f.start <= address && address < f.end }
+
+// functions returns the functions of a program.
+func functions(t *testing.T, path string) (all []function) {
+	t.Helper()
+	file, err := elf.Open(path)
+	test.Must(t, err)
+	defer file.Close()
+	symbols, err := file.Symbols()
+	test.Must(t, err)
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_FUNC {
+			all = append(all, function{s.Name, s.Value, s.Value + s.Size})
+		}
+	}
+	return all
+}
+
+// TestRefused links what early code must not do. The error shows the way to it.
+func TestRefused(t *testing.T) {
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			c := compile(t, "refused", arch)
+			for _, tc := range []struct{ entry, broken, want string }{
+				{"Allocates", "broken", "main.enterAllocates → main.allocates → runtime.newobject is not for early code"},
+				{"LooksUp", "broken", "main.enterLooksUp → main.looksUp → runtime.mapaccess1_fast64 is not for early code"},
+				{"HasTable", "broken", "main.enterHasTable → main.hasTable → go:itab.*main.number,fmt.Stringer is not for early code"},
+				{"HasType", "broken", "main.enterHasType → main.hasType → type:* is not for early code"},
+				{"HasFunction", "broken", "main.enterHasFunction → main.hasFunction → go:funcdesc is not for early code"},
+				{"ReadsList", "broken", "main.enterReadsList → main.readsList → main.list is not for early code"},
+				{"Nowhere", "broken", `symbol "main.enterNowhere": not in the program`},
+				{"IsFine", "nowhere", `symbol "main.nowhere": not in the program`},
+				{"IsFine", "broken", ""},
+			} {
+				l := newLinker("refused")
+				l.entry, l.broken = "main.enter"+tc.entry, "main."+tc.broken
+				refused(t, l, c, tc.want)
+			}
+		})
+	}
+}
+
+// refused links a program and compares the error, if one is wanted. Then there must be no output.
+func refused(t *testing.T, l *linker, c compiled, want string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	err := l.link(c.object, c.importcfg, "", path)
+	_, missing := os.Stat(path)
+	if got := fmt.Sprint(err); want != "" && (got != want || missing == nil) ||
+		want == "" && (err != nil || missing != nil) {
+		t.Errorf("%s: error %v, not %q; output: %v", l.entry, err, want, missing)
+	}
+}
+
+// TestBadObject links objects that Go's linker does not write today.
+func TestBadObject(t *testing.T) {
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			const way = "main.enterIsFine → main.isFine"
+			c := compile(t, "refused", arch)
+			original, err := os.ReadFile(c.object)
+			test.Must(t, err)
+			file, err := elf.NewFile(bytes.NewReader(original))
+			test.Must(t, err)
+			symbols, err := file.Symbols()
+			test.Must(t, err)
+			number := func(name string) int {
+				return slices.IndexFunc(symbols, func(s elf.Symbol) bool { return s.Name == name })
+			}
+			uses, variable := symbols[number("main.isFine")], number("main.variable")
+			order := binary.LittleEndian
+			change := func(section string, size int, alter func(entry []byte)) compiled {
+				changed := slices.Clone(original)
+				s := file.Section(section)
+				for part := range slices.Chunk(changed[s.Offset:s.Offset+s.Size], size) {
+					alter(part)
+				}
+				path := filepath.Join(t.TempDir(), "go.o")
+				test.Must(t, os.WriteFile(path, changed, 0o644))
+				return compiled{path, c.importcfg}
+			}
+			for _, tc := range []struct {
+				object compiled
+				want   string
+			}{
+				{change(".symtab", elf.Sym64Size, func(entry []byte) {
+					if order.Uint64(entry[8:]) == symbols[variable].Value && order.Uint16(entry[6:]) ==
+						uint16(symbols[variable].Section) {
+						order.PutUint16(entry[6:], uint16(elf.SHN_UNDEF))
+					}
+				}), way + " → main.variable is not in the program"},
+				{change(".rela.text", 24, func(entry []byte) {
+					if at := order.Uint64(entry); uses.Value <= at && at < uses.Value+uses.Size {
+						order.PutUint32(entry[8:], 999)
+					}
+				}), way + " at 0x%x: unknown kind of relocation: 999 of " + file.Machine.String()},
+				{change(".rela.text", 24, func(entry []byte) {
+					if at := order.Uint64(entry); uses.Value <= at && at < uses.Value+uses.Size {
+						order.PutUint64(entry[16:], 1<<50+1)
+					}
+				}), way + " at 0x%x: 0x4000000"},
+			} {
+				l := newLinker("refused")
+				l.entry, l.broken = "main.enterIsFine", "main.broken"
+				err := l.link(tc.object.object, c.importcfg, "", filepath.Join(t.TempDir(), "program"))
+				want := regexp.QuoteMeta(tc.want)
+				want = "^" + strings.Replace(want, "0x%x", "0x[0-9a-f]+", 1)
+				if !regexp.MustCompile(want).MatchString(fmt.Sprint(err)) {
+					t.Errorf("error %v, not %s", err, tc.want)
+				}
+			}
+			l := newLinker("refused")
+			l.entry, l.broken = "main.enterIsFine", "main.broken"
+			refused(t, l, compiled{"/proc/self/exe", c.importcfg},
+				"/proc/self/exe: not a relocatable object of 64 bits, little-endian")
+		})
+	}
+}
+
+// checkCalls checks that a file with symbols has all that its code reaches.
+func checkCalls(t *testing.T, path, entry string, policy callgraph.Policy) {
+	t.Helper()
+	// A constant may be used whatever its name is. An object of Go's linker has no names for most of
+	// them; this file has.
+	policy.Variables = maps.Clone(policy.Variables)
+	file, err := elf.Open(path)
+	test.Must(t, err)
+	defer file.Close()
+	symbols, err := file.Symbols()
+	test.Must(t, err)
+	for _, s := range symbols {
+		if file.Sections[s.Section].Flags&elf.SHF_WRITE == 0 {
+			policy.Variables[strings.TrimPrefix(s.Name, "$")] = "a constant"
+		}
+	}
+	violations, err := callgraph.Check(path, entry, policy)
+	if err != nil || len(violations) > 0 {
+		t.Errorf("error %v, violations:\n%s", err, strings.Join(violations, "\n"))
+	}
+}
+
+// checkFile checks what each file is to be as an ELF file.
+func checkFile(t *testing.T, path string) {
+	t.Helper()
+	file, err := elf.Open(path)
+	test.Must(t, err)
+	defer file.Close()
+	loads := 0
+	var end uint64
+	for i, p := range file.Progs {
+		switch p.Type {
+		case elf.PT_LOAD:
+			loads++
+			if p.Flags&(elf.PF_W|elf.PF_X) == elf.PF_W|elf.PF_X {
+				t.Errorf("program header %d: the segment is writable, and it can be executed", i)
+			}
+			const page = 1 << 16 // the largest
+			if p.Align < page || p.Vaddr%p.Align != p.Off%p.Align {
+				t.Errorf("program header %d: cannot be mapped where pages have 64 kB: %+v", i, p)
+			}
+			if p.Vaddr/page <= end/page && end > 0 {
+				t.Errorf("program header %d: begins in the last page of the former", i)
+			}
+			end = p.Vaddr + p.Memsz - 1
+		case elf.PT_GNU_STACK:
+			if p.Flags != elf.PF_R|elf.PF_W {
+				t.Errorf("the stack is %v", p.Flags)
+			}
+		case elf.PT_NOTE, elf.PT_NULL:
+		default:
+			t.Errorf("program header %d: %v", i, p.Type)
+		}
+	}
+	if first := file.Progs[0]; loads > 5 || first.Type != elf.PT_LOAD || first.Off != 0 {
+		t.Errorf("%d segments, the first is %+v", loads, first)
+	}
+	end = 0
+	for _, s := range file.Sections {
+		if s.Flags&elf.SHF_ALLOC == 0 {
+			continue
+		}
+		if s.Addr%s.Addralign != 0 || s.Addr < end {
+			t.Errorf("section %s: is at %#x, which is no multiple of %d, or before %#x",
+				s.Name, s.Addr, s.Addralign, end)
+		}
+		end = s.Addr + s.Size
+		if !slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool {
+			return p.Type == elf.PT_LOAD && s.Addr-p.Vaddr == s.Offset-p.Off &&
+				p.Vaddr <= s.Addr && end <= p.Vaddr+p.Memsz
+		}) && s.Size > 0 {
+			t.Errorf("section %s: is not in a segment", s.Name)
+		}
+	}
+	readelf := exec.Command(test.Tool(t, "readelf"), "-aW", path)
+	status, _, stderr := test.Run(t, readelf)
+	if status != 0 || stderr != "" {
+		t.Errorf("readelf: status %d: %s", status, stderr)
+	}
+}
