@@ -21,12 +21,14 @@ type Policy struct {
 	Packages []string
 	// Functions are further functions that may be called. They are not checked themselves.
 	Functions map[string]string
-	// NotExecuted are functions that may be referred to, because only a bug could call them.
+	// NotExecuted are functions of the runtime that code may refer to. Init never executes them,
+	// unless it has a bug. They are not in util-init.
 	NotExecuted map[string]string
 	// Variables are further variables that may be used. They are checked on amd64 only, because
 	// objdump does not name them on arm64.
 	Variables map[string]string
-	// Tables are the variables with an initial value. No code may change them.
+	// Tables are the variables with an initial value. No code may change them: package slim makes
+	// them read-only, and refuses others.
 	Tables map[string]string
 }
 

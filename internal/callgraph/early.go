@@ -33,7 +33,7 @@ var Early = Policy{
 		"memeqbody": "a part of runtime.memequal",
 	},
 	NotExecuted: map[string]string{
-		"_rt0_amd64_linux": "the way out, when this is not a plain run of init: the runtime boots",
+		"_rt0_amd64_linux": "the way out of util, when this is not init: the runtime boots",
 		"_rt0_arm64_linux": "the same",
 
 		"runtime.morestack_noctxt.abi0": "not reached: stackguard0 of the stand-in g " +
