@@ -60,6 +60,7 @@ func TestEarlySignals(t *testing.T) {
 // TestEarlySignalsCanFail shows that TestEarlySignals detects a lost signal: an init that runs
 // under the Go runtime loses it.
 func TestEarlySignalsCanFail(t *testing.T) {
+	test.NotAlone(t, "a Go runtime that loses signals")
 	const patience = time.Second // a signal that needs longer would pass for a lost one
 	status := earlyTerm(t, 0, patience, test.Plain(t), "init", "--", test.Probe(t), "pause")
 	if status != 256+int(unix.SIGKILL) {

@@ -22,6 +22,8 @@ import (
 // runs a program and fails unless it exits with that status, or with 256+n if signal n terminated
 // it. The output can then be checked with stdout, stderr and cmp, as after exec.
 //
+// One condition is added: [alone], if util is util-init (see [Alone]).
+//
 // The program pid1 runs another one as PID 1 of a new PID namespace, and exits with its status:
 //
 //	exits 3 pid1 util init sh -c 'exit 3'
@@ -49,6 +51,12 @@ func ScriptsOf(t *testing.T, util string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "alone" {
+				return false, fmt.Errorf("condition %q: unknown", name)
+			}
+			return Alone(), nil
 		},
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,

@@ -20,6 +20,15 @@ const aloneVar = "UTIL_TEST_ALONE"
 // Alone reports whether the tests run util-init.
 func Alone() bool { return os.Getenv(aloneVar) != "" }
 
+// NotAlone leaves a test out if the tests run util-init: the test is about something that util-init
+// does not have. Package runner does not count it as skipped.
+func NotAlone(t testing.TB, what string) {
+	t.Helper()
+	if Alone() {
+		t.Skipf("util-init has not: %s", what)
+	}
+}
+
 // Util returns the program under test: util as the Makefile links it, or util-init. That is called
 // util too, so the same command lines start init: util-init called by a name that begins with util
 // reads its applet, which must be init or another init, from its first argument.
