@@ -323,7 +323,7 @@ func dockerExec(t *testing.T, image string) {
 // dockerStandardFiles writes to the log of the container from docker exec, as cron jobs do.
 func dockerStandardFiles(t *testing.T, image string) {
 	for _, terminal := range [][]string{nil, {"--tty"}} {
-		id := test.MustDocker(t, slices.Concat([]string{"run", "--detach"}, terminal,
+		id := test.MustDocker(t, slices.Concat([]string{"run", "--detach", "--network", "none"}, terminal,
 			[]string{image, "/probe", "say", "ready", "pause"})...)
 		t.Cleanup(func() { _ = exec.Command("docker", "rm", "--force", id).Run() })
 		logs := func() string {
