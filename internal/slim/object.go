@@ -89,7 +89,3 @@ func (o *object) within(section elf.SectionIndex, from, to uint64) []reloc {
 	k, _ := slices.BinarySearchFunc(all, to, place)
 	return slices.Clone(all[i:k])
 }
-
-// hidesCalls reports whether calls have no relocations: Go's linker resolves them itself where a
-// call reaches all code of the program.
-func (o *object) hidesCalls() bool { return o.machine == elf.EM_X86_64 }
