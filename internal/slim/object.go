@@ -28,7 +28,7 @@ type reloc struct {
 	addend int64
 
 	to         *piece // what it refers to, once that is known; the addend is from its start then
-	unusedType bool   // a call that is not executed has a type as its argument: it is this call, or that
+	unusedType bool   // it is a call that is not executed, or the type that is its argument
 }
 
 func readObject(path string) (o object, err error) {

@@ -91,8 +91,8 @@ func command(t *testing.T, arch, path string, args ...string) *exec.Cmd {
 	return exec.Command(test.Tool(t, emulator), append([]string{path}, args...)...)
 }
 
-// TestValues links a program that prints all kinds of data, and compares what it prints with what it
-// prints when Go's linker has linked it.
+// TestValues links a program that prints all kinds of data, and compares the output with that of
+// the same program as Go's linker has linked it.
 func TestValues(t *testing.T) {
 	for _, arch := range archs {
 		t.Run(arch, func(t *testing.T) {
