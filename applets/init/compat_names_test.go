@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// otherInits are the names under which util is another init. (TestOtherInits compares them with util
-// --list --compat.)
+// otherInits are the names under which util is another init. (TestOtherInits compares them with
+// util --list --compat.)
 var otherInits = []string{
 	"dumb-init", "tini", "tini-static", "docker-init", "catatonit", "podman-init",
 }

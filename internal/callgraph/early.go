@@ -57,7 +57,7 @@ var Early = Policy{
 	Variables: map[string]string{
 		"runtime.writeBarrier": "false before the first garbage collection",
 
-		"internal/cpu.X86":             "the features of the processor, zeros until the runtime has booted",
+		"internal/cpu.X86":             "the features of the processor, zeros until the runtime boots",
 		"runtime.memmoveBits":          "the same, on amd64",
 		"runtime.arm64UseAlignedLoads": "the same, on arm64",
 	},

@@ -99,8 +99,8 @@ func ask(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// materials returns the bill. It has no time, and a serial number that depends on the file only: the
-// same file gives the same bill.
+// materials returns the bill. It has no time, and a serial number that depends on the file only:
+// the same file gives the same bill.
 func materials(content []byte, version, commit, goVersion, sys string) bom {
 	sum := sha256.Sum256(content)
 	id := sum

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestMaterials makes the bill of a util-init with symbols, and compares what it says about the file
-// with the functions that are in it.
+// TestMaterials makes the bill of a util-init with symbols, and compares what it says about the
+// file with the functions that are in it.
 func TestMaterials(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "util-init")

@@ -129,8 +129,7 @@ func (l *linker) headers(table, sections, notes int) []byte {
 			0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT),
 		},
 		Type: uint16(elf.ET_EXEC), Machine: uint16(l.machine), Version: uint32(elf.EV_CURRENT),
-		Entry: l.pieces[0].address, // see reach
-		Phoff: headerSize, Shoff: uint64(table), Ehsize: headerSize,
+		Entry: l.pieces[0].address, Phoff: headerSize, Shoff: uint64(table), Ehsize: headerSize,
 		Phentsize: programSize, Phnum: programs, Shentsize: sectionSize, Shnum: uint16(sections),
 		Shstrndx: uint16(sections - 1),
 	})

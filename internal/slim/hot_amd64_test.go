@@ -30,20 +30,26 @@ func TestHot(t *testing.T) {
 	executed := map[string]bool{}
 	for _, run := range []struct {
 		pid1    bool
+		name    string // argv[0]
 		args    []string
 		replies map[string]syscall.Signal // what is sent to init when the command prints a line
 	}{
-		{true, []string{probe, "exit", "0"}, nil},
-		{true, []string{"--", "probe", "exit", "0"}, nil},
-		{false, []string{"--", probe, "exit", "0"}, nil},
-		{true, []string{"--", probe, "catch", "echo", "10", "echo", "15"}, map[string]syscall.Signal{
-			"ready": syscall.SIGUSR1, "10": syscall.SIGTERM,
-		}},
-		{true, []string{"--", probe, "orphans", "2000", "catch", "echo", "15"}, map[string]syscall.Signal{
-			"ready": syscall.SIGTERM,
-		}},
+		{true, "other-name", []string{probe, "exit", "0"}, nil},
+		{true, "util-init", []string{"--", "probe", "exit", "0"}, nil},
+		{false, "init", []string{"--", probe, "exit", "0"}, nil},
+		{
+			true, "util-init",
+			[]string{"--", probe, "catch", "echo", "10", "echo", "15"},
+			map[string]syscall.Signal{"ready": syscall.SIGUSR1, "10": syscall.SIGTERM},
+		},
+		{
+			true, "util-init",
+			[]string{"--", probe, "orphans", "2000", "catch", "echo", "15"},
+			map[string]syscall.Signal{"ready": syscall.SIGTERM},
+		},
 	} {
 		cmd := test.Namespace(exec.Command(path, run.args...))
+		cmd.Args[0] = run.name
 		if !run.pid1 {
 			cmd.SysProcAttr.Cloneflags = 0
 		}

@@ -12,12 +12,6 @@ import (
 // Go's linker joins the string literals of a program in one symbol, where each begins somewhere and
 // has no length. So slim takes them from the compiled packages, and searches the symbol for them.
 
-// extent is a part of a symbol, up to but not including to.
-type extent struct {
-	symbol   int
-	from, to int64
-}
-
 // isPool reports whether a symbol is one that Go's linker joins literals in. The second one is for
 // other constants: a literal of the same bytes may be there.
 func isPool(name string) bool { return name == "go:string.*" || name == "runtime.gcbits.*" }
@@ -87,14 +81,14 @@ func (l *linker) literal(symbol int, at int64) (e extent, found bool) {
 	if at < 0 || at >= int64(len(pool)) {
 		return e, false
 	}
-	e = extent{symbol, at, at}
+	from, to := int(at), int(at)
 	for _, text := range l.literals {
-		from := max(0, int(at)-len(text)+1)
-		around := pool[from:min(len(pool), int(at)+len(text))]
+		start := max(0, int(at)-len(text)+1)
+		around := pool[start:min(len(pool), int(at)+len(text))]
 		if i := bytes.Index(around, text); i >= 0 {
-			e.from = min(e.from, int64(from+i))
-			e.to = max(e.to, int64(from+bytes.LastIndex(around, text)+len(text)))
+			from = min(from, start+i)
+			to = max(to, start+bytes.LastIndex(around, text)+len(text))
 		}
 	}
-	return e, e.to > at
+	return extent{symbol, uint64(from), uint64(to)}, to > int(at)
 }

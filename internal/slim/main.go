@@ -13,12 +13,14 @@
 package main
 
 import (
+	"debug/elf"
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"util/internal/callgraph"
 )
@@ -55,9 +57,8 @@ type linker struct {
 	object
 	code     *callgraph.Program // the object's, where relocations do not name all calls; else nil
 	literals [][]byte           // the string literals of the packages
-	pieces   []*piece           // what the file will hold
-	bySymbol map[int]*piece     // those that are a whole symbol
-	byExtent map[extent]*piece  // those that are literals
+	pieces   []*piece           // what the file will hold; the first is the entry point
+	known    map[extent]*piece  // the same
 	segments [segments]segment
 }
 
@@ -65,7 +66,8 @@ func (l *linker) link(object, archives, hot, output string) (err error) {
 	if l.object, err = readObject(object); err != nil {
 		return err
 	}
-	if l.hidesCalls() {
+	// On amd64, Go's linker resolves the calls itself.
+	if l.machine == elf.EM_X86_64 {
 		if l.code, err = callgraph.Load(object); err != nil {
 			return err
 		}
@@ -86,9 +88,9 @@ func (l *linker) link(object, archives, hot, output string) (err error) {
 	if err != nil {
 		return err
 	}
-	// A file that is being executed cannot be written to.
-	if err := os.Remove(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	// A file that is being executed cannot be written to, but replaced.
+	if err := syscall.Unlink(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", output, err)
 	}
 	return os.WriteFile(output, file, 0o755)
 }

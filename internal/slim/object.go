@@ -28,7 +28,7 @@ type reloc struct {
 	addend int64
 
 	to         *piece // what it refers to, once that is known; the addend is from its start then
-	unusedType bool   // a call that is not executed has a type as its argument: it is this call, or that
+	unusedType bool   // it is a call that is not executed, or the type that is its argument
 }
 
 func readObject(path string) (o object, err error) {
@@ -89,7 +89,3 @@ func (o *object) within(section elf.SectionIndex, from, to uint64) []reloc {
 	k, _ := slices.BinarySearchFunc(all, to, place)
 	return slices.Clone(all[i:k])
 }
-
-// hidesCalls reports whether calls have no relocations: Go's linker resolves them itself where a
-// call reaches all code of the program.
-func (o *object) hidesCalls() bool { return o.machine == elf.EM_X86_64 }

@@ -20,12 +20,18 @@ type piece struct {
 	address  uint64 // in the new file
 }
 
+// extent is a part of a symbol, from one offset up to, but not including, another.
+type extent struct {
+	symbol   int
+	from, to uint64
+}
+
 // types is the symbol that Go's linker joins types in.
 const types = "type:*"
 
 // reach finds the pieces: all that the entry point leads to.
 func (l *linker) reach() error {
-	l.bySymbol, l.byExtent = map[int]*piece{}, map[extent]*piece{}
+	l.known = map[extent]*piece{}
 	for _, name := range []string{l.entry, l.broken} {
 		if _, found := l.byName[name]; !found {
 			return fmt.Errorf("symbol %q: not in the program", name)
@@ -63,15 +69,8 @@ func (l *linker) resolve(p *piece, k int) (err error) {
 		if !found {
 			return p.refused(fmt.Sprintf("→ %s: no literal is known at %#x", s.Name, at))
 		}
-		if l.byExtent[e] == nil {
-			from := s.Value + uint64(e.from)
-			l.byExtent[e] = &piece{
-				name: s.Name, section: s.Section, from: from, to: s.Value + uint64(e.to), caller: p,
-			}
-			l.pieces = append(l.pieces, l.byExtent[e])
-		}
-		r.to = l.byExtent[e]
-		r.addend -= e.from
+		r.to, _ = l.piece(e, p)
+		r.addend -= int64(e.from)
 	case s.Name == types && k+1 < len(p.relocs) && p.relocs[k+1].unusedType:
 		r.unusedType = true
 		r.addend -= at // it is nil
@@ -92,15 +91,27 @@ func (l *linker) resolve(p *piece, k int) (err error) {
 // isCode reports whether a piece is a function.
 func (l *linker) isCode(p *piece) bool { return l.sections[p.section].Flags&elf.SHF_EXECINSTR != 0 }
 
-// add makes a symbol a piece, unless it is one already.
-func (l *linker) add(symbol int, caller *piece) (*piece, error) {
-	if p := l.bySymbol[symbol]; p != nil {
-		return p, nil
+// piece makes an extent a piece, unless it is one already.
+func (l *linker) piece(e extent, caller *piece) (p *piece, isNew bool) {
+	if p := l.known[e]; p != nil {
+		return p, false
 	}
-	s := l.symbols[symbol]
-	p := &piece{
-		name: s.Name, section: s.Section, from: s.Value, to: s.Value + s.Size, caller: caller,
+	s := l.symbols[e.symbol]
+	p = &piece{
+		name: s.Name, section: s.Section, from: s.Value + e.from, to: s.Value + e.to, caller: caller,
 		hot: slices.Contains(l.hot, s.Name),
+	}
+	l.known[e] = p
+	l.pieces = append(l.pieces, p)
+	return p, true
+}
+
+// add makes a symbol a piece, unless it is one already. It refuses what the policy does.
+func (l *linker) add(symbol int, caller *piece) (*piece, error) {
+	s := l.symbols[symbol]
+	p, isNew := l.piece(extent{symbol, 0, s.Size}, caller)
+	if !isNew {
+		return p, nil
 	}
 	if s.Section == elf.SHN_UNDEF || int(s.Section) >= len(l.sections) {
 		return nil, p.refused("is not in the program")
@@ -123,8 +134,6 @@ func (l *linker) add(symbol int, caller *piece) (*piece, error) {
 	if !allowed {
 		return nil, p.refused("is not for early code")
 	}
-	l.bySymbol[symbol] = p
-	l.pieces = append(l.pieces, p)
 	return p, nil
 }
 

@@ -1,15 +1,13 @@
 // Refused has an entry point for each thing that early code must not do. It is never run.
 package main
 
-import "fmt"
-
 var (
 	variable int
 	counter  number
 	pointer  *int
 	table    = map[int]int{1: 2}
 	list     = [...]int{4, 5, 6}
-	speaker  fmt.Stringer
+	speaker  interface{ speak() }
 	value    any
 	hook     func()
 )
@@ -35,9 +33,12 @@ func readsList() { variable += list[variable&1] }
 //go:noinline
 func isFine() { variable++ }
 
+// missing is nowhere.
+func missing()
+
 type number int
 
-func (n *number) String() string { return "" }
+func (n *number) speak() {}
 
 //go:noinline
 func enterAllocates() { allocates(variable) }
@@ -60,6 +61,9 @@ func enterReadsList() { readsList() }
 //go:noinline
 func enterIsFine() { isFine() }
 
+//go:noinline
+func enterMissing() { missing() }
+
 // main makes Go's linker keep all of them.
 func main() {
 	enterAllocates()
@@ -69,8 +73,10 @@ func main() {
 	enterHasFunction()
 	enterReadsList()
 	enterIsFine()
+	enterMissing()
 	hook()
-	fmt.Print(speaker, value)
+	speaker.speak()
+	println(value)
 	broken()
 }
 

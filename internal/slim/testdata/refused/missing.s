@@ -1,0 +1,1 @@
+// With an assembly file in the package, a function may have no body.
