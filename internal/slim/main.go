@@ -14,13 +14,10 @@ package main
 
 import (
 	"debug/elf"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 
 	"util/internal/callgraph"
 )
@@ -88,9 +85,12 @@ func (l *linker) link(object, archives, hot, output string) (err error) {
 	if err != nil {
 		return err
 	}
-	// A file that is being executed cannot be written to, but replaced.
-	if err := syscall.Unlink(output); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", output, err)
+	// A program that runs cannot be written to, but it can be replaced. Only a file is removed, not
+	// /dev/null.
+	if info, err := os.Lstat(output); err == nil && info.Mode().IsRegular() {
+		if err := os.Remove(output); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(output, file, 0o755)
 }
