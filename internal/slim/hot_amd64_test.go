@@ -27,6 +27,13 @@ const hotList = root + "/applets/init/alone/hot.txt"
 // soon as it is executed.
 func TestHot(t *testing.T) {
 	path, probe := makeUtilInit(t, root, "amd64", ""), test.Probe(t)
+	// An orphan, and a signal that the command waits for, again and again: so init waits after each of
+	// the orphans, in each of the ways in which it does.
+	orphans := []string{"--", probe, "catch"}
+	for range 20 {
+		orphans = append(orphans, "orphans", "1", "echo", "23")
+	}
+	orphans = append(orphans, "say", "last", "echo", "15")
 	executed := map[string]bool{}
 	for _, run := range []struct {
 		pid1    bool

@@ -207,6 +207,28 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestReplaces links to a file that is being executed.
+func TestReplaces(t *testing.T) {
+	program, err := os.ReadFile(test.Probe(t))
+	test.Must(t, err)
+	path := filepath.Join(t.TempDir(), "program")
+	test.Must(t, os.WriteFile(path, program, 0o755))
+	p := test.Start(t, exec.Command(path, "say", "ready", "pause"))
+	p.Expect("ready")
+	c := compile(t, "refused", "arm64")
+	l := newLinker("refused")
+	l.entry, l.broken = "main.enterIsFine", "main.broken"
+	test.Must(t, l.link(c.object, c.importcfg, "", path))
+	if linked, err := os.ReadFile(path); err != nil || bytes.Equal(linked, program) {
+		t.Errorf("the file is as it was: %v", err)
+	}
+	l = newLinker("refused")
+	l.entry, l.broken = "main.enterIsFine", "main.broken"
+	if err := l.link(c.object, c.importcfg, "", filepath.Dir(path)); err == nil {
+		t.Error("a directory has been replaced")
+	}
+}
+
 // refused links a program and compares the error, if one is wanted. Then there must be no output.
 func refused(t *testing.T, l *linker, c compiled, want string) {
 	t.Helper()
@@ -324,6 +346,9 @@ func checkFile(t *testing.T, path string) {
 			const page = 1 << 16 // the largest
 			if p.Align < page || p.Vaddr%p.Align != p.Off%p.Align {
 				t.Errorf("program header %d: cannot be mapped where pages have 64 kB: %+v", i, p)
+			}
+			if p.Filesz < p.Memsz && (p.Filesz > 0 || p.Vaddr%page != 0) {
+				t.Errorf("program header %d: the kernel has to clear the rest of a page: %+v", i, p)
 			}
 			if p.Vaddr/page <= end/page && end > 0 {
 				t.Errorf("program header %d: begins in the last page of the former", i)
