@@ -198,6 +198,10 @@ func TestRefused(t *testing.T) {
 				l.entry, l.broken = "main.enter"+tc.entry, "main."+tc.broken
 				refused(t, l, c, tc.want)
 			}
+			l := newLinker("initializes")
+			l.entry, l.broken = "main.enter", "main.broken"
+			refused(t, l, compile(t, "initializes", arch),
+				"main.init: the package has an init function, or variables that code initializes")
 		})
 	}
 }
