@@ -151,17 +151,24 @@ func (p Policy) Contains(name string) bool {
 	})
 }
 
-// checkInit reports each package of the policy that has an init function. The compiler generates
-// one for variables whose initial values need code. It runs only after the Go runtime has booted.
+// checkInit reports each init function of a package of the policy. It runs only after the Go runtime
+// has booted.
 func (w *walk) checkInit() {
 	for _, name := range slices.Sorted(maps.Keys(w.byName)) {
-		for _, pkg := range w.policy.Packages {
-			if name == pkg+".init" {
-				w.violations = append(w.violations, name+": the package has an init function, "+
-					"or variables that code initializes")
-			}
+		if w.policy.IsInit(name) {
+			w.violations = append(w.violations, name+": the package has an init function, "+
+				"or variables that code initializes")
 		}
 	}
+}
+
+// IsInit reports whether a function is one that initializes a package of the policy. The compiler
+// names it init if variables need it, and init.0, init.1 and so on if the source has it.
+func (p Policy) IsInit(name string) bool {
+	return slices.ContainsFunc(p.Packages, func(pkg string) bool {
+		number, found := strings.CutPrefix(name, pkg+".init")
+		return found && strings.Trim(number, ".0123456789") == ""
+	})
 }
 
 // violation reports that the instruction in of f violates the policy, with the chain of calls to f.

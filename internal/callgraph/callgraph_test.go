@@ -42,6 +42,7 @@ func TestViolations(t *testing.T) {
 				chain + `starts \(main\.go:\d+: CALL .*\) → runtime\.newproc$`,
 				chain + `panics \(main\.go:\d+: CALL .*\) → runtime\.gopanic$`,
 				`^main\.init: the package has an init function, or variables that code initializes$`,
+				`^main\.init\.0: the package has an init function, or variables that code initializes$`,
 			}
 			if arch == "amd64" {
 				want = append(want,

@@ -2,31 +2,40 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // Go's linker joins the string literals of a program in one symbol, where each begins somewhere and
 // has no length. So slim takes them from the compiled packages, and searches the symbol for them.
+//
+// Other constants without a name, such as floats and arrays, may be there too: of constants with the
+// same bytes, from whichever packages, the linker keeps one. So slim takes all of them.
 
-// isPool reports whether a symbol is one that Go's linker joins literals in. The second one is for
-// other constants: a literal of the same bytes may be there.
+// isPool reports whether a symbol is one that Go's linker joins constants in. The second one is for
+// the collector's maps of pointers.
 func isPool(name string) bool { return name == "go:string.*" || name == "runtime.gcbits.*" }
 
-// readLiterals returns the literals of all packages of early code. A line of the file importcfg
-// names a package and the archive that it was compiled into.
+// readLiterals returns the literals and other constants without a name of all packages of early
+// code. A line of the file importcfg names a package and the archive that it was compiled into.
 func (l *linker) readLiterals(importcfg string) (all [][]byte, err error) {
 	config, err := os.ReadFile(importcfg)
 	if err != nil {
 		return nil, err
 	}
 	for line := range strings.Lines(string(config)) {
-		pkg, archive, _ := strings.Cut(strings.TrimSpace(line), "=")
+		pkg, path, _ := strings.Cut(strings.TrimSpace(line), "=")
 		if pkg = strings.TrimPrefix(pkg, "packagefile "); !l.policy.Contains(pkg + ".") {
 			continue
+		}
+		archive, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
 		}
 		some, err := literalsOf(archive)
 		if err != nil {
@@ -34,38 +43,78 @@ func (l *linker) readLiterals(importcfg string) (all [][]byte, err error) {
 		}
 		all = append(all, some...)
 	}
-	return all, nil
+	slices.SortFunc(all, bytes.Compare)
+	return slices.CompactFunc(all, bytes.Equal), nil
 }
 
-// literalsOf returns the literals of an archive.
-func literalsOf(archive string) (all [][]byte, err error) {
-	content, err := os.ReadFile(archive)
-	if err != nil {
-		return nil, err
+// literalsOf returns the constants of an archive (ar(5)) that have no name.
+func literalsOf(archive []byte) (all [][]byte, err error) {
+	const magic, header = "!<arch>\n", 60
+	rest, found := bytes.CutPrefix(archive, []byte(magic))
+	for found && len(rest) >= header {
+		size, err := strconv.Atoi(strings.TrimSpace(string(rest[48:58])))
+		if rest = rest[header:]; err != nil || size < 0 || size > len(rest) {
+			break
+		}
+		if text, object, isObject := bytes.Cut(rest[:size], []byte("\n!\n")); isObject &&
+			bytes.HasPrefix(text, []byte("go object ")) && len(object) > 0 {
+			some, err := literalsIn(object)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, some...)
+		}
+		if rest = rest[min(size+size%2, len(rest)):]; len(rest) == 0 {
+			return all, nil
+		}
 	}
-	symbols, err := exec.Command("go", "tool", "nm", "-size", archive).Output()
-	if err != nil {
-		return nil, fmt.Errorf("go tool nm: %w", err)
+	return nil, errors.New("not an archive")
+}
+
+// literalsIn returns the constants without a name in an object of Go's compiler: the symbols that
+// its linker knows by a hash of their content. cmd/internal/goobj/objfile.go describes the form.
+func literalsIn(object []byte) (all [][]byte, err error) {
+	const magic = "\x00go120ld"
+	const ( // the blocks
+		symbols    = 3  // those of this package
+		hashed     = 4  // those without a name; block 5 too
+		others     = 6  // those that do not belong to a package
+		references = 7  // what others define
+		places     = 13 // where the data of each symbol begin
+		relocs     = 14
+		data       = 16
+		blocks     = 19
+	)
+	var header struct {
+		Magic       [len(magic)]byte
+		Fingerprint [8]byte
+		Flags       uint32
+		Blocks      [blocks]uint32 // where each begins
 	}
-	// nm counts from the start of the object in the archive, which a line "!" precedes.
-	_, object, _ := bytes.Cut(content, []byte("_go_.o          0"))
-	_, object, _ = bytes.Cut(object, []byte("\n!\n"))
-	for line := range strings.Lines(string(symbols)) {
-		before, name, isLiteral := strings.Cut(line, " go:string.")
-		if !isLiteral {
-			continue
+	var symbol struct {
+		NameSize, Name    uint32
+		ABI               uint16
+		Type, Flag, Flag2 uint8
+		Size, Alignment   uint32
+	}
+	order := binary.LittleEndian
+	_, err = binary.Decode(object, order, &header)
+	block, size := header.Blocks, uint32(binary.Size(symbol))
+	if err != nil || string(header.Magic[:]) != magic || !slices.IsSorted(block[:]) ||
+		int(block[blocks-1]) > len(object) ||
+		block[relocs]-block[places] != 4*((block[references]-block[symbols])/size+1) {
+		return nil, errors.New("an object of an unknown form")
+	}
+	for at := block[hashed]; at < block[others]; at += size {
+		_, _ = binary.Decode(object[at:], order, &symbol) // it fails only for fewer bytes
+		place := object[block[places]+4*((at-block[symbols])/size):]
+		from, to := block[data]+order.Uint32(place), block[data]+order.Uint32(place[4:])
+		if from > to || to > block[data+1] || to-from > symbol.Size {
+			return nil, errors.New("an object of an unknown form")
 		}
-		var at, size int
-		_, err := fmt.Sscanf(before[strings.LastIndexByte(before, ':')+1:], "%x %d", &at, &size)
-		if err != nil || at < 0 || size < 0 || at > len(object)-size {
-			return nil, fmt.Errorf("go tool nm: %q: not a place in the archive", line)
-		}
-		text := object[at : at+size]
-		// The name of a short literal is its text, that of a long one a hash.
-		if short, err := strconv.Unquote(strings.TrimSpace(name)); err == nil && short != string(text) {
-			return nil, fmt.Errorf("go tool nm: %q: the archive has %q there", line, text)
-		}
-		if size > 0 {
+		if symbol.NameSize > 0 && symbol.Size > 0 { // others are for the tables of the runtime
+			text := make([]byte, symbol.Size) // in the object, zeros may be missing at the end
+			copy(text, object[from:to])
 			all = append(all, text)
 		}
 	}

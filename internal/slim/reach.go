@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -35,6 +36,12 @@ func (l *linker) reach() error {
 	for _, name := range []string{l.entry, l.broken} {
 		if _, found := l.byName[name]; !found {
 			return fmt.Errorf("symbol %q: not in the program", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.byName)) {
+		if l.policy.IsInit(name) { // nothing would run it
+			return fmt.Errorf("%s: the package has an init function, or variables that code initializes",
+				name)
 		}
 	}
 	if _, err := l.add(l.byName[l.entry], nil); err != nil {

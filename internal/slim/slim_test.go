@@ -203,6 +203,10 @@ func TestRefused(t *testing.T) {
 				}
 				refused(t, l, c, tc.want)
 			}
+			l := newLinker("initializes")
+			l.entry, l.broken = "main.enter", "main.broken"
+			refused(t, l, compile(t, "initializes", arch),
+				"main.init: the package has an init function, or variables that code initializes")
 		})
 	}
 }

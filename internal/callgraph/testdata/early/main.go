@@ -110,4 +110,7 @@ func switches(n int) int {
 	return 0
 }
 
+// init is run by the Go runtime.
+func init() { variable = 1 }
+
 func main() {}

@@ -5,7 +5,7 @@ var (
 	variable int
 	counter  number
 	pointer  *int
-	table    = map[int]int{1: 2}
+	table    map[int]int
 	list     = [...]int{4, 5, 6}
 	speaker  interface{ speak() }
 	value    any

@@ -31,6 +31,7 @@ func entry(argv, _ []*byte) {
 	n := len(argv) - 1 // 0, which the compiler does not know
 	literals(n)
 	switches(n)
+	constants(n)
 	tables(n)
 	zeros(n)
 	runtimeCode(n)
@@ -174,6 +175,17 @@ func wordNumber(word string) uint64 {
 		return 14
 	}
 	return 0
+}
+
+// constants has some without a name. Go's linker keeps one of those that have the same bytes, up to
+// zeros at the end: here a map of pointers, of the runtime, which begins with a literal.
+//
+//go:noinline
+func constants(n int) {
+	text("one", "\x01"[n:])
+	for i := range 2 {
+		show("constant", uint64([...]uint32{1, 0}[i+n]))
+	}
 }
 
 // Variables with an initial value. Some of them point to others.
