@@ -75,6 +75,9 @@ func Main(argv []string) int {
 	called, args := filepath.Base(argv[0]), argv[1:]
 	if strings.HasPrefix(called, entry.Alone) {
 		called = entry.Name
+		if len(args) > 0 && args[0] == entry.Name {
+			args = args[1:]
+		}
 	}
 	if isOther(called) {
 		return p.report("util init", initcmd.RunAs(argv))

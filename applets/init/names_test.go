@@ -75,6 +75,12 @@ func TestInitNames(t *testing.T) {
 					t.Errorf("%s: status %d, stderr %q", called, status, p.Stderr())
 				}
 			}
+			if !strings.HasPrefix(name, "init") { // "init" after it is the name of the applet
+				status, _, stderr := test.Run(t, as(link, link, "init", "--", probe, "exit", "9"))
+				if status != 9 || stderr != "" {
+					t.Errorf("%s init: status %d, stderr %q", name, status, stderr)
+				}
+			}
 			status, stdout, stderr := test.Run(t, as(link, link, "--help"))
 			if status != 0 || stdout != help || stderr != "" {
 				t.Errorf("%s --help: status %d, stdout %.60q, stderr %q", name, status, stdout, stderr)

@@ -39,7 +39,7 @@ func pad(file []byte, to uint64) []byte {
 	return append(file, make([]byte, alignUp(n, to)-n)...)
 }
 
-// notes returns the notes. The build ID is zero until the file is complete.
+// notes returns the notes. The build ID is zero until the content of the file is known.
 func (l *linker) notes() []byte {
 	about := pad([]byte(l.about+"\x00"), 4)
 	return put(nil,
@@ -83,6 +83,9 @@ func (l *linker) write() ([]byte, error) {
 			copy(m.file[s.offset+p.address-s.address:], content)
 		}
 	}
+	// The build ID is of what is mapped, so that the file has the same one with and without symbols.
+	id := sha256.Sum256(m.file)
+	copy(m.file[idEnd-idSize:], id[:idSize])
 	m.section("", elf.Section64{})
 	note := elf.Section64{Type: uint32(elf.SHT_NOTE), Flags: uint64(elf.SHF_ALLOC), Addralign: 4}
 	note.Addr, note.Off, note.Size = base+headers, headers, idEnd-headers
@@ -115,10 +118,7 @@ func (l *linker) write() ([]byte, error) {
 	m.unmapped(names, elf.Section64{Type: uint32(elf.SHT_STRTAB)}, append(m.names, names+"\x00"...))
 	m.file = pad(m.file, 8)
 	copy(m.file, l.headers(len(m.file), len(m.table), notes))
-	m.file = put(m.file, m.table)
-	id := sha256.Sum256(m.file)
-	copy(m.file[idEnd-idSize:], id[:idSize])
-	return m.file, nil
+	return put(m.file, m.table), nil
 }
 
 // headers returns the ELF header, with the place of the table of sections and their number, and the

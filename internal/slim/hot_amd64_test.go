@@ -54,6 +54,12 @@ func TestHot(t *testing.T) {
 			[]string{"--", probe, "orphans", "2000", "catch", "echo", "15"},
 			map[string]syscall.Signal{"ready": syscall.SIGTERM},
 		},
+		{
+			true, "util-init", orphans,
+			map[string]syscall.Signal{
+				"ready": syscall.SIGURG, "23": syscall.SIGURG, "last": syscall.SIGTERM,
+			},
+		},
 	} {
 		cmd := test.Namespace(exec.Command(path, run.args...))
 		cmd.Args[0] = run.name

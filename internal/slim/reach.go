@@ -139,7 +139,11 @@ func (l *linker) add(symbol int, caller *piece) (*piece, error) {
 		allowed = true // a constant; Go's linker joins those of the same bytes, whatever their names
 	}
 	if !allowed {
-		return nil, p.refused("is not for early code")
+		why := "is not for early code"
+		if policy.Contains(s.Name) && in.Flags&elf.SHF_WRITE != 0 {
+			why = "has an initial value, and is not in Tables (internal/callgraph/early.go)"
+		}
+		return nil, p.refused(why)
 	}
 	return p, nil
 }

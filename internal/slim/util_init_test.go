@@ -122,8 +122,14 @@ func TestStripped(t *testing.T) {
 			if !slices.Equal(sections, want) {
 				t.Errorf("sections %q, not %q", sections, want)
 			}
-			readelf := exec.Command(test.Tool(t, "readelf"), "--notes", path)
-			_, notes, _ := test.Run(t, readelf)
+			notesOf := func(path string) string {
+				_, notes, _ := test.Run(t, exec.Command(test.Tool(t, "readelf"), "--notes", path))
+				return notes
+			}
+			notes, symbols := notesOf(path), makeUtilInit(t, root, arch, "")
+			if other := notesOf(symbols); other != notes {
+				t.Errorf("notes with symbols: %s, and without: %s", other, notes)
+			}
 			id := regexp.MustCompile(`(?m)NT_GNU_BUILD_ID.*\n? +Build ID: ([0-9a-f]{40})$`)
 			if m := id.FindStringSubmatch(notes); m == nil || strings.Trim(m[1], "0") == "" {
 				t.Errorf("no build ID: %s", notes)
@@ -146,7 +152,7 @@ func TestStripped(t *testing.T) {
 				return
 			}
 			again := filepath.Join(t.TempDir(), "stripped")
-			strip := exec.Command(test.Tool(t, "strip"), "-o", again, makeUtilInit(t, root, arch, ""))
+			strip := exec.Command(test.Tool(t, "strip"), "-o", again, symbols)
 			if out, err := strip.CombinedOutput(); err != nil || len(out) > 0 {
 				t.Fatalf("%v: %v\n%s", strip, err, out)
 			}

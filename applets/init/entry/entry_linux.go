@@ -16,8 +16,8 @@ import (
 
 // Name makes a process an init, as the base name of argv[0], or as the first argument of a
 // program whose name begins with multicall ("util", "util-0.1", "util.arm64"). So does a name that
-// begins with Alone. Under any other name init is started by way of the Go runtime, if there is
-// one.
+// begins with Alone, with or without Name after it. Under any other name init is started by way of
+// the Go runtime, if there is one.
 const (
 	Name      = "init"
 	Alone     = "util-init"
@@ -50,6 +50,9 @@ func appletName(argv []*byte) (name string, words int) {
 	}
 	name = ascii.Base(sys.String(argv[0]))
 	if ascii.HasPrefix(name, Alone) {
+		if len(argv) > 1 && sys.String(argv[1]) == Name { // as after util, and not the init of the image
+			return Name, 2
+		}
 		return Name, 1
 	}
 	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
