@@ -50,9 +50,9 @@ func TestHot(t *testing.T) {
 			map[string]syscall.Signal{"ready": syscall.SIGUSR1, "10": syscall.SIGTERM},
 		},
 		{
-			true, "util-init",
-			[]string{"--", probe, "orphans", "2000", "catch", "echo", "15"},
-			map[string]syscall.Signal{"ready": syscall.SIGTERM},
+			true, "util-init", orphans, map[string]syscall.Signal{
+				"ready": syscall.SIGURG, "23": syscall.SIGURG, "last": syscall.SIGTERM,
+			},
 		},
 	} {
 		cmd := test.Namespace(exec.Command(path, run.args...))
