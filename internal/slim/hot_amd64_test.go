@@ -50,13 +50,7 @@ func TestHot(t *testing.T) {
 			map[string]syscall.Signal{"ready": syscall.SIGUSR1, "10": syscall.SIGTERM},
 		},
 		{
-			true, "util-init",
-			[]string{"--", probe, "orphans", "2000", "catch", "echo", "15"},
-			map[string]syscall.Signal{"ready": syscall.SIGTERM},
-		},
-		{
-			true, "util-init", orphans,
-			map[string]syscall.Signal{
+			true, "util-init", orphans, map[string]syscall.Signal{
 				"ready": syscall.SIGURG, "23": syscall.SIGURG, "last": syscall.SIGTERM,
 			},
 		},
