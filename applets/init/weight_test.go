@@ -30,10 +30,12 @@ func TestWeight(t *testing.T) {
 		{"plain", test.Plain, []string{"util", "init"}, unlimited, 16},
 	}
 	if test.Alone() {
-		runs = []run{
-			{"alone", test.Util, []string{"/sbin/init"}, 48, 12},
-			{"as util", test.Util, []string{"util", "init"}, 48, 12},
-			{"under another name", test.Util, []string{"myinit"}, 48, 12},
+		runs = nil
+		for name, argv := range map[string][]string{
+			"alone": {"/sbin/init"}, "as util": {"util", "init"}, "under another name": {"myinit"},
+			"as tini": {"docker-init"}, "as dumb-init": {"dumb-init"}, "as catatonit": {"catatonit"},
+		} {
+			runs = append(runs, run{name, test.Util, argv, 56, 12})
 		}
 	}
 	for _, run := range runs {

@@ -44,6 +44,9 @@ func TestHot(t *testing.T) {
 		{true, "other-name", []string{probe, "exit", "0"}, nil},
 		{true, "util-init", []string{"--", "probe", "exit", "0"}, nil},
 		{false, "init", []string{"--", probe, "exit", "0"}, nil},
+		{true, "docker-init", []string{"--", probe, "exit", "0"}, nil},
+		{true, "dumb-init", []string{"--", probe, "exit", "0"}, nil},
+		{true, "catatonit", []string{"--", probe, "exit", "0"}, nil},
 		{
 			true, "util-init",
 			[]string{"--", probe, "catch", "echo", "10", "echo", "15"},

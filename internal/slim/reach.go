@@ -90,7 +90,8 @@ func (l *linker) resolve(p *piece, k int) (err error) {
 		r.to, err = l.add(r.symbol, p)
 	}
 	if err == nil && p.hot && l.isCode(p) && r.to != nil && !l.isCode(r.to) {
-		r.to.hot = true
+		const longest = 64 // a longer literal is a text that is printed
+		r.to.hot = !isPool(r.to.name) || r.to.to-r.to.from <= longest
 	}
 	return err
 }
