@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,14 @@ var examples = []example{
 		lines(
 			"COPY util /sbin/util",
 			`ENTRYPOINT ["/sbin/util", "init", "--"]`,
+			`CMD ["python3", "app.py"]`,
+		),
+		inBase(runsPython),
+	},
+	{
+		lines(
+			"COPY util-init /sbin/init",
+			`ENTRYPOINT ["/sbin/init", "--"]`,
 			`CMD ["python3", "app.py"]`,
 		),
 		inBase(runsPython),
@@ -526,6 +535,7 @@ func buildContext(t *testing.T, dockerfile string) (dir string) {
 	test.Engine(t)
 	dir = t.TempDir()
 	place(t, dir+"/util")
+	test.CopyFile(t, test.UtilInit(t, runtime.GOARCH, ""), dir+"/util-init")
 	test.CopyFile(t, test.Tool(t, "busybox"), dir+"/busybox")
 	test.Must(t, os.WriteFile(dir+"/app", []byte(app), 0o755))
 	write(t, dir+"/Dockerfile", dockerfile)

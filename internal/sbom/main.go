@@ -119,8 +119,8 @@ func materials(content []byte, version, commit, goVersion, sys string) bom {
 			{
 				Type: "library", Ref: "go-memory", Name: "Go runtime: memory functions",
 				Version: goVersion, Scope: "required", Licenses: spdx("BSD-3-Clause"),
-				Description: "memmove and memequal, in assembly; nothing else of the runtime or of the " +
-					"standard library is in the file",
+				Description: "memmove and memequal, in assembly; no other function of the runtime or " +
+					"of the standard library is in the file",
 			},
 			{
 				Type: "library", Ref: "golang.org/x/sys", Name: "golang.org/x/sys", Version: sys,

@@ -42,7 +42,7 @@ func Util(t testing.TB) string {
 func UtilOf(t testing.TB, arch, commit string) string {
 	t.Helper()
 	if Alone() {
-		return utilInit(t, arch, commit)
+		return UtilInit(t, arch, commit)
 	}
 	flags := "-s -w " + Early
 	if commit != "" {
@@ -51,8 +51,9 @@ func UtilOf(t testing.TB, arch, commit string) string {
 	return Build(t, "util", flags, arch)
 }
 
-// utilInit has the Makefile make util-init.
-func utilInit(t testing.TB, arch, commit string) string {
+// UtilInit has the Makefile make util-init for an architecture, and returns its path. If commit is
+// not empty, the program says that it was built from that commit.
+func UtilInit(t testing.TB, arch, commit string) string {
 	t.Helper()
 	Tool(t, "make")
 	return once(t, "util-init "+arch+" "+commit, "util", func(path string) *exec.Cmd {
