@@ -151,8 +151,8 @@ func (p Policy) Contains(name string) bool {
 	})
 }
 
-// checkInit reports each init function of a package of the policy. It runs only after the Go runtime
-// has booted.
+// checkInit reports each init function of a package of the policy. It runs only after the Go
+// runtime has booted.
 func (w *walk) checkInit() {
 	for _, name := range slices.Sorted(maps.Keys(w.byName)) {
 		if w.policy.IsInit(name) {

@@ -14,8 +14,8 @@ import (
 // Go's linker joins the string literals of a program in one symbol, where each begins somewhere and
 // has no length. So slim takes them from the compiled packages, and searches the symbol for them.
 //
-// Other constants without a name, such as floats and arrays, may be there too: of constants with the
-// same bytes, from whichever packages, the linker keeps one. So slim takes all of them.
+// Other constants without a name, such as floats and arrays, may be there too: of constants with
+// the same bytes, from whichever packages, the linker keeps one. So slim takes all of them.
 
 // isPool reports whether a symbol is one that Go's linker joins constants in. The second one is for
 // the collector's maps of pointers.

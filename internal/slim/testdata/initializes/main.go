@@ -1,5 +1,5 @@
-// Initializes has a variable whose initial value needs code, which only the Go runtime would run. It
-// is never run.
+// Initializes has a variable whose initial value needs code, which only the Go runtime would run.
+// It is never run.
 package main
 
 import "os"
