@@ -1,7 +1,8 @@
 // Package entry is where a process of util begins. Its few instructions of assembly run before
 // the Go runtime boots; they call Go code that becomes init, sendsig by number or run-as, or
-// returns. Then the runtime boots as if nothing had happened. Package entry alone knows all of
-// init's packages:
+// returns. Then the runtime boots as if nothing had happened. With the build tag util_init it is
+// the entry of util-init, which has no runtime and is nothing but init. Package entry alone knows all
+// of init's packages:
 //
 //	options      the command line, as values
 //	compat       the command lines and messages of other inits
@@ -23,7 +24,10 @@
 //     values, defer, panic, recover, goroutines, channels, or package variables that code
 //     initializes.
 //   - No function calls itself, so that the depth of the stack is known (TestStackDepth).
-//   - An index out of range is a bug that ends the process; no code is there to print the panic.
+//   - A package variable with an initial value is a table: no code changes it. In util-init it is
+//     read-only.
+//   - An index out of range is a bug that ends the process. No code is there to print the panic; in
+//     util-init, Broken says where it was.
 //
 // Memory counts as well. In a plain run, a string constant that is passed to the kernel, a jump
 // table or a package variable each costs a page fault, which maps another 64 kB. TestWeight
