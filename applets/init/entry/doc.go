@@ -1,8 +1,8 @@
 // Package entry is where a process of util begins. Its few instructions of assembly run before
 // the Go runtime boots; they call Go code that becomes init, sendsig by number or run-as, or
 // returns. Then the runtime boots as if nothing had happened. With the build tag util_init it is
-// the entry of util-init, which has no runtime and is nothing but init. Package entry alone knows all
-// of init's packages:
+// the entry of util-init, which has no runtime and is nothing but init. Package entry alone knows
+// all of init's packages:
 //
 //	options      the command line, as values
 //	compat       the command lines and messages of other inits
