@@ -65,8 +65,8 @@ bin/util-init:
 # The bill of materials of util-init. That of util is in it: go version -m bin/util.
 .PHONY: sbom
 sbom: bin/util-init
-	GOARCH=$(GOHOSTARCH) go run ./internal/sbom -version $(VERSION) -commit $(COMMIT) $(UTIL_INIT) \
-		>$(UTIL_INIT).cdx.json
+	GOARCH=$(GOHOSTARCH) go run ./internal/sbom -version $(VERSION) -commit $(COMMIT) \
+		-arch $(GOARCH) $(UTIL_INIT) >$(UTIL_INIT).cdx.json
 
 # -count=1: the results depend on the kernel and the Docker Engine too, which the cache of go test
 # does not know. TESTS selects tests, as in make test TESTS='-run TestDocker ./applets/init'.

@@ -15,23 +15,12 @@ func PutDecimal(p []byte, n int) int {
 	return digits
 }
 
-// PutHex writes n in hexadecimal to p, which must have room for 16 digits, and returns the number
-// of digits.
-func PutHex(p []byte, n uint64) int {
-	digits := 1
-	for rest := n >> 4; rest != 0; rest >>= 4 {
-		digits++
-	}
-	for i := digits - 1; i >= 0; i-- {
-		c := byte(n & 15)
+// PutHex fills p with the last digits of n in hexadecimal.
+func PutHex(p []byte, n uint64) {
+	for i := len(p) - 1; i >= 0; i-- {
+		p[i] = "0123456789abcdef"[n&15]
 		n >>= 4
-		if c < 10 {
-			p[i] = '0' + c
-		} else {
-			p[i] = 'a' + c - 10
-		}
 	}
-	return digits
 }
 
 // ParseDecimal reads a decimal number of at most ten digits, or returns -1.

@@ -58,18 +58,19 @@ type property struct {
 func main() {
 	version := flag.String("version", "", "the `version` of util-init")
 	commit := flag.String("commit", "", "the `commit` that it was built from")
+	arch := flag.String("arch", "", "the `architecture` that it is for, as Go calls it")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: sbom -version VERSION -commit COMMIT FILE")
+		fmt.Fprintln(os.Stderr, "usage: sbom -version VERSION -commit COMMIT -arch ARCHITECTURE FILE")
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *version, *commit); err != nil {
+	if err := run(flag.Arg(0), *version, *commit, *arch); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func run(file, version, commit string) error {
+func run(file, version, commit, arch string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -82,7 +83,7 @@ func run(file, version, commit string) error {
 	if err != nil {
 		return err
 	}
-	all := materials(content, version, commit, strings.TrimPrefix(goVersion, "go"), sys)
+	all := materials(content, version, commit, arch, strings.TrimPrefix(goVersion, "go"), sys)
 	out := json.NewEncoder(os.Stdout)
 	out.SetIndent("", "  ")
 	return out.Encode(all)
@@ -101,7 +102,7 @@ func ask(args ...string) (string, error) {
 
 // materials returns the bill. It has no time, and a serial number that depends on the file only:
 // the same file gives the same bill.
-func materials(content []byte, version, commit, goVersion, sys string) bom {
+func materials(content []byte, version, commit, arch, goVersion, sys string) bom {
 	sum := sha256.Sum256(content)
 	id := sum
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8 of RFC 9562: an own definition
@@ -113,7 +114,7 @@ func materials(content []byte, version, commit, goVersion, sys string) bom {
 			Description: "container init, without the Go runtime",
 			Hashes:      []hash{{"SHA-256", fmt.Sprintf("%x", sum)}},
 			Licenses:    spdx("MIT"),
-			Properties:  []property{{"util:commit", commit}},
+			Properties:  []property{{"util:commit", commit}, {"util:architecture", arch}},
 		}},
 		Components: []component{
 			{

@@ -4,8 +4,7 @@
 
 // func Broken()
 //
-// It takes its frame by hand, because what jumps here has not left a return address where the
-// assembler would look for it.
+// It takes its frame by hand: the address after the call is at the stack pointer.
 TEXT ·Broken(SB),NOSPLIT|NOFRAME,$0-0
 	MOVQ	0(SP), AX        // the address after the call
 	SUBQ	$24, SP

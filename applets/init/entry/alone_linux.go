@@ -62,10 +62,11 @@ func Broken()
 //
 //lint:ignore U1000 the assembly of Broken calls it
 func bug(pc uintptr) {
-	var digits [2 * 8]byte
+	var digits [2 * unsafe.Sizeof(pc)]byte
+	ascii.PutHex(digits[:], uint64(pc))
 	t := report.NewLine()
 	t.Raw("util-init: a bug at address 0x")
-	t.Raw(unsafe.String(&digits[0], ascii.PutHex(digits[:], uint64(pc))))
+	t.Raw(unsafe.String(&digits[0], len(digits)))
 	t.Raw(", not in the command; please report this line: version ")
 	t.Raw(version.Number())
 	t.Raw(", commit ")

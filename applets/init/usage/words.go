@@ -172,9 +172,9 @@ func escapeRune(t *report.Line, text string) {
 
 // hex appends the last digits of a number.
 func hex(t *report.Line, n rune, digits int) {
-	for digits--; digits >= 0; digits-- {
-		t.Put("0123456789abcdef"[n>>(4*digits)&0xf])
-	}
+	var all [8]byte
+	ascii.PutHex(all[:], uint64(n))
+	t.Raw(unsafe.String(&all[0], len(all))[len(all)-digits:])
 }
 
 // duration appends a time given in nanoseconds as [time.Duration.String] writes it.

@@ -40,9 +40,10 @@ func entry(argv, _ []*byte) {
 // show prints a name and a number.
 func show(name string, value uint64) {
 	var digits [16]byte
+	ascii.PutHex(digits[:], value)
 	sys.WriteString(1, name)
 	sys.WriteString(1, " ")
-	sys.WriteString(1, unsafe.String(&digits[0], ascii.PutHex(digits[:], value)))
+	sys.WriteString(1, unsafe.String(&digits[0], len(digits)))
 	sys.WriteString(1, "\n")
 }
 
