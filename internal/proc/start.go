@@ -91,13 +91,6 @@ func (s *Command) Run() (pid int32, e sys.Errno) {
 	return int32(r), 0
 }
 
-// vfork makes a child, which calls child(s, p) on a stack that begins below the caller's frames, p
-// being size bytes of memory between the two. flags are those of clone(2), and contain CLONE_VFORK
-// and CLONE_VM. It returns what clone(2) returned.
-//
-//go:noescape
-func vfork(flags uintptr, s *Command, size uintptr) (r uintptr)
-
 // child is what the child does, up to the exec. Without a command it ends at once.
 //
 //lint:ignore U1000 the assembly of vfork calls it

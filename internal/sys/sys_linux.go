@@ -13,10 +13,6 @@ import (
 // but not printed: its texts are in the memory of package syscall.
 type Errno = syscall.Errno
 
-// Call makes the system call nr and returns what the kernel returned: a value, or a negative
-// errno from -4095 to -1.
-func Call(nr, a1, a2, a3, a4, a5, a6 uintptr) (r uintptr)
-
 // result splits what [Call] returned into value and errno.
 func result(r uintptr) (int, Errno) {
 	if r > ^uintptr(4095) {
