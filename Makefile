@@ -1,20 +1,29 @@
-# Targets: build (default), sbom, test, check, bench, demo, demo-docker, demo-update, examples,
-# install, clean.
+# Targets: build (default), build-all, sbom, test, check, bench, demo, demo-docker, demo-update,
+# examples, install, clean. GOARCH, and for arm GOARM, select another architecture.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
 GOHOSTARCH := $(shell go env GOHOSTARCH)
 GOARCH  ?= $(GOHOSTARCH)
+GOARM   ?= 7
 PREFIX  ?= /usr/local
 
+# The architectures that have the early entry, and those that have util-init. On any other, util has
+# all applets but init; on mips it says that it is not supported.
+ARCHS  = 386 amd64 arm arm64 loong64 ppc64le riscv64 s390x
+ALONES = amd64 arm64
+OTHERS = ppc64 mips mipsle mips64 mips64le
+
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
-LDFLAGS   = -E _rt0_util $(VARIABLES)
+EARLY     = $(if $(filter $(GOARCH),$(ARCHS)),-E _rt0_util)
+LDFLAGS   = $(EARLY) $(VARIABLES)
 VARIABLES = -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT)
 
 # The program depends only on the commit: every setting of `go env` that changes it is set here. An
 # empty value would mean that of `go env -w`; a comma is an empty list of experiments.
-ENV   = CGO_ENABLED=0 GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT=, GOFIPS140=off \
-	GO_EXTLINK_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off \
+ENV   = CGO_ENABLED=0 GOOS=linux GO386=sse2 GOAMD64=v1 GOARM=$(GOARM) GOARM64=v8.0 \
+	GOPPC64=power8 GORISCV64=rva20u64 GOEXPERIMENT=, GOFIPS140=off GO_EXTLINK_ENABLED=0 \
+	 GOFLAGS=-mod=readonly GOWORK=off \
 	GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
 BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
 
@@ -33,13 +42,22 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench demo demo-docker demo-update examples install clean
+.PHONY: build build-all test check bench demo demo-docker demo-update examples install clean
 
-build: bin/util bin/util-init
+build: bin/util $(if $(filter $(GOARCH),$(ALONES)),bin/util-init)
 
+UTIL = bin/util
 .PHONY: bin/util
 bin/util:
-	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $@ .
+	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $(UTIL) .
+
+# Both programs for every architecture, as bin/util-linux-ARCH and bin/util-init-linux-ARCH.
+build-all:
+	for arch in $(ARCHS:arm=armv6 armv7); do \
+		case $$arch in armv*) set arm $${arch#armv};; *) set $$arch $(GOARM);; esac; \
+		$(MAKE) -s build GOARCH=$$1 GOARM=$$2 UTIL=bin/util-linux-$$arch \
+			UTIL_INIT=bin/util-init-linux-$$arch || exit; \
+	done
 
 # Init alone, without the Go runtime: see docs/design.md. Go compiles the packages and links them to
 # one relocatable object; slim takes from it what the early entry reaches. The linker that Go's would
@@ -51,6 +69,7 @@ NOTE      = {"type":"binary","name":"util-init","version":"$(VERSION)","architec
 STRIP     = -s
 .PHONY: bin/util-init
 bin/util-init:
+	$(if $(filter $(GOARCH),$(ALONES)),,$(error there is no util-init for $(GOARCH), only for $(ALONES)))
 	@mkdir -p $(OBJECTS)
 	$(ENV) GOARCH=$(GOARCH) go list -trimpath -tags util_init -deps -export -f \
 		'{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}' $(ALONE) >$(OBJECTS)/importcfg
@@ -75,16 +94,14 @@ test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
 
 check:
-	GOARCH=amd64 go vet ./...
-	GOARCH=arm64 go vet ./...
+	for arch in $(ARCHS); do GOARCH=$$arch go vet ./... || exit; done
 	@# The files that only util-init has.
-	GOARCH=amd64 go vet -tags util_init ./applets/init/...
-	GOARCH=arm64 go vet -tags util_init ./applets/init/...
-	for arch in amd64 arm64; do for entry in $(ENTRIES); do \
+	for arch in $(ALONES); do GOARCH=$$arch go vet -tags util_init ./applets/init/... || exit; done
+	for arch in $(ARCHS); do for entry in $(ENTRIES); do \
 		$(ENV) GOARCH=$$arch go build -buildvcs=false -ldflags "-E $${entry#*:}" -o /dev/null $${entry%:*} || exit; \
 	done; done
-	for arch in amd64 arm64; do \
-		$(MAKE) -s bin/util-init GOARCH=$$arch UTIL_INIT=/dev/null || exit; \
+	for arch in $(ARCHS) $(OTHERS); do \
+		$(MAKE) -s build GOARCH=$$arch UTIL=/dev/null UTIL_INIT=/dev/null || exit; \
 	done
 	$(GOLANGCI_LINT) run ./...
 	$(GOLANGCI_LINT) run --build-tags util_init ./applets/init/entry ./applets/init/alone

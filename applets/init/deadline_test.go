@@ -108,7 +108,7 @@ func TestDeadlineWithoutProc(t *testing.T) {
 func TestDeadlineWithoutWaitid(t *testing.T) {
 	for _, scope := range []string{"ordered", "group"} {
 		cmd := test.ProcNamespace(exec.Command(test.Probe(t), "mountproc",
-			"deny", strconv.Itoa(unix.SYS_WAITID), "1",
+			"deny", strconv.Itoa(test.Number(unix.SYS_WAITID)), "1",
 			"exec", test.Util(t), "init", "-g", "200ms", "--scope", scope,
 			test.Probe(t), "orphans", "3", "beside", "2", "ignore", "15", "catch", "pause"))
 		p := test.Start(t, cmd)

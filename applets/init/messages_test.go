@@ -207,7 +207,7 @@ func TestForwardDenied(t *testing.T) {
 
 // If init cannot become a subreaper, -v reports it.
 func TestSubreaperRefused(t *testing.T) {
-	cmd := exec.Command(test.Probe(t), "deny", strconv.Itoa(unix.SYS_PRCTL), "1",
+	cmd := exec.Command(test.Probe(t), "deny", strconv.Itoa(test.Number(unix.SYS_PRCTL)), "1",
 		"exec", test.Util(t), "init", "-v", test.Probe(t), "exit", "3")
 	const want = "util init: orphans will not be reaped here: " +
 		"not PID 1, and cannot become a subreaper: operation not permitted\n"

@@ -169,7 +169,7 @@ func TestInheritedZombies(t *testing.T) {
 	zombies := slices.Repeat([]string{"beside", "2", "exit", "0"}, n)
 	for name, deny := range map[string][]string{
 		"waitid": nil,
-		"wait4":  {"deny", strconv.Itoa(unix.SYS_WAITID), strconv.Itoa(int(unix.EPERM))},
+		"wait4":  {"deny", strconv.Itoa(test.Number(unix.SYS_WAITID)), strconv.Itoa(int(unix.EPERM))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			words := slices.Concat(zombies, []string{"sleep", "200"}, deny,

@@ -95,9 +95,9 @@ func onFullPipe(t *testing.T, nonblock bool, line string) (r *os.File, cmd *exec
 	test.Must(t, cmd.Start())
 	limit := time.AfterFunc(test.Deadline, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() { limit.Stop(); _ = cmd.Process.Kill() })
-	call := unix.SYS_WRITE
+	call := test.Number(unix.SYS_WRITE)
 	if nonblock {
-		call = unix.SYS_PPOLL
+		call = test.Number(unix.SYS_PPOLL)
 	}
 	test.Eventually(t, line+" waits", func() bool {
 		text, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/syscall")

@@ -130,7 +130,7 @@ func ended(pid int) bool { return procState(pid) == 0 || procState(pid) == 'Z' }
 // limit: the third argument of rt_sigtimedwait (/proc/PID/syscall).
 func waitsWithLimit(t *testing.T, init int) (limited bool) {
 	t.Helper()
-	waiting := fmt.Sprintf("%d ", unix.SYS_RT_SIGTIMEDWAIT)
+	waiting := fmt.Sprintf("%d ", test.Number(unix.SYS_RT_SIGTIMEDWAIT))
 	test.Eventually(t, "init waits for a signal", func() bool {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", init))
 		if !strings.HasPrefix(string(text), waiting) {

@@ -275,7 +275,7 @@ func TestParentDeathBefore(t *testing.T) {
 	test.Must(t, unix.PtraceSeize(init))
 	stopped(t, init)
 	kill(t, init, unix.SIGCONT)
-	call := fmt.Sprintf("%d 0x%x ", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG)
+	call := fmt.Sprintf("%d 0x%x ", test.Number(unix.SYS_PRCTL), unix.PR_SET_PDEATHSIG)
 	for calls := false; !calls; {
 		test.Must(t, unix.PtraceSyscall(init, 0))
 		stopped(t, init)

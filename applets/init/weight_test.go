@@ -110,10 +110,10 @@ func TestPageFaults(t *testing.T) {
 	message, err := unix.PtraceGetEventMsg(pid)
 	test.Must(t, err)
 	child = int(message)
-	for call := -1; call != unix.SYS_EXECVE; {
+	for call := -1; call != test.Number(unix.SYS_EXECVE); {
 		stopped(t, child)
 		_, _ = fmt.Sscan(read(t, fmt.Sprintf("/proc/%d/syscall", child)), &call)
-		if call != unix.SYS_EXECVE {
+		if call != test.Number(unix.SYS_EXECVE) {
 			test.Must(t, unix.PtraceSyscall(child, 0))
 		}
 	}

@@ -57,12 +57,16 @@ var (
 
 // Build builds the main package pkg of this module with the given linker flags for the architecture
 // arch, once in each test program, and returns its path. The file has the base name of the package.
+// armv6 and armv7 are architectures too.
 func Build(t testing.TB, pkg, ldflags, arch string) string {
 	t.Helper()
 	key := pkg + " " + ldflags + " " + arch
 	return once(t, key, filepath.Base(pkg), func(path string) *exec.Cmd {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+		if version, isARM := strings.CutPrefix(arch, "armv"); isARM {
+			cmd.Env = append(cmd.Env, "GOARCH=arm", "GOARM="+version)
+		}
 		return cmd
 	})
 }

@@ -17,6 +17,18 @@ const Early = "-E _rt0_util"
 // runner, -count=1 is needed too: go test does not know what util-init is made of.
 const aloneVar = "UTIL_TEST_ALONE"
 
+// archVar is the variable with the architecture of the program under test, if that is not the one
+// of the tests: 386 on amd64. It needs -count=1 as [aloneVar] does.
+const archVar = "UTIL_TEST_ARCH"
+
+// Arch is the architecture of the program under test.
+func Arch() string {
+	if arch := os.Getenv(archVar); arch != "" {
+		return arch
+	}
+	return runtime.GOARCH
+}
+
 // Alone reports whether the tests run util-init.
 func Alone() bool { return os.Getenv(aloneVar) != "" }
 
@@ -34,7 +46,7 @@ func NotAlone(t testing.TB, what string) {
 // reads its applet, which must be init or another init, from its first argument.
 func Util(t testing.TB) string {
 	t.Helper()
-	return UtilOf(t, runtime.GOARCH, "")
+	return UtilOf(t, Arch(), "")
 }
 
 // UtilOf is [Util] for the architecture arch. If commit is not empty, the program says that it was
@@ -49,6 +61,11 @@ func UtilOf(t testing.TB, arch, commit string) string {
 		flags += " -X util/internal/version.commit=" + commit
 	}
 	return Build(t, "util", flags, arch)
+}
+
+// HasUtilInit reports whether there is a util-init for an architecture.
+func HasUtilInit(arch string) bool {
+	return arch == "amd64" || arch == "arm64"
 }
 
 // UtilInit has the Makefile make util-init for an architecture, and returns its path. If commit is
@@ -72,11 +89,11 @@ func UtilInit(t testing.TB, arch, commit string) string {
 // Whole returns util with all its applets, as the Makefile links it, whatever the tests run.
 func Whole(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util", "-s -w "+Early, runtime.GOARCH)
+	return Build(t, "util", "-s -w "+Early, Arch())
 }
 
 // Plain returns util as go build links it, without the early entry.
 func Plain(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util", "", runtime.GOARCH)
+	return Build(t, "util", "", Arch())
 }
