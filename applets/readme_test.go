@@ -112,7 +112,8 @@ var examples = []example{
 		coveredBy("init/engine_test.go", `[containers]\ninit_path = %q\n`),
 	},
 	{
-		lines("lxc.init.cmd = /sbin/init --grace 30s --stop-signal PWR --rewrite PWR:TERM -- /app"),
+		lines("lxc.init.cmd = /sbin/init --grace 30s --stop-signal PWR,RTMIN+3 " +
+			"--rewrite PWR:TERM,RTMIN+3:TERM -- /app"),
 		stoppedAsByLXC,
 	},
 	{
