@@ -56,6 +56,7 @@ func (e *emulated) underInit(options []string, words ...string) *exec.Cmd {
 // shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so
 // init reaps orphans only as PID 1.
 func TestArchitectures(t *testing.T) {
+	test.NotOther(t, "to be all architectures")
 	for _, arch := range architectures {
 		t.Run(arch.name, func(t *testing.T) {
 			if test.Alone() && !test.HasUtilInit(arch.name) {

@@ -41,6 +41,14 @@ func NotAlone(t testing.TB, what string) {
 	}
 }
 
+// NotOther leaves a test out if the program under test is for another architecture than the tests.
+func NotOther(t testing.TB, what string) {
+	t.Helper()
+	if Arch() != runtime.GOARCH {
+		t.Skipf("%s has not: %s", Arch(), what)
+	}
+}
+
 // Util returns the program under test: util as the Makefile links it, or util-init. That is called
 // util too, so the same command lines start init: util-init called by a name that begins with util
 // reads its applet, which must be init or another init, from its first argument.

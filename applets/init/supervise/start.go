@@ -94,7 +94,7 @@ func (s *Supervisor) setParentDeathSignal() {
 func (s *Supervisor) closeInherited() {
 	root := [2]byte{'/'}
 	sys.Chdir(&root[0])
-	const last = ^uint(0) >> 32
+	const last = 1<<32 - 1 // no number is greater (close_range(2))
 	first := uint(3)
 	if s.console > 2 {
 		first = uint(s.console) + 1

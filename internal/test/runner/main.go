@@ -1,23 +1,40 @@
 // Runner runs go test with the given arguments. It prints the output of the tests that fail and, at
 // the end, a list of the skipped tests with the reasons.
 //
-// If the tests of init are among those that the arguments select, it runs them a second time, with
-// util-init in the place of util. What it prints of the second run begins with "util-init: ".
+// If tests of early code are among those that the arguments select, it runs them again with other
+// programs in the place of util: those of init with util-init, and on amd64 all with util for 386,
+// which the kernel executes too. What it prints of these runs begins with "util-init: " and "386: ".
 package main
 
 import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
 )
 
-// initPackage has the tests that run twice.
-const initPackage = "util/applets/init"
+// again are the further runs. What a variable is for is said in internal/test.
+var again = []struct {
+	program, variable, value string
+	packages                 []string
+	onlyOn                   string // this architecture, if not empty
+}{
+	{
+		program: "util-init: ", variable: "UTIL_TEST_ALONE", value: "1",
+		packages: []string{"util/applets/init"},
+	},
+	{
+		program: "386: ", variable: "UTIL_TEST_ARCH", value: "386",
+		packages: []string{"util/applets/init", "util/applets/runas", "util/applets/signal"},
+		onlyOn:   "amd64",
+	},
+}
 
 // event is one line of `go test -json` (go doc test2json).
 type event struct {
@@ -37,10 +54,16 @@ type results struct {
 func main() {
 	r := &results{packages: map[string]bool{}}
 	r.run(os.Args[1:])
-	if r.packages[initPackage] {
-		os.Setenv("UTIL_TEST_ALONE", "1") // read by internal/test
-		r.program = "util-init: "
-		r.run(onlyInit(os.Args[1:]))
+	selected := maps.Clone(r.packages)
+	for _, a := range again {
+		packages := slices.DeleteFunc(slices.Clone(a.packages), func(p string) bool { return !selected[p] })
+		if len(packages) == 0 || a.onlyOn != "" && a.onlyOn != runtime.GOARCH {
+			continue
+		}
+		os.Setenv(a.variable, a.value)
+		r.program = a.program
+		r.run(withPackages(os.Args[1:], packages))
+		os.Unsetenv(a.variable)
 	}
 	r.print()
 	if r.failed > 0 {
@@ -48,13 +71,13 @@ func main() {
 	}
 }
 
-// onlyInit returns the arguments with [initPackage] in the place of all packages.
-func onlyInit(args []string) []string {
+// withPackages returns the arguments with other packages in the place of theirs.
+func withPackages(args, packages []string) []string {
 	isPackage := func(arg string) bool {
 		return arg == "." || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "util/")
 	}
 	rest := slices.DeleteFunc(slices.Clone(args), isPackage)
-	return slices.Insert(rest, max(0, slices.IndexFunc(args, isPackage)), initPackage)
+	return slices.Insert(rest, max(0, slices.IndexFunc(args, isPackage)), packages...)
 }
 
 // run runs go test and adds its results.
@@ -126,8 +149,9 @@ func (r *results) addTest(e event) {
 		r.explained[e.Package] = true
 		fmt.Print(strings.Join(r.output[key], ""))
 	case "skip":
-		// test.NotAlone has left out the others: nothing is missing.
-		if why := reason(r.output[key]); !strings.HasPrefix(why, ": util-init has not: ") {
+		// test.NotAlone and test.NotOther have left out others: nothing is missing.
+		why := reason(r.output[key])
+		if r.program == "" || !strings.HasPrefix(why, ": "+strings.TrimSuffix(r.program, ": ")+" has not: ") {
 			r.skipped = append(r.skipped, r.program+e.Test+why)
 		}
 	default:
