@@ -147,14 +147,14 @@ func siginfo(s sig.Signal, value int32) *unix.Siginfo {
 	info := &unix.Siginfo{Signo: int32(s), Code: siQueue}
 	fields := (*struct {
 		head  [3]int32
-		_     int32
+		_     [unsafe.Sizeof(uintptr(0)) - 4]byte // the union behind is aligned to a word
 		pid   int32
 		uid   uint32
-		value int64
+		value int32 // at the beginning of union sigval, whatever the order of bytes
 	})(unsafe.Pointer(info))
 	fields.pid = int32(os.Getpid())
 	fields.uid = uint32(os.Getuid())
-	fields.value = int64(value)
+	fields.value = value
 	return info
 }
 
