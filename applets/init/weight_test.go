@@ -54,8 +54,9 @@ func TestWeight(t *testing.T) {
 	for _, run := range runs {
 		t.Run(run.name, func(t *testing.T) {
 			util, probe := run.util(t), test.Probe(t)
-			t.Parallel()                    // it mostly waits
-			command := filepath.Base(probe) // it is searched for, in the last PATH, which replaces the other
+			t.Parallel() // it mostly waits
+			// The command is searched for. The last PATH replaces that of environment.
+			command := filepath.Base(probe)
 			cmd := as(util, append(run.argv, "--", command, "say", "ready", "pause")...)
 			cmd.Env = append(slices.Clone(environment), "PATH=/nowhere:"+filepath.Dir(probe))
 			p := test.Start(t, cmd)
