@@ -48,10 +48,8 @@ func Environment(envp **byte, self int32) (path string, listen bool) {
 	path = DefaultPath
 	hasPath, hasListen := false, false
 	for p := envp; *p != nil; p = next(p) {
-		// Most entries are told apart by their first letter. A constant of up to 16 letters stays in
-		// the code only where it is one side of the comparison. As a parameter, even of an inlined
-		// function, it is a string in memory that a plain run does not touch otherwise, and on arm64
-		// comparing it is a call of code outside the 64 kB block.
+		// Most entries are told apart by their first letter, the others by constants in the code: see
+		// "Constants of a plain run" in package entry.
 		switch **p {
 		case 'P':
 			text := sys.String(*p)
@@ -60,7 +58,8 @@ func Environment(envp **byte, self int32) (path string, listen bool) {
 			}
 		case 'L':
 			text := sys.String(*p)
-			if !hasListen && len(text) >= len(listenPid) && text[:len(listenPid)] == listenPid {
+			if !hasListen && len(text) >= len(listenPid) && text[:len(listen1)] == listen1 &&
+				text[len(listen1):len(listenPid)] == listen2 {
 				listen, hasListen = ascii.ParseDecimal(text[len(listenPid):]) == int64(self), true
 			}
 		}
@@ -146,10 +145,10 @@ func (s *Command) Exec(scratch unsafe.Pointer) sys.Errno {
 		dir, rest, more = ascii.Cut(rest, ':')
 		n := put(scratch, 0, dir)
 		if n > 0 { // an empty entry is the working directory
-			n = put(scratch, n, "/")
+			n = putByte(scratch, n, '/')
 		}
 		n = put(scratch, n, name)
-		put(scratch, n, "\x00")
+		putByte(scratch, n, 0)
 		switch e := s.execFile((*byte)(scratch)); e {
 		case unix.ENOENT, unix.ENOTDIR:
 			if s.Found {
@@ -198,15 +197,23 @@ const shell = "/bin/sh\x00"
 // outside the 64 kB block (ARCHITECTURE.md, "Weight").
 func put(p unsafe.Pointer, n int, text string) int {
 	for i := 0; i < len(text); i++ {
-		*(*byte)(unsafe.Add(p, n)) = text[i]
-		n++
+		n = putByte(p, n, text[i])
 	}
 	return n
 }
 
+// putByte writes c to p+n and returns the offset after it. A byte is in the code. A string of one
+// letter is in memory on some architectures.
+func putByte(p unsafe.Pointer, n int, c byte) int {
+	*(*byte)(unsafe.Add(p, n)) = c
+	return n + 1
+}
+
 const (
 	pathVar       = "PATH="
-	listenPid     = "LISTEN_PID="
+	listenPid     = listen1 + listen2
+	listen1       = "LISTEN" // two parts, for a comparison in code
+	listen2       = "_PID="
 	listenPidSize = len(listenPid) + 10 + 1 // with the longest pid and the NUL
 )
 
@@ -251,5 +258,5 @@ func putListenPid(p unsafe.Pointer, pid int32) int {
 	n := put(p, 0, listenPid)
 	var digits [10]byte
 	n = put(p, n, unsafe.String(&digits[0], ascii.PutDecimal(digits[:], uint64(pid))))
-	return put(p, n, "\x00")
+	return putByte(p, n, 0)
 }

@@ -63,7 +63,7 @@ func TestHot(t *testing.T) {
 		if !run.pid1 {
 			cmd.SysProcAttr.Cloneflags = 0
 		}
-		cmd.Env = []string{"HOME=/", "PATH=/nowhere:" + filepath.Dir(probe)}
+		cmd.Env = []string{"HOME=/", "PATH=/nowhere:" + filepath.Dir(probe), "TINI_VERSION=v0.19.0"}
 		maps.Copy(executed, executedBy(t, cmd, run.replies))
 	}
 

@@ -45,11 +45,15 @@ func (p *Personality) catatonit(c *commandLine, argv, envp []*byte) {
 	for _, entry := range envp {
 		switch *entry {
 		case 'C':
-			if _, is := variable(sys.String(entry), "CATATONIT_DEBUG="); is {
+			text := sys.String(entry)
+			if len(text) < 11 || text[:6] != "CATATO" || text[6:11] != "NIT_D" { // see variable
+				continue
+			}
+			if _, is := variable(text, "CATATONIT_DEBUG="); is {
 				o.Verbose = max(o.Verbose, 1)
 			}
 		case 'P':
-			if _, is := variable(sys.String(entry), posixVar); is {
+			if isPosix(sys.String(entry)) {
 				g.Mode &^= options.Permute
 			}
 		}

@@ -16,9 +16,6 @@ const (
 	showLicence
 )
 
-// posixVar makes getopt stop at the first argument that is not an option.
-const posixVar = "POSIXLY_CORRECT="
-
 // commandLine is a command line of another init that is being read. Its arguments are not here:
 // what is read of them is stored through pointers, and the compiler would move the options to the
 // heap with it.
@@ -134,8 +131,19 @@ func (c *commandLine) wrong(t *report.Line) {
 	}
 }
 
+// isPosix reports whether an entry of the environment makes getopt stop at the first argument that
+// is not an option.
+func isPosix(entry string) bool {
+	if len(entry) < 5 || entry[:5] != "POSIX" { // see variable
+		return false
+	}
+	_, is := variable(entry, "POSIXLY_CORRECT=")
+	return is
+}
+
 // variable returns the value of an entry of the environment if it begins with name, which ends
-// with "=".
+// with "=". To read the name costs a page fault. So callers first compare the entry with constants
+// in the code that tell it from others that are usual, such as TINI_VERSION.
 func variable(entry, name string) (value string, is bool) {
 	if !ascii.HasPrefix(entry, name) {
 		return "", false

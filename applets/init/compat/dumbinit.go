@@ -65,11 +65,18 @@ func (p *Personality) dumbInit(c *commandLine, argv, envp []*byte) {
 			continue
 		}
 		text := sys.String(entry)
-		if value, is := variable(text, "DUMB_INIT_DEBUG="); is && value == "1" {
-			o.Verbose, p.debugVar = 1, true
+		if len(text) < 11 || text[:5] != "DUMB_" {
+			continue
 		}
-		if value, is := variable(text, "DUMB_INIT_SETSID="); is && value == "0" {
-			sharedGroup, p.groupVar = true, true
+		switch text[5:11] { // see variable
+		case "INIT_D":
+			if value, is := variable(text, "DUMB_INIT_DEBUG="); is && value == "1" {
+				o.Verbose, p.debugVar = 1, true
+			}
+		case "INIT_S":
+			if value, is := variable(text, "DUMB_INIT_SETSID="); is && value == "0" {
+				sharedGroup, p.groupVar = true, true
+			}
 		}
 	}
 	g := options.Getopt{Argv: argv, Table: dumbInitTable[:], Mode: options.Abbreviate}

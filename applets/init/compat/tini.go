@@ -132,25 +132,37 @@ func readTiniEnv(envp []*byte) (env tiniEnv) {
 	for _, entry := range envp {
 		switch *entry {
 		case 'P':
-			if _, is := variable(sys.String(entry), posixVar); is {
+			if isPosix(sys.String(entry)) {
 				env.posix = true
 			}
 		case 'T':
-			text := sys.String(entry)
-			if _, is := variable(text, "TINI_SUBREAPER="); is {
-				env.reaper = true
-			}
-			if _, is := variable(text, "TINI_KILL_PROCESS_GROUP="); is {
-				env.group = true
-			}
-			if value, is := variable(text, "TINI_VERBOSITY="); is {
-				if env.level, _ = leadingInt(value); env.level < 0 {
-					env.level = traceLevel // as an unsigned number it is large
-				}
-			}
+			env.read(sys.String(entry))
 		}
 	}
 	return env
+}
+
+// read reads an entry of the environment.
+func (env *tiniEnv) read(entry string) {
+	if len(entry) < 9 || entry[:5] != "TINI_" {
+		return
+	}
+	switch entry[5:9] { // see variable
+	case "SUBR":
+		if _, is := variable(entry, "TINI_SUBREAPER="); is {
+			env.reaper = true
+		}
+	case "KILL":
+		if _, is := variable(entry, "TINI_KILL_PROCESS_GROUP="); is {
+			env.group = true
+		}
+	case "VERB":
+		if value, is := variable(entry, "TINI_VERBOSITY="); is {
+			if env.level, _ = leadingInt(value); env.level < 0 {
+				env.level = traceLevel // as an unsigned number it is large
+			}
+		}
+	}
 }
 
 // tiniVersion prints the version in the form that Docker reads: "tini version X - git.COMMIT".

@@ -29,9 +29,18 @@
 //   - An index out of range is a bug that ends the process. No code is there to print the panic; in
 //     util-init, Broken says where it was.
 //
-// Memory counts as well. In a plain run, a string constant that is passed to the kernel, a jump
-// table or a package variable each costs a page fault, which maps another 64 kB. TestWeight
-// measures that.
+// # Constants of a plain run
+//
+// Memory counts as well. In a plain run, a package variable, a jump table, or a constant in the
+// read-only data each costs a page fault, which maps another 64 kB. TestWeight measures that. So
+// what a plain run compares with and passes to the kernel is in its code, on every architecture:
+//
+//   - A text that is compared with has at most six letters, and is one side of the comparison. On
+//     some architectures, the compiler leaves a longer one in memory and calls code outside the 64
+//     kB to compare it. It does so everywhere with a text that is a parameter, even of a function
+//     that is inlined. Longer texts are compared in parts.
+//   - A text that is passed to the kernel is written letter by letter. A string, a composite
+//     literal and a number of 64 bits are copied from memory on some architectures.
 //
 // TestCallGraph reads the linked binary and fails with the path to whatever breaks the rule.
 package entry

@@ -20,8 +20,9 @@ import (
 // the Go runtime, if there is one.
 const (
 	Name      = "init"
-	Alone     = "util-init"
+	Alone     = multicall + afterUtil
 	multicall = "util"
+	afterUtil = "-init"
 )
 
 // entry is called by _rt0_util in the first microsecond of the process, with all signals blocked.
@@ -49,13 +50,16 @@ func appletName(argv []*byte) (name string, words int) {
 		return "", 0
 	}
 	name = ascii.Base(sys.String(argv[0]))
-	if ascii.HasPrefix(name, Alone) {
+	if len(name) < len(multicall) || name[:len(multicall)] != multicall {
+		return name, 1
+	}
+	if len(name) >= len(Alone) && name[len(multicall):len(Alone)] == afterUtil {
 		if len(argv) > 1 && sys.String(argv[1]) == Name { // as after util, and not the init of the image
 			return Name, 2
 		}
 		return Name, 1
 	}
-	if ascii.HasPrefix(name, multicall) && len(argv) > 1 {
+	if len(argv) > 1 {
 		return sys.String(argv[1]), 2
 	}
 	return name, 1

@@ -1,5 +1,7 @@
 package options
 
+import "util/internal/ascii"
+
 // Init is a program that init can emulate: its command line, environment, messages and behaviour.
 type Init uint8
 
@@ -17,19 +19,29 @@ var Aliases = [...]string{
 }
 
 // InitOf returns the program that goes with a name, or Util. The comparisons are code, because a
-// table would cost a page fault.
+// table would cost a page fault. They are in parts of at most six letters (package entry).
 func InitOf(name string) Init {
-	if len(name) < len("tini") {
-		return Util
-	}
-	if name == "docker-init" || name == "tini" || name == "tini-static" {
+	first, second, two := ascii.Cut(name, '-')
+	switch {
+	case !two:
+		if name == "tini" {
+			return Tini
+		}
+		if len(name) > 6 && name[:6] == "catato" && name[6:] == "nit" {
+			return Catatonit
+		}
+	case second == "init":
+		if first == "docker" {
+			return Tini
+		}
+		if first == "dumb" {
+			return DumbInit
+		}
+		if first == "podman" {
+			return Catatonit
+		}
+	case first == "tini" && second == "static":
 		return Tini
-	}
-	if name == "dumb-init" {
-		return DumbInit
-	}
-	if name == "catatonit" || name == "podman-init" {
-		return Catatonit
 	}
 	return Util
 }

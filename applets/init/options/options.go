@@ -8,7 +8,13 @@ package options
 import "util/applets/init/supervise"
 
 // EnvPrefix is what the name of every environment variable of init begins with.
-const EnvPrefix = "UTIL_INIT_"
+const EnvPrefix = envPrefix1 + envPrefix2
+
+// Its parts, for a comparison in code: see "Constants of a plain run" in package entry.
+const (
+	envPrefix1 = "UTIL_"
+	envPrefix2 = "INIT_"
+)
 
 // Options is what a command line and an environment ask of init. The zero value is the default.
 type Options struct {

@@ -136,9 +136,9 @@ func (o *Options) ParseEnv(envp []*byte) (p Problem) {
 		if *entry != 'U' {
 			continue
 		}
-		// The constant is one side of the comparison for a reason: see proc.Environment.
 		text := sys.String(entry)
-		if len(text) >= len(EnvPrefix) && text[:len(EnvPrefix)] == EnvPrefix {
+		if len(text) >= len(EnvPrefix) && text[:len(envPrefix1)] == envPrefix1 &&
+			text[len(envPrefix1):len(EnvPrefix)] == envPrefix2 {
 			if wrong := o.parseVariable(text, &seen); p.Reason == None {
 				p = wrong
 			}

@@ -92,7 +92,8 @@ func (s *Supervisor) setParentDeathSignal() {
 // it. The standard files stay open under their numbers: jobs of cron, links of logs and docker
 // exec write to /proc/1/fd/1 and /proc/1/fd/2.
 func (s *Supervisor) closeInherited() {
-	root := [2]byte{'/'}
+	var root [2]byte // as a literal it would be in memory on some architectures
+	root[0] = '/'
 	sys.Chdir(&root[0])
 	const last = 1<<32 - 1 // no number is greater (close_range(2))
 	first := uint(3)

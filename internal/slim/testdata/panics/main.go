@@ -26,7 +26,7 @@ func begin()
 //go:linkname run util/internal/test/early.entry
 func run(argv, _ []*byte) {
 	word := sys.String(argv[1])
-	n := -ascii.ParseDecimal("7")
+	n := -int(ascii.ParseDecimal("7"))
 	switch word {
 	case "index":
 		index(n)

@@ -1,0 +1,10 @@
+package main
+
+// See layout.go.
+import (
+	_ "encoding/csv"
+
+	_ "util/applets/init/options"
+
+	_ "util/applets/reap"
+)

@@ -1,0 +1,8 @@
+package main
+
+// See layout.go.
+import (
+	_ "encoding/csv"
+
+	_ "util/applets/init/options"
+)
