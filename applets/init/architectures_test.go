@@ -132,7 +132,9 @@ func (e *emulated) start() {
 // do not have all real-time signals.
 func (e *emulated) forward() {
 	signals := []syscall.Signal{1, 2, 3, 10, 12, 17, 18, 28, 15}
-	for _, script := range [][]string{{"catch", "echo", "15", "exit", "7"}, {"say", "ready", "handle"}} {
+	for _, script := range [][]string{
+		{"catch", "echo", "15", "exit", "7"}, {"say", "ready", "handle"},
+	} {
 		p := test.Start(e, e.underInit(nil, script...))
 		p.Expect("ready")
 		waitSettled(e.T, children(e.T, p.Process.Pid)[0])
@@ -157,7 +159,8 @@ func (e *emulated) terminate() {
 
 func (e *emulated) reap() {
 	const orphans = 10
-	p := test.Start(e, e.underInit([]string{"-w"}, "orphans", fmt.Sprint(orphans), "catch", "echo", "15"))
+	p := test.Start(e, e.underInit([]string{"-w"},
+		"orphans", fmt.Sprint(orphans), "catch", "echo", "15"))
 	p.Expect("ready")
 	waitReaped(e.T, p.Process.Pid)
 	p.Signal(syscall.SIGTERM)
@@ -171,7 +174,8 @@ func (e *emulated) reap() {
 // grace stops a command that ignores TERM: KILL ends it at the deadline, and not before.
 func (e *emulated) grace() {
 	const grace = 300 * time.Millisecond
-	p := test.Start(e, e.underInit([]string{"-v", "--grace", grace.String()}, "ignore", "15", "say", "ready", "pause"))
+	p := test.Start(e, e.underInit([]string{"-v", "--grace", grace.String()},
+		"ignore", "15", "say", "ready", "pause"))
 	p.Expect("ready")
 	begin := time.Now()
 	p.Signal(syscall.SIGTERM)
@@ -206,7 +210,7 @@ func (e *emulated) report() {
 	options := []string{"--log-format", "json", "--termination-log", path}
 	status, _, stderr := test.Run(e, e.underInit(options, "exit", "4"))
 	var when string
-	for _, field := range strings.Split(stderr, ",") {
+	for field := range strings.SplitSeq(stderr, ",") {
 		if name, value, _ := strings.Cut(field, ":"); strings.Contains(name, `"time"`) {
 			when = strings.Trim(value, `"`)
 		}

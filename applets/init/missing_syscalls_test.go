@@ -17,16 +17,16 @@ import (
 // of an older container engine EPERM. Init must work without each of these.
 func TestWithoutSystemCalls(t *testing.T) {
 	for name, nr := range map[string]int{
-		"close_range": test.Number(unix.SYS_CLOSE_RANGE), "pidfd_open": test.Number(unix.SYS_PIDFD_OPEN),
-		"pidfd_send_signal": test.Number(unix.SYS_PIDFD_SEND_SIGNAL), "signalfd4": test.Number(unix.SYS_SIGNALFD4),
-		"ioctl": test.Number(unix.SYS_IOCTL), "pwritev2": test.Number(unix.SYS_PWRITEV2), "prctl": test.Number(unix.SYS_PRCTL),
-		"waitid": test.Number(unix.SYS_WAITID), "ppoll": test.Number(unix.SYS_PPOLL),
+		"close_range": unix.SYS_CLOSE_RANGE, "pidfd_open": unix.SYS_PIDFD_OPEN,
+		"pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL, "signalfd4": unix.SYS_SIGNALFD4,
+		"ioctl": unix.SYS_IOCTL, "pwritev2": unix.SYS_PWRITEV2, "prctl": unix.SYS_PRCTL,
+		"waitid": unix.SYS_WAITID, "ppoll": unix.SYS_PPOLL,
 	} {
 		for _, errno := range []unix.Errno{unix.ENOSYS, unix.EPERM} {
 			t.Run(fmt.Sprintf("%s %d", name, errno), func(t *testing.T) {
 				withoutSystemCall(t, func(args ...string) *exec.Cmd {
 					words := []string{
-						"mountproc", "deny", strconv.Itoa(nr), strconv.Itoa(int(errno)),
+						"mountproc", "deny", strconv.Itoa(test.Number(nr)), strconv.Itoa(int(errno)),
 						"exec", test.Util(t), "init",
 					}
 					return test.ProcNamespace(exec.Command(test.Probe(t), append(words, args...)...))

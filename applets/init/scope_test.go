@@ -354,7 +354,8 @@ func TestCommandPidReused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { commandPidReused(t, nil, words) })
 		t.Run(name+", without pidfds", func(t *testing.T) {
-			commandPidReused(t, []string{"deny", strconv.Itoa(test.Number(unix.SYS_PIDFD_OPEN)), "38"}, words)
+			nr := strconv.Itoa(test.Number(unix.SYS_PIDFD_OPEN))
+			commandPidReused(t, []string{"deny", nr, "38"}, words)
 		})
 	}
 }

@@ -424,26 +424,26 @@ func TestSeccomp(t *testing.T) {
 		words string
 		want  string
 	}{
-		{test.Number(unix.SYS_SETGROUPS), unix.EPERM, "7:8", "setgroups: operation not permitted, although run-as " +
+		{unix.SYS_SETGROUPS, unix.EPERM, "7:8", "setgroups: operation not permitted, although run-as " +
 			"has CAP_SETGID: a seccomp filter or a security module forbids it"},
-		{test.Number(unix.SYS_SETRESGID), unix.EPERM, "7:8", "setresgid: operation not permitted, although run-as " +
+		{unix.SYS_SETRESGID, unix.EPERM, "7:8", "setresgid: operation not permitted, although run-as " +
 			"has CAP_SETGID: a seccomp filter or a security module forbids it"},
-		{test.Number(unix.SYS_SETRESUID), unix.EAGAIN, "7:8", "setresuid: resource temporarily unavailable, " +
+		{unix.SYS_SETRESUID, unix.EAGAIN, "7:8", "setresuid: resource temporarily unavailable, " +
 			"although run-as has CAP_SETUID: a seccomp filter or a security module forbids it"},
-		{test.Number(unix.SYS_CAPSET), unix.EPERM, "7:8", "capabilities: operation not permitted"},
-		{test.Number(unix.SYS_PRCTL), unix.EINVAL, "--no-new-privs 7:8", "no_new_privs: invalid argument"},
-		{test.Number(unix.SYS_SETGROUPS), ok, "7:8", "setgroups succeeded, but the supplementary groups are others"},
-		{test.Number(unix.SYS_SETRESGID), ok, "7:8", "setresgid succeeded, but the group is another one"},
-		{test.Number(unix.SYS_SETRESUID), ok, "7:8", "setresuid succeeded, but the user is another one"},
-		{test.Number(unix.SYS_CAPSET), ok, "7:8", "capabilities are left"},
-		{test.Number(unix.SYS_PRCTL), ok, "--no-new-privs 7:8", "no_new_privs was set, but is not in effect"},
-		{test.Number(unix.SYS_CAPGET), ok, "7:8", "capabilities are left"},
-		{test.Number(unix.SYS_GETRESUID), ok, "0:8", "setresuid succeeded, but the user is another one"},
-		{test.Number(unix.SYS_GETRESGID), ok, "7:0", "setresgid succeeded, but the group is another one"},
+		{unix.SYS_CAPSET, unix.EPERM, "7:8", "capabilities: operation not permitted"},
+		{unix.SYS_PRCTL, unix.EINVAL, "--no-new-privs 7:8", "no_new_privs: invalid argument"},
+		{unix.SYS_SETGROUPS, ok, "7:8", "setgroups succeeded, but the supplementary groups are others"},
+		{unix.SYS_SETRESGID, ok, "7:8", "setresgid succeeded, but the group is another one"},
+		{unix.SYS_SETRESUID, ok, "7:8", "setresuid succeeded, but the user is another one"},
+		{unix.SYS_CAPSET, ok, "7:8", "capabilities are left"},
+		{unix.SYS_PRCTL, ok, "--no-new-privs 7:8", "no_new_privs was set, but is not in effect"},
+		{unix.SYS_CAPGET, ok, "7:8", "capabilities are left"},
+		{unix.SYS_GETRESUID, ok, "0:8", "setresuid succeeded, but the user is another one"},
+		{unix.SYS_GETRESGID, ok, "7:0", "setresgid succeeded, but the group is another one"},
 	} {
 		for way, util := range ways(t) {
 			words := []string{setpriv, "--groups", "5", "--inh-caps", "+net_raw"}
-			words = append(words, test.Probe(t), "deny", strconv.Itoa(tc.call), strconv.Itoa(int(tc.errno)),
+			words = append(words, test.Probe(t), "deny", strconv.Itoa(test.Number(tc.call)), strconv.Itoa(int(tc.errno)),
 				"exec", util, "run-as")
 			words = append(words, strings.Fields(tc.words)...)
 			s, status, stderr := stateUnder(t, words...)
@@ -469,7 +469,7 @@ func TestHarmlessSeccomp(t *testing.T) {
 	}
 	const caps = "+setuid,+setgid,+sys_admin"
 	privileged := []string{"--groups", "5", "--inh-caps", caps, "--ambient-caps", caps}
-	changing := []int{test.Number(unix.SYS_SETGROUPS), test.Number(unix.SYS_SETRESGID), test.Number(unix.SYS_SETRESUID), test.Number(unix.SYS_CAPSET)}
+	changing := []int{unix.SYS_SETGROUPS, unix.SYS_SETRESGID, unix.SYS_SETRESUID, unix.SYS_CAPSET}
 	for _, tc := range []struct {
 		before []string
 		deny   []int
@@ -477,14 +477,14 @@ func TestHarmlessSeccomp(t *testing.T) {
 		words  string
 		want   string // the user and group, or the error
 	}{
-		{privileged, []int{test.Number(unix.SYS_SETRESUID)}, 0, "500:8", "500 8"},
-		{privileged, []int{test.Number(unix.SYS_SETRESGID)}, 0, "7:500", "7 500"},
+		{privileged, []int{unix.SYS_SETRESUID}, 0, "500:8", "500 8"},
+		{privileged, []int{unix.SYS_SETRESGID}, 0, "7:500", "7 500"},
 		{[]string{"--clear-groups"}, changing, unix.ENOSYS, "500:500", "500 500"},
 		{[]string{"--groups", "500"}, changing, unix.EPERM, "500:500", "500 500"},
 		{[]string{"--groups", "5"}, changing, unix.ENOSYS, "--keep-groups 500:500", "500 500"},
 		{
 			[]string{"--groups", "500", "--no-new-privs"},
-			append(changing, test.Number(unix.SYS_PRCTL)), unix.EPERM,
+			append(changing, unix.SYS_PRCTL), unix.EPERM,
 			"500:500", "500 500",
 		},
 		{
@@ -503,7 +503,7 @@ func TestHarmlessSeccomp(t *testing.T) {
 			words := slices.Concat([]string{setpriv, "--reuid", "500", "--regid", "500"}, tc.before,
 				[]string{test.Probe(t)})
 			for _, call := range tc.deny {
-				words = append(words, "deny", strconv.Itoa(call), strconv.Itoa(int(tc.errno)))
+				words = append(words, "deny", strconv.Itoa(test.Number(call)), strconv.Itoa(int(tc.errno)))
 			}
 			words = append(words, "exec", util, "run-as")
 			s, status, stderr := stateUnder(t, append(words, strings.Fields(tc.words)...)...)

@@ -102,7 +102,7 @@ func stopBusy(t *testing.T, tl tools, init process) {
 	})
 	stop := test.Start(t, tl.cmd("lxc-stop --name app"))
 	const rtmin = 34 // of the C library
-	pending := fmt.Sprintf("\nShdPnd:\t%016x\n", 1<<(rtmin+3-1))
+	pending := fmt.Sprintf("\nShdPnd:\t%016x\n", uint64(1)<<(rtmin+3-1))
 	test.Eventually(t, "init has RTMIN+3", func() bool {
 		return strings.Contains(read(t, fmt.Sprintf("/proc/%d/status", init.pid)), pending)
 	})

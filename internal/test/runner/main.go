@@ -3,7 +3,7 @@
 //
 // If tests of early code are among those that the arguments select, it runs them again with other
 // programs in the place of util: those of init with util-init, and on amd64 all with util for 386,
-// which the kernel executes too. What it prints of these runs begins with "util-init: " and "386: ".
+// which the kernel executes too. What it prints of these runs begins with "util-init: " or "386: ".
 package main
 
 import (
@@ -56,7 +56,9 @@ func main() {
 	r.run(os.Args[1:])
 	selected := maps.Clone(r.packages)
 	for _, a := range again {
-		packages := slices.DeleteFunc(slices.Clone(a.packages), func(p string) bool { return !selected[p] })
+		packages := slices.DeleteFunc(slices.Clone(a.packages), func(p string) bool {
+			return !selected[p]
+		})
 		if len(packages) == 0 || a.onlyOn != "" && a.onlyOn != runtime.GOARCH {
 			continue
 		}
@@ -151,7 +153,8 @@ func (r *results) addTest(e event) {
 	case "skip":
 		// test.NotAlone and test.NotOther have left out others: nothing is missing.
 		why := reason(r.output[key])
-		if r.program == "" || !strings.HasPrefix(why, ": "+strings.TrimSuffix(r.program, ": ")+" has not: ") {
+		leftOut := ": " + strings.TrimSuffix(r.program, ": ") + " has not: "
+		if r.program == "" || !strings.HasPrefix(why, leftOut) {
 			r.skipped = append(r.skipped, r.program+e.Test+why)
 		}
 	default:
