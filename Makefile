@@ -1,5 +1,5 @@
-# Targets: build (default), build-all, sbom, test, check, bench, demo, demo-docker, demo-update,
-# examples, install, clean. GOARCH, and for arm GOARM, select another architecture.
+# Targets: build (default), build-all, sbom, test, test-kubernetes, check, bench, demo, demo-docker,
+# demo-update, examples, install, clean. GOARCH, and for arm GOARM, select another architecture.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -42,7 +42,8 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build build-all test check bench demo demo-docker demo-update examples install clean
+.PHONY: build build-all test test-kubernetes check bench demo demo-docker demo-update examples \
+	install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ALONES)),bin/util-init)
 
@@ -93,6 +94,17 @@ TESTS = ./...
 test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
 
+# Pods on a node of Kubernetes: the kubelet, and the containerd of the machine. Most of their time the
+# tests wait, so many run at once.
+KUBELET = bin/kubelet
+test-kubernetes: $(KUBELET)
+	UTIL_TEST_KUBELET=$(abspath $(KUBELET)) go run ./internal/test/runner -count=1 -timeout=5m \
+		-parallel=10 ./internal/test/kubernetes
+
+# The first build compiles Kubernetes, which takes minutes.
+$(KUBELET): $(wildcard internal/test/kubelet/*)
+	CGO_ENABLED=0 go build -C internal/test/kubelet -trimpath -ldflags '-s -w' -o $(abspath $@) .
+
 check:
 	for arch in $(ARCHS); do GOARCH=$$arch go vet ./... || exit; done
 	@# The files that only util-init has.
@@ -109,9 +121,10 @@ check:
 	@# The linter reads neither assembly nor testdata: lines of more than 100 columns.
 	! LC_ALL=C.UTF-8 grep -nE '.{101}' $$(find . -name '*.s' -o -path '*/testdata/*.go')
 	go mod tidy -diff
-	@# A module of its own, which ./... does not contain.
+	@# Modules of their own, which ./... does not contain. vet would compile Kubernetes.
 	go -C internal/test/manifests mod tidy -diff
 	go -C internal/test/manifests vet ./...
+	go -C internal/test/kubelet mod tidy -diff
 	bash -n .ci/run
 
 # demo needs only Go; demo-docker needs a Docker Engine too.

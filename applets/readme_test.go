@@ -125,6 +125,27 @@ var examples = []example{
 		),
 		writesTerminationLog,
 	},
+	{
+		lines(`ENTRYPOINT ["/sbin/init", "--pause"]`),
+		coveredBy("../internal/test/kubernetes/image_test.go", `{"/sbin/init", "--pause"}`),
+	},
+	{
+		lines(
+			`[plugins."io.containerd.grpc.v1.cri"]`,
+			`sandbox_image = "registry.example.com/pause:1"`,
+		),
+		coveredBy("../internal/test/kubernetes/node_test.go",
+			"\n[plugins.\"io.containerd.grpc.v1.cri\"]\n  sandbox_image = "),
+	},
+	{
+		lines(
+			"terminationGracePeriodSeconds: 30",
+			`command: ["/sbin/init", "--stop-delay", "5s", "--grace", "28s", "--", "/app"]`,
+			"- name: sidecar", "restartPolicy: Always",
+			`command: ["/sbin/init", "--grace", "28s", "--", "/app", "-address", "localhost:9090"]`,
+		),
+		inDeployment,
+	},
 
 	// servers: their tests take the options from these lines
 	{lines(
@@ -504,6 +525,13 @@ func coveredBy(file, text string) func(*testing.T, []string) {
 		if !strings.Contains(contents(t, file), text) {
 			t.Errorf("%s has no %s", file, text)
 		}
+	}
+}
+
+// inDeployment is for lines of the Deployment, whose pod make test-kubernetes runs.
+func inDeployment(t *testing.T, lines []string) {
+	for _, line := range lines {
+		coveredBy("../examples/kubernetes/deployment.yaml", line+"\n")(t, nil)
 	}
 }
 
