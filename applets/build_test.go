@@ -2,7 +2,6 @@ package applets_test
 
 import (
 	"bytes"
-	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -154,23 +153,5 @@ func TestMakeInstall(t *testing.T) {
 		if strings.TrimSpace(string(text)) != strings.TrimSpace(script) {
 			t.Errorf("%s is not the script for %s", file, shell)
 		}
-	}
-}
-
-// No segment is both writable and executable, and the stack is not executable (SECURITY.md).
-func TestSegments(t *testing.T) {
-	program, err := elf.Open(test.Util(t))
-	test.Must(t, err)
-	defer program.Close()
-	stack := false
-	for _, segment := range program.Progs {
-		stack = stack || segment.Type == elf.PT_GNU_STACK
-		if segment.Flags&elf.PF_X != 0 && (segment.Flags&elf.PF_W != 0 ||
-			segment.Type == elf.PT_GNU_STACK) {
-			t.Errorf("segment %v at %#x is %v", segment.Type, segment.Vaddr, segment.Flags)
-		}
-	}
-	if !stack {
-		t.Error("no PT_GNU_STACK: the kernel would make the stack executable")
 	}
 }

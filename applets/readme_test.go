@@ -29,7 +29,7 @@ type example struct {
 // full is the image of README.md and docs/install.md, which has a link for each applet.
 var full = []string{
 	"FROM scratch", "COPY util /sbin/util", "COPY app /app",
-	`RUN ["/sbin/util", "--install", "-s", "/sbin"]`,
+	`RUN ["/sbin/util", "--install", "-s", "/sbin"]`, "STOPSIGNAL SIGTERM",
 	`ENTRYPOINT ["/sbin/init", "--"]`, `CMD ["/app"]`,
 }
 
@@ -59,6 +59,7 @@ var examples = []example{
 	{
 		lines(
 			"COPY util-init /sbin/init",
+			"STOPSIGNAL SIGTERM",
 			`ENTRYPOINT ["/sbin/init", "--"]`,
 			`CMD ["python3", "app.py"]`,
 		),

@@ -1,11 +1,13 @@
 package initcmd_test
 
 import (
+	"debug/elf"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ import (
 	"util/internal/test"
 )
 
-// architectures are those of ARCHS in the Makefile, with the emulators of Debian's qemu-user-static.
+// architectures are those of ARCHS in the Makefile, with emulators of Debian's qemu-user-static.
 var architectures = []struct{ name, emulator string }{
 	{"386", "qemu-i386-static"},
 	{"amd64", "qemu-x86_64-static"},
@@ -27,6 +29,51 @@ var architectures = []struct{ name, emulator string }{
 	{"ppc64le", "qemu-ppc64le-static"},
 	{"riscv64", "qemu-riscv64-static"},
 	{"s390x", "qemu-s390x-static"},
+}
+
+// The architectures of the tests are those of the Makefile and of docs/platforms.md.
+func TestListOfArchitectures(t *testing.T) {
+	var tested, withUtilInit []string
+	for _, arch := range architectures {
+		tested = append(tested, arch.name)
+		if test.HasUtilInit(arch.name) {
+			withUtilInit = append(withUtilInit, arch.name)
+		}
+	}
+	const root = "../.."
+	makefile := read(t, filepath.Join(root, "Makefile"))
+	inMakefile := func(variable string) []string {
+		m := regexp.MustCompile(`(?m)^` + variable + ` *= (.*)$`).FindStringSubmatch(makefile)
+		if m == nil {
+			t.Fatalf("the Makefile has no %s", variable)
+		}
+		return strings.Fields(strings.Replace(m[1], "arm ", "armv6 armv7 ", 1))
+	}
+	var documented, documentedUtilInit []string
+	row := regexp.MustCompile(`(?m)^\| (\w+) \| [^|]+ \| yes \| (yes|no) \|`)
+	table := read(t, filepath.Join(root, "docs/platforms.md"))
+	for _, m := range row.FindAllStringSubmatch(table, -1) {
+		documented = append(documented, m[1])
+		if m[2] == "yes" {
+			documentedUtilInit = append(documentedUtilInit, m[1])
+		}
+	}
+	slices.Sort(documented)
+	slices.Sort(documentedUtilInit)
+	for _, c := range []struct {
+		what      string
+		got, want []string
+	}{
+		{"ARCHS", inMakefile("ARCHS"), tested},
+		{"ALONES", inMakefile("ALONES"), withUtilInit},
+		{"docs/platforms.md", documented, tested},
+		{"docs/platforms.md, util-init", documentedUtilInit, withUtilInit},
+	} {
+		slices.Sort(c.got)
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("%s: %q, tested are %q", c.what, c.got, c.want)
+		}
+	}
 }
 
 // emulated is util, and a probe, of one architecture.
@@ -42,15 +89,17 @@ func (e *emulated) command(program string, args ...string) *exec.Cmd {
 	return exec.Command(argv[0], argv[1:]...)
 }
 
-// underInit runs a command line of the probe under init as PID 1. The probe is emulated too, so init
-// gets the emulator as its command.
+// underInit runs a command line of the probe under init as PID 1. The probe is emulated too, so
+// init gets the emulator as its command.
 func (e *emulated) underInit(options []string, words ...string) *exec.Cmd {
-	args := slices.Concat([]string{"init"}, options, []string{"--"}, e.emulator, []string{e.probe}, words)
+	command := slices.Concat(e.emulator, []string{e.probe}, words)
+	args := slices.Concat([]string{"init"}, options, []string{"--"}, command)
 	return test.Namespace(e.command(e.util, args...))
 }
 
-// TestArchitectures runs the program of each architecture that has the early entry, under an emulator
-// if the machine is another one. 386 runs on amd64 without one. util-init is tested where it exists.
+// TestArchitectures runs the program of each architecture that has the early entry, under an
+// emulator if the machine is another one. 386 runs on amd64 without one. util-init is tested where
+// it exists.
 //
 // An emulator turns every vfork into a fork, so the parent does not see what the child writes to
 // shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so
@@ -84,6 +133,7 @@ func TestArchitectures(t *testing.T) {
 				{"Names", (*emulated).names},
 				{"Help", (*emulated).help},
 				{"Applets", (*emulated).applets},
+				{"Segments", (*emulated).segments},
 			} {
 				t.Run(part.name, func(t *testing.T) {
 					part.test(&emulated{t, e.emulator, e.util, e.probe})
@@ -287,5 +337,23 @@ func (e *emulated) applets() {
 	status, stdout, _ := test.Run(e, e.command(e.util, "--version"))
 	if status != 0 || !strings.Contains(stdout, "linked with the early entry") {
 		e.Errorf("--version: status %d, stdout %q", status, stdout)
+	}
+}
+
+// No segment is both writable and executable, and the stack is not executable (SECURITY.md).
+func (e *emulated) segments() {
+	program, err := elf.Open(e.util)
+	test.Must(e, err)
+	defer program.Close()
+	stack := false
+	for _, segment := range program.Progs {
+		stack = stack || segment.Type == elf.PT_GNU_STACK
+		if segment.Flags&elf.PF_X != 0 && (segment.Flags&elf.PF_W != 0 ||
+			segment.Type == elf.PT_GNU_STACK) {
+			e.Errorf("segment %v at %#x is %v", segment.Type, segment.Vaddr, segment.Flags)
+		}
+	}
+	if !stack {
+		e.Error("no PT_GNU_STACK: the kernel would make the stack executable")
 	}
 }

@@ -443,8 +443,8 @@ func TestSeccomp(t *testing.T) {
 	} {
 		for way, util := range ways(t) {
 			words := []string{setpriv, "--groups", "5", "--inh-caps", "+net_raw"}
-			words = append(words, test.Probe(t), "deny", strconv.Itoa(test.Number(tc.call)), strconv.Itoa(int(tc.errno)),
-				"exec", util, "run-as")
+			words = append(words, test.Probe(t), "deny", strconv.Itoa(test.Number(tc.call)),
+				strconv.Itoa(int(tc.errno)), "exec", util, "run-as")
 			words = append(words, strings.Fields(tc.words)...)
 			s, status, stderr := stateUnder(t, words...)
 			who := words[len(words)-1]
