@@ -155,3 +155,21 @@ func TestMakeInstall(t *testing.T) {
 		}
 	}
 }
+
+// Code that reads what others wrote does it in the same way where the bytes of a number are in the
+// other order, and where an int has 32 bits. Its tests run under an emulator, without servers.
+func TestOtherWords(t *testing.T) {
+	for arch, emulator := range map[string]string{
+		"s390x": "qemu-s390x-static", "arm": "qemu-arm-static",
+	} {
+		cmd := exec.Command("go", "test", "-short", "-exec", test.Tool(t, emulator),
+			"-skip", "^Test(Postgres(Quiet|States)|MariaDB|Redis|OtherServers|HTTPServers)",
+			"./internal/ascii", "./internal/sig", "./internal/printable", "./internal/procfs",
+			"./internal/readiness/protocol", "./applets/runas/become")
+		cmd.Dir = ".."
+		cmd.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", arch, err, out)
+		}
+	}
+}
