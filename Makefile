@@ -1,5 +1,5 @@
-# Targets: build (default), sbom, test, check, bench, demo, demo-docker, demo-update, examples,
-# install, clean.
+# Targets: build (default), sbom, test, test-kernels, check, bench, demo, demo-docker, demo-update,
+# examples, install, clean.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -33,7 +33,7 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench demo demo-docker demo-update examples install clean
+.PHONY: build test test-kernels check bench demo demo-docker demo-update examples install clean
 
 build: bin/util bin/util-init
 
@@ -73,6 +73,12 @@ sbom: bin/util-init
 TESTS = ./...
 test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
+
+# Tests on Debian's kernels, in emulated machines: see docs/kernels.md. KERNELS selects some, as in
+# make test-kernels KERNELS='6.1-amd64 7.2-amd64'. The first time, it downloads them.
+KERNELS =
+test-kernels:
+	go run ./internal/test/kernels -kernels '$(KERNELS)'
 
 check:
 	GOARCH=amd64 go vet ./...

@@ -71,18 +71,21 @@ func must(what string, err error) {
 	}
 }
 
-// builtList returns the value of builtVar.
+// builtList returns the value of builtVar for an inner run: what this run has built, and what it was
+// given itself.
 func builtList() string {
 	buildMutex.Lock()
 	defer buildMutex.Unlock()
 	var list strings.Builder
 	for key, path := range built {
-		list.WriteString(key + "\t" + path + "\n")
+		list.WriteString(builtLine(key, path))
 	}
-	return list.String()
+	return list.String() + os.Getenv(builtVar)
 }
 
-// builtOutside returns the path of a program that the outer run has built, or "".
+func builtLine(key, path string) string { return key + "\t" + path + "\n" }
+
+// builtOutside returns the path of a program that was built before this run, or "".
 func builtOutside(key string) string {
 	for line := range strings.Lines(os.Getenv(builtVar)) {
 		if k, path, _ := strings.Cut(strings.TrimSpace(line), "\t"); k == key {
@@ -95,5 +98,5 @@ func builtOutside(key string) string {
 // Crowd returns the program of package crowd.
 func Crowd(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util/internal/test/crowd", "-s -w -E _rt0_crowd", runtime.GOARCH)
+	return Build(t, crowdPackage, crowdFlags, runtime.GOARCH)
 }
