@@ -67,8 +67,11 @@ var table = []Applet{
 // argv[0] or, if that is not the name of an applet, argv[1]. A base name that begins with
 // [entry.Alone] is init's too.
 func Main(argv []string) int {
-	resetQuit()
 	p := &program{out: &cli.Output{FD: 1}, err: &cli.Output{FD: 2}}
+	if unsupported != "" {
+		return p.report("util", errors.New(unsupported))
+	}
+	resetQuit()
 	if len(argv) == 0 {
 		return p.run("util", newRoot(), nil)
 	}

@@ -1,13 +1,13 @@
 package initcmd
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"syscall"
+	"unsafe"
 
 	"util/applets/init/entry"
 	"util/applets/init/options"
@@ -83,8 +83,11 @@ func cstrings(texts []string) ([]*byte, error) {
 
 // Linked is how this program was linked, for [version.Text].
 func Linked() string {
-	if linkedEarly() {
+	switch {
+	case linkedEarly():
 		return version.Early
+	case entry.PC() == 0:
+		return version.None
 	}
 	return version.Runtime
 }
@@ -113,6 +116,10 @@ func linkedEarly() bool {
 // effect. In the second case, signals that were ignored, other than HUP and INT, are not ignored
 // any more: the runtime has set handlers for them and does not tell what was there before.
 func throughEarlyEntry(argv []string) error {
+	if entry.PC() == 0 {
+		return errors.New("cannot run on linux/" + runtime.GOARCH +
+			": init runs before the Go runtime boots, and util has no early entry for this architecture")
+	}
 	path := "/proc/self/exe"
 	if linkedEarly() {
 		if os.Args[0] == argv[0] {
@@ -151,10 +158,10 @@ func earlyCopy(path string) (fd int, err error) {
 	if _, err := io.Copy(memory, program); err != nil {
 		return -1, fmt.Errorf("re-execute: %w", err)
 	}
-	const offsetOfEntry = 24 // e_entry, elf(5)
-	var address [8]byte
-	binary.LittleEndian.PutUint64(address[:], uint64(entry.PC()))
-	if _, err := memory.WriteAt(address[:], offsetOfEntry); err != nil {
+	const offsetOfEntry = 24 // e_entry, elf(5): a word of this machine
+	pc := entry.PC()
+	address := unsafe.Slice((*byte)(unsafe.Pointer(&pc)), unsafe.Sizeof(pc))
+	if _, err := memory.WriteAt(address, offsetOfEntry); err != nil {
 		return -1, fmt.Errorf("re-execute: %w", err)
 	}
 	// The duplicate outlives memory, whose finalizer closes the original.

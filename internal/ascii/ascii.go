@@ -2,8 +2,8 @@
 // It is usable before the Go runtime boots: nothing here allocates.
 package ascii
 
-// PutDecimal writes n, which is not negative, to p in decimal, and returns how many digits it has.
-func PutDecimal(p []byte, n int) int {
+// PutDecimal writes n to p in decimal, and returns how many digits it has.
+func PutDecimal(p []byte, n uint64) int {
 	digits := 1
 	for rest := n; rest >= 10; rest /= 10 {
 		digits++
@@ -24,7 +24,7 @@ func PutHex(p []byte, n uint64) {
 }
 
 // ParseDecimal reads a decimal number of at most ten digits, or returns -1.
-func ParseDecimal(text string) int {
+func ParseDecimal(text string) int64 {
 	if len(text) > 10 {
 		return -1
 	}
@@ -32,7 +32,7 @@ func ParseDecimal(text string) int {
 	if !ok {
 		return -1
 	}
-	return int(n)
+	return int64(n)
 }
 
 // Uint64 reads a decimal number of at most nineteen digits, or returns 0.

@@ -44,7 +44,7 @@ func Read(path string, p []byte) int {
 // (poll(2)). A pidfd is ready for POLLIN when its process has ended.
 func IsReady(fd int, event int16) bool {
 	file := [1]unix.PollFd{{Fd: int32(fd), Events: event}}
-	var none unix.Timespec
+	var none sys.Timespec
 	n, _ := sys.Ppoll(file[:], &none)
 	return n == 1 && file[0].Revents&event != 0
 }
@@ -65,8 +65,9 @@ func (d *Directory) Next(fd int) string {
 		}
 		d.n, d.i = n, 0
 	}
-	// struct linux_dirent64 (getdents(2)): 16 bytes, the record's length, the type, the name.
+	// struct linux_dirent64 (getdents(2)): 16 bytes, the record's length, the type, the name. Records
+	// are aligned to 8 bytes.
 	entry := d.buf[d.i:d.n]
-	d.i += int(entry[16]) | int(entry[17])<<8
+	d.i += int(*(*uint16)(unsafe.Pointer(&entry[16])))
 	return sys.String(&entry[19])
 }

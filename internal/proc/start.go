@@ -61,7 +61,7 @@ func Environment(envp **byte, self int32) (path string, listen bool) {
 		case 'L':
 			text := sys.String(*p)
 			if !hasListen && len(text) >= len(listenPid) && text[:len(listenPid)] == listenPid {
-				listen, hasListen = ascii.ParseDecimal(text[len(listenPid):]) == int(self), true
+				listen, hasListen = ascii.ParseDecimal(text[len(listenPid):]) == int64(self), true
 			}
 		}
 	}
@@ -80,7 +80,8 @@ const DefaultPath = "/usr/local/bin:/bin:/usr/bin"
 // for code that runs before the runtime only: the child calls Go code on the caller's stack.
 func (s *Command) Run() (pid int32, e sys.Errno) {
 	name := *s.Argv
-	r := vfork(s, uintptr(len(s.Path)+len(sys.String(name))+listenPidSize+2))
+	const flags = unix.CLONE_VFORK | unix.CLONE_VM | uintptr(sig.CHLD)
+	r := vfork(flags, s, uintptr(len(s.Path)+len(sys.String(name))+listenPidSize+2))
 	if *s.Argv != name { // the command is a script, and the child made an argv for the shell
 		*s.Argv = name
 	}
@@ -90,16 +91,13 @@ func (s *Command) Run() (pid int32, e sys.Errno) {
 	return int32(r), 0
 }
 
-// vfork makes the child, which calls child(s, p) on a stack that begins below the caller's
-// frames, p being size bytes of memory between the two. It returns what clone(2) returned.
-//
-//go:noescape
-func vfork(s *Command, size uintptr) (r uintptr)
-
-// child is what the child does, up to the exec.
+// child is what the child does, up to the exec. Without a command it ends at once.
 //
 //lint:ignore U1000 the assembly of vfork calls it
 func child(s *Command, scratch unsafe.Pointer) {
+	if s == nil {
+		sys.Exit(ExitOK)
+	}
 	switch s.Place {
 	case NewSession:
 		sys.Setsid()
@@ -252,6 +250,6 @@ func next(p **byte) **byte { return (**byte)(unsafe.Add(unsafe.Pointer(p), unsaf
 func putListenPid(p unsafe.Pointer, pid int32) int {
 	n := put(p, 0, listenPid)
 	var digits [10]byte
-	n = put(p, n, unsafe.String(&digits[0], ascii.PutDecimal(digits[:], int(pid))))
+	n = put(p, n, unsafe.String(&digits[0], ascii.PutDecimal(digits[:], uint64(pid))))
 	return put(p, n, "\x00")
 }

@@ -1,9 +1,8 @@
 #include "textflag.h"
 
 #define SYS_clone 56
-#define FLAGS 0x4111 // CLONE_VFORK | CLONE_VM | SIGCHLD
 
-// func vfork(s *Command, size uintptr) (r uintptr)
+// func vfork(flags uintptr, s *Command, size uintptr) (r uintptr)
 //
 //	R12             s, in parent and child
 //	SI              the child's stack pointer, and where its scratch memory begins
@@ -11,20 +10,20 @@
 // Parent and child run on one stack: the parent sleeps in the system call, its frames above SI;
 // the child's frames are below. The child never returns from child, so nothing pops what is the
 // parent's.
-TEXT ·vfork(SB),NOSPLIT,$0-24
-	MOVQ	s+0(FP), R12
+TEXT ·vfork(SB),NOSPLIT,$0-32
+	MOVQ	flags+0(FP), DI
+	MOVQ	s+8(FP), R12
 	MOVQ	SP, SI
-	SUBQ	size+8(FP), SI
+	SUBQ	size+16(FP), SI
 	ANDQ	$~15, SI
 	MOVQ	$SYS_clone, AX
-	MOVQ	$FLAGS, DI
 	XORL	DX, DX
 	XORL	R10, R10
 	XORL	R8, R8
 	SYSCALL
 	TESTQ	AX, AX
 	JZ	inchild
-	MOVQ	AX, r+16(FP)
+	MOVQ	AX, r+24(FP)
 	RET
 inchild:
 	XORL	BP, BP

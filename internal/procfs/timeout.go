@@ -124,7 +124,7 @@ func (fs *FS) FileOf(pid int, name string) File {
 		defer unix.Close(fd)
 		var st unix.Stat_t
 		err = unix.Fstat(fd, &st)
-		return File{st.Dev, st.Ino}, err
+		return fileOf(&st), err
 	})
 	return file
 }
@@ -138,7 +138,11 @@ func (fs *FS) PIDNamespace(pid int) (File, error) {
 func stat(name string) (File, error) {
 	var st unix.Stat_t
 	err := unix.Stat(name, &st)
-	return File{st.Dev, st.Ino}, err
+	return fileOf(&st), err
+}
+
+func fileOf(st *unix.Stat_t) File {
+	return File{uint64(st.Dev), st.Ino} //nolint:unconvert // it has 32 bits on mips
 }
 
 func path(pid int, file string) string { return "/proc/" + strconv.Itoa(pid) + "/" + file }

@@ -110,8 +110,11 @@ func parseRealtime(text string) (Signal, bool) {
 
 // number reads a decimal number of at most three digits.
 func number(text string) (n int, ok bool) {
-	n = ascii.ParseDecimal(text)
-	return n, n >= 0 && len(text) <= 3
+	if len(text) > 3 {
+		return 0, false
+	}
+	n = int(ascii.ParseDecimal(text))
+	return n, n >= 0
 }
 
 // Set is a set of signals as the kernel lays it out: bit n-1 is signal n.

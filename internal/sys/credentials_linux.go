@@ -6,18 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MmapAnonymous is mmap(2) for private memory that is zero. Pages that are not touched cost
-// nothing.
-func MmapAnonymous(length int) (unsafe.Pointer, Errno) {
-	const none = ^uintptr(0)
-	r := Call(unix.SYS_MMAP, 0, uintptr(length), unix.PROT_READ|unix.PROT_WRITE,
-		unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE, none, 0)
-	if e := errno(r); e != 0 {
-		return nil, e
-	}
-	return *(*unsafe.Pointer)(unsafe.Pointer(&r)), 0
-}
-
 // IDs are the real, effective and saved user or group IDs of a thread (credentials(7)).
 type IDs struct{ Real, Effective, Saved uint32 }
 
@@ -29,7 +17,7 @@ func unread() IDs { return IDs{Keep, Keep, Keep} }
 //go:noinline
 func Getresuid() (ids IDs) {
 	ids = unread()
-	Call(unix.SYS_GETRESUID, uintptr(unsafe.Pointer(&ids.Real)),
+	Call(sysGetresuid, uintptr(unsafe.Pointer(&ids.Real)),
 		uintptr(unsafe.Pointer(&ids.Effective)), uintptr(unsafe.Pointer(&ids.Saved)), 0, 0, 0)
 	return ids
 }
@@ -39,7 +27,7 @@ func Getresuid() (ids IDs) {
 //go:noinline
 func Getresgid() (ids IDs) {
 	ids = unread()
-	Call(unix.SYS_GETRESGID, uintptr(unsafe.Pointer(&ids.Real)),
+	Call(sysGetresgid, uintptr(unsafe.Pointer(&ids.Real)),
 		uintptr(unsafe.Pointer(&ids.Effective)), uintptr(unsafe.Pointer(&ids.Saved)), 0, 0, 0)
 	return ids
 }
@@ -49,25 +37,25 @@ const Keep = ^uint32(0)
 
 // Setresuid is setresuid(2) for the calling thread.
 func Setresuid(ids IDs) Errno {
-	return errno(Call(unix.SYS_SETRESUID, uintptr(ids.Real), uintptr(ids.Effective),
+	return errno(Call(sysSetresuid, uintptr(ids.Real), uintptr(ids.Effective),
 		uintptr(ids.Saved), 0, 0, 0))
 }
 
 // Setresgid is setresgid(2) for the calling thread.
 func Setresgid(ids IDs) Errno {
-	return errno(Call(unix.SYS_SETRESGID, uintptr(ids.Real), uintptr(ids.Effective),
+	return errno(Call(sysSetresgid, uintptr(ids.Real), uintptr(ids.Effective),
 		uintptr(ids.Saved), 0, 0, 0))
 }
 
 // Getgroups is getgroups(2). EINVAL if there are more than p can hold.
 func Getgroups(p []uint32) (int, Errno) {
-	return result(Call(unix.SYS_GETGROUPS, uintptr(len(p)),
+	return result(Call(sysGetgroups, uintptr(len(p)),
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), 0, 0, 0, 0))
 }
 
 // Setgroups is setgroups(2) for the calling thread.
 func Setgroups(groups []uint32) Errno {
-	return errno(Call(unix.SYS_SETGROUPS, uintptr(len(groups)),
+	return errno(Call(sysSetgroups, uintptr(len(groups)),
 		uintptr(unsafe.Pointer(unsafe.SliceData(groups))), 0, 0, 0, 0))
 }
 

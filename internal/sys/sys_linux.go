@@ -13,10 +13,6 @@ import (
 // but not printed: its texts are in the memory of package syscall.
 type Errno = syscall.Errno
 
-// Call makes the system call nr and returns what the kernel returned: a value, or a negative
-// errno from -4095 to -1.
-func Call(nr, a1, a2, a3, a4, a5, a6 uintptr) (r uintptr)
-
 // result splits what [Call] returned into value and errno.
 func result(r uintptr) (int, Errno) {
 	if r > ^uintptr(4095) {
@@ -41,20 +37,25 @@ type Siginfo struct {
 	Signo  int32
 	Errno  int32
 	Code   int32
-	_      int32
+	_      [align]byte
 	Pid    int32
 	UID    uint32
 	Status int32
-	_      [100]byte
+	_      [128 - 6*4 - align]byte
 }
 
-// Sigaction is the kernel's struct sigaction (sigaction(2)).
-type Sigaction struct {
-	Handler  uintptr
-	Flags    uint64 // such as [NoCldWait]
-	Restorer uintptr
-	Mask     uint64
-}
+// align is the space before what the kernel aligns to a word, behind three numbers of 32 bits.
+const align = unsafe.Sizeof(uintptr(0)) - 4
+
+// Timespec is struct __kernel_timespec of <linux/time_types.h>: a time in 64 bits also where long
+// has 32.
+type Timespec struct{ Sec, Nsec int64 }
+
+// Nanoseconds returns the time of ns nanoseconds.
+func Nanoseconds(ns int64) Timespec { return Timespec{ns / 1e9, ns % 1e9} }
+
+// Nano returns the time in nanoseconds.
+func (t *Timespec) Nano() int64 { return t.Sec*1e9 + t.Nsec }
 
 // Handlers of [Sigaction] (signal(7), "Signal dispositions").
 const (
@@ -73,7 +74,7 @@ func Getpid() int32 { return int32(Call(unix.SYS_GETPID, 0, 0, 0, 0, 0, 0)) }
 func Getppid() int32 { return int32(Call(unix.SYS_GETPPID, 0, 0, 0, 0, 0, 0)) }
 
 // Geteuid is geteuid(2).
-func Geteuid() uint32 { return uint32(Call(unix.SYS_GETEUID, 0, 0, 0, 0, 0, 0)) }
+func Geteuid() uint32 { return uint32(Call(sysGeteuid, 0, 0, 0, 0, 0, 0)) }
 
 // Getsid is getsid(2) for the caller: the ID of its session, 0 where the leader is in an outer
 // PID namespace.
@@ -127,8 +128,8 @@ func RtSigaction(signal sig.Signal, act, old *Sigaction) Errno {
 
 // Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil
 // timeout waits without limit. Errors: EAGAIN when the time is up, EINTR.
-func Sigtimedwait(set sig.Set, info *Siginfo, timeout *unix.Timespec) (signal int, e Errno) {
-	return result(Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)),
+func Sigtimedwait(set sig.Set, info *Siginfo, timeout *Timespec) (signal int, e Errno) {
+	return result(Call(sysSigtimedwait, uintptr(unsafe.Pointer(&set)),
 		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
 }
 
@@ -177,14 +178,14 @@ func IsSubreaper() bool {
 // Open is openat(2) for a path that ends with a NUL byte.
 func Open(path *byte, flags int, mode uint32) (fd int, e Errno) {
 	at := unix.AT_FDCWD
-	return result(Call(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)), uintptr(flags),
-		uintptr(mode), 0, 0))
+	return result(Call(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(path)),
+		uintptr(flags|unix.O_LARGEFILE), uintptr(mode), 0, 0))
 }
 
 // Openat is openat(2) for a path that ends with a NUL byte and is relative to the directory dir.
 func Openat(dir int, path *byte, flags int, mode uint32) (fd int, e Errno) {
 	return result(Call(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)),
-		uintptr(flags), uintptr(mode), 0, 0))
+		uintptr(flags|unix.O_LARGEFILE), uintptr(mode), 0, 0))
 }
 
 // Readlinkat is readlinkat(2) for a path that ends with a NUL byte.
@@ -193,9 +194,9 @@ func Readlinkat(dir int, path *byte, p []byte) (int, Errno) {
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0))
 }
 
-// Seek is lseek(2) with SEEK_SET.
-func Seek(fd int, offset int64) Errno {
-	return errno(Call(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), 0, 0, 0, 0))
+// Rewind is lseek(2) to the beginning of a file.
+func Rewind(fd int) Errno {
+	return errno(Call(unix.SYS_LSEEK, uintptr(fd), 0, unix.SEEK_SET, 0, 0, 0))
 }
 
 // Access is faccessat(2) with F_OK for a path that ends with a NUL byte: does it exist?
@@ -233,25 +234,13 @@ func Send(fd int, p []byte, flags int) (int, Errno) {
 // EAGAIN where it would have to wait, EOPNOTSUPP where the file cannot say.
 func WriteNowait(fd int, p []byte) (int, Errno) {
 	iov := [2]uintptr{uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))}
-	const here = ^uintptr(0)
-	return result(Call(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, here, 0,
+	const here = ^uintptr(0) // the offset -1, in two parts
+	return result(Call(unix.SYS_PWRITEV2, uintptr(fd), uintptr(unsafe.Pointer(&iov)), 1, here, here,
 		unix.RWF_NOWAIT))
 }
 
-// Fstat is fstat(2).
-func Fstat(fd int, st *unix.Stat_t) Errno {
-	return errno(Call(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0))
-}
-
-// Fstatfs is fstatfs(2).
-func Fstatfs(fd int, st *unix.Statfs_t) Errno {
-	return errno(Call(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0))
-}
-
-// Ftruncate is ftruncate(2).
-func Ftruncate(fd int, size int64) Errno {
-	return errno(Call(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0, 0, 0, 0))
-}
+// Empty is ftruncate(2) to no bytes.
+func Empty(fd int) Errno { return errno(Call(unix.SYS_FTRUNCATE, uintptr(fd), 0, 0, 0, 0, 0)) }
 
 // IsOpen reports whether fd is an open file: fcntl(2) with F_GETFD.
 func IsOpen(fd int) bool {
@@ -356,14 +345,14 @@ func Signalfd(set sig.Set) (fd int, e Errno) {
 
 // Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
 // EINVAL if there are more files than RLIMIT_NOFILE allows.
-func Ppoll(files []unix.PollFd, timeout *unix.Timespec) (ready int, e Errno) {
-	return result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
+func Ppoll(files []unix.PollFd, timeout *Timespec) (ready int, e Errno) {
+	return result(Call(sysPpoll, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
 		uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0))
 }
 
 // ClockGettime is clock_gettime(2), in nanoseconds.
 func ClockGettime(clock int) int64 {
-	var ts unix.Timespec
-	Call(unix.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
+	var ts Timespec
+	Call(sysClockGettime, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
 	return ts.Sec*1e9 + ts.Nsec
 }

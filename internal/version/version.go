@@ -22,6 +22,7 @@ const (
 	Alone   = "without the Go runtime"
 	Runtime = "without the early entry: init re-executes itself through it " +
 		"(link with -ldflags '-E _rt0_util')"
+	None = "without an early entry, which this architecture does not have: init does not run"
 )
 
 // Text is what --version prints, in pieces: code before the runtime cannot join them. linked says

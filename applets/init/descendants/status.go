@@ -7,8 +7,6 @@ import (
 	"util/internal/files"
 	"util/internal/sig"
 	"util/internal/sys"
-
-	"golang.org/x/sys/unix"
 )
 
 // status is the text of a /proc/PID/status. It is a package variable because it is rarely used and
@@ -53,7 +51,7 @@ func Handles(self, pid int32, signal sig.Signal) bool {
 			return false
 		}
 		var info sys.Siginfo
-		wait := unix.Timespec{Nsec: pause}
+		wait := sys.Timespec{Nsec: pause}
 		_, _ = sys.Sigtimedwait(0, &info, &wait) // an empty set: this is a sleep
 	}
 	return false

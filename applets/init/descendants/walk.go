@@ -68,7 +68,7 @@ func (w *Walk) Open(self int32) bool {
 	w.self, w.proc, w.pidfd = self, fd, -1
 	var link [16]byte
 	n, e := sys.Readlinkat(fd, unsafe.StringData("self\x00"), link[:])
-	if e != 0 || ascii.ParseDecimal(unsafe.String(&link[0], n)) != int(self) {
+	if e != 0 || ascii.ParseDecimal(unsafe.String(&link[0], n)) != int64(self) {
 		sys.Close(fd)
 		return false
 	}
@@ -91,7 +91,7 @@ func (w *Walk) Close() {
 // Rewind begins the walk again.
 func (w *Walk) Rewind() {
 	w.names = files.Directory{}
-	sys.Seek(w.proc, 0)
+	sys.Rewind(w.proc)
 	known.forget()
 }
 
@@ -297,7 +297,7 @@ func (w *Walk) Name(pid int32, name []byte) int {
 // begins with a slash and ends with a NUL byte.
 func (w *Walk) read(pid int32, file string, text []byte) int {
 	var path [10 + 16]byte
-	n := ascii.PutDecimal(path[:], int(pid))
+	n := ascii.PutDecimal(path[:], uint64(pid))
 	copy(path[n:], file)
 	fd, e := files.AboveStdio(sys.Openat(w.proc, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	if e == unix.EMFILE && w.pidfd >= 0 {

@@ -194,11 +194,8 @@ func end(p *compat.Personality) {
 	sys.Exit(int(code))
 }
 
-// entryPC returns the address of _rt0_util.
-func entryPC() uintptr
-
 // PC returns the address of the early entry, which the linker flag -E makes the entry point
-// of the program.
+// of the program. It is 0 on an architecture that has no early entry.
 func PC() uintptr { return entryPC() }
 
 // quoted appends a text from outside, as far as the rest of the message fits.

@@ -34,7 +34,7 @@ var memoryCgroup struct {
 // memory.oom_control).
 //
 //go:noinline
-func oomKills() int {
+func oomKills() int64 {
 	if memoryCgroup.n == 0 && !findMemory() {
 		return -1
 	}

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"math"
+
 	"util/applets/init/options"
 	"util/internal/proc"
 )
@@ -51,7 +53,7 @@ func (r *Reporter) ending(code uint8) (e ending) {
 		e.killed, e.left = max(s.Killed, 0), s.Leftover
 	}
 	if now := oomKills(); r.oomKills >= 0 && now > r.oomKills {
-		e.oomKills = now - r.oomKills
+		e.oomKills = int(min(now-r.oomKills, math.MaxInt32))
 	}
 	return e
 }

@@ -174,7 +174,10 @@ func (t *Line) quoted(text string) {
 // Num appends a number that is not negative.
 //
 //go:noinline
-func (t *Line) Num(n int) {
+func (t *Line) Num(n int) { t.num(uint64(n)) }
+
+//go:noinline
+func (t *Line) num(n uint64) {
 	var digits [20]byte
 	t.Raw(unsafe.String(&digits[0], ascii.PutDecimal(digits[:], n)))
 }
@@ -202,7 +205,7 @@ func (t *Line) seconds(ns int64) {
 
 //go:noinline
 func (t *Line) decimal(ns int64) {
-	t.Num(int(ns / 1e9))
+	t.num(uint64(ns / 1e9))
 	t.Put('.')
 	t.digits(int(ns%1e9/1e6), 3)
 }
@@ -211,8 +214,8 @@ func (t *Line) decimal(ns int64) {
 //
 //go:noinline
 func (t *Line) time(ns int64) {
-	seconds := int(ns / 1e9)
-	days, second := seconds/86400, seconds%86400
+	seconds := ns / 1e9
+	days, second := int(seconds/86400), int(seconds%86400)
 	// The years are counted from 1 March of the year 0, so that a leap day is the last day of its
 	// year. 400 years have 146097 days.
 	z := days + 719468

@@ -107,7 +107,7 @@ func discardRaised(e sys.Errno) {
 	default:
 		return
 	}
-	var none unix.Timespec
+	var none sys.Timespec
 	var info sys.Siginfo
 	_, _ = sys.Sigtimedwait(sig.Of(signal), &info, &none)
 }

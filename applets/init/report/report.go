@@ -24,7 +24,7 @@ type Reporter struct {
 
 	log      Logger
 	start    int64 // when the command was started, on the monotonic clock in nanoseconds
-	oomKills int   // what the memory cgroup had counted by then; -1 if that is not known
+	oomKills int64 // what the memory cgroup had counted by then; -1 if that is not known
 }
 
 // Wanted returns which notes the options ask for.

@@ -210,7 +210,7 @@ func openLast(dir int, name *byte) (fd int, e sys.Errno) {
 	if e = sys.Fstat(fd, &st); e == 0 && st.Mode&unix.S_IFMT == unix.S_IFREG {
 		switch stream := standardStream(&st); stream {
 		case -1:
-			e = sys.Ftruncate(fd, 0)
+			e = sys.Empty(fd)
 		case 1, 2: // written by the stream itself, whose file offset all that share it see
 			sys.Close(fd)
 			return sys.FcntlDupfd(stream, 3)

@@ -124,7 +124,7 @@ func (s *Supervisor) closeEach() {
 	}
 	var names files.Directory
 	for name := names.Next(dir); name != ""; name = names.Next(dir) {
-		if fd := ascii.ParseDecimal(name); fd >= 3 && fd != dir && fd != s.console {
+		if fd := int(ascii.ParseDecimal(name)); fd >= 3 && fd != dir && fd != s.console {
 			sys.Close(fd)
 		}
 	}

@@ -117,7 +117,7 @@ func giveUp(fd int) (taken sig.Set, e sys.Errno) {
 		return 0, e
 	}
 	ours := (sig.Of(sig.HUP) | sig.Of(sig.CONT)) &^ before
-	var none unix.Timespec
+	var none sys.Timespec
 	var info sys.Siginfo
 	for {
 		n, e := sys.Sigtimedwait(ours, &info, &none)

@@ -44,8 +44,8 @@ const (
 // next waits for a signal or for a time. If there is neither, ok is false.
 func (s *Supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	s.wait.turns++
-	var timeout *unix.Timespec
-	var left unix.Timespec
+	var timeout *sys.Timespec
+	var left sys.Timespec
 	if at, kind := s.timer(); at != 0 {
 		ns := at - now()
 		if ns <= 0 {
@@ -55,7 +55,7 @@ func (s *Supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 			// A pending signal is received as well, because one check may follow another.
 			s.recheckAt, s.wait.turns, ns = 0, 0, 0
 		}
-		left = timespec(ns)
+		left = sys.Nanoseconds(ns)
 		timeout = &left
 	}
 	if s.wait.pausedUntil != 0 {
@@ -84,10 +84,8 @@ func (s *Supervisor) timer() (at int64, kind Kind) {
 	return at, kind
 }
 
-func timespec(ns int64) unix.Timespec { return unix.NsecToTimespec(ns) }
-
 // received takes a signal of set that is pending or arrives before the timeout.
-func received(set sig.Set, info *sys.Siginfo, timeout *unix.Timespec) (ev Event, ok bool) {
+func received(set sig.Set, info *sys.Siginfo, timeout *sys.Timespec) (ev Event, ok bool) {
 	n, e := sys.Sigtimedwait(set, info, timeout)
 	return Event{Kind: Arrived, Signal: sig.Signal(n)}, e == 0 // EAGAIN; EINTR: stopped and continued
 }
@@ -102,14 +100,14 @@ func (w *waiter) pauseCHLD() { w.pausedUntil = now() + pauseCHLDFor }
 // receives it, so that a siginfo always comes from that call.
 //
 //go:noinline
-func (s *Supervisor) nextPaused(info *sys.Siginfo, timeout *unix.Timespec) (ev Event, ok bool) {
+func (s *Supervisor) nextPaused(info *sys.Siginfo, timeout *sys.Timespec) (ev Event, ok bool) {
 	const others = sig.All &^ (1 << (sig.CHLD - 1))
 	ns := s.wait.pausedUntil - now()
 	if ns <= 0 {
 		s.wait.pausedUntil = 0
 		return Event{}, false
 	}
-	left := timespec(ns)
+	left := sys.Nanoseconds(ns)
 	if timeout == nil || timeout.Nano() > ns {
 		timeout = &left
 	}
@@ -142,7 +140,7 @@ func (s *Supervisor) nextPaused(info *sys.Siginfo, timeout *unix.Timespec) (ev E
 	if !arrived {
 		return Event{}, false
 	}
-	var none unix.Timespec
+	var none sys.Timespec
 	return received(others, info, &none)
 }
 

@@ -79,7 +79,7 @@ func read(fd int) (text string, p Problem) {
 
 // readInto reads a file from its beginning. complete is false if it does not fit.
 func readInto(buffer []byte, fd int) (text string, complete bool, e sys.Errno) {
-	e = sys.Seek(fd, 0)
+	e = sys.Rewind(fd)
 	for n := 0; e == 0 && n < len(buffer); {
 		var more int
 		more, e = sys.Read(fd, buffer[n:])

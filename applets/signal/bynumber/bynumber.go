@@ -232,7 +232,7 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 		if !running {
 			return false, true
 		}
-		nap := unix.Timespec{Nsec: pause}
+		nap := sys.Timespec{Nsec: pause}
 		_, _ = sys.Ppoll(nil, &nap)
 	}
 	return false, true
@@ -242,7 +242,7 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 func hasProc(self int32) bool {
 	var link [16]byte
 	n, e := sys.Readlinkat(unix.AT_FDCWD, unsafe.StringData("/proc/self\x00"), link[:])
-	return e == 0 && ascii.ParseDecimal(unsafe.String(&link[0], n)) == int(self)
+	return e == 0 && ascii.ParseDecimal(unsafe.String(&link[0], n)) == int64(self)
 }
 
 // containsSelf reports whether sendsig or one of its ancestors is in a process group. Without
@@ -298,7 +298,7 @@ var contents [8 << 10]byte
 func readOf(pid int32, file string) string {
 	path := [32]byte{'/', 'p', 'r', 'o', 'c', '/'}
 	n := len("/proc/")
-	n += ascii.PutDecimal(path[n:], int(pid))
+	n += ascii.PutDecimal(path[n:], uint64(pid))
 	copy(path[n:], file)
 	fd, e := sys.Open(&path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if e != 0 {

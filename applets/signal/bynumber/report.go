@@ -1,7 +1,6 @@
 package bynumber
 
 import (
-	"math"
 	"unsafe"
 
 	"util/internal/ascii"
@@ -65,13 +64,7 @@ func text(t string) { message.n += copy(message.buf[message.n:], t) }
 //go:noinline
 func number(n uint64) {
 	var digits [20]byte
-	many := 0
-	if n > math.MaxInt64 { // as an inode number can be
-		many = ascii.PutDecimal(digits[:], int(n/10))
-		n %= 10
-	}
-	many += ascii.PutDecimal(digits[many:], int(n))
-	text(unsafe.String(&digits[0], many))
+	text(unsafe.String(&digits[0], ascii.PutDecimal(digits[:], n)))
 }
 
 // count counts a signal that was sent, or reports why it was not.

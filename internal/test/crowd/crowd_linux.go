@@ -2,7 +2,7 @@ package main
 
 import (
 	"sync/atomic"
-	"unsafe"
+	_ "unsafe" // for go:linkname
 
 	"util/internal/ascii"
 	"util/internal/proc"
@@ -20,7 +20,7 @@ func entry(argv, _ []*byte) {
 	if len(argv) < 3 {
 		sys.Exit(proc.ExitUsage)
 	}
-	n := ascii.ParseDecimal(sys.String(argv[2]))
+	n := int(ascii.ParseDecimal(sys.String(argv[2])))
 	switch sys.String(argv[1]) {
 	case "sleepers":
 		sleepers(n)
@@ -79,9 +79,8 @@ func zombies(n int, reap bool) {
 // storm makes a tree of n processes that continue to fork. Most of their children end at once, the
 // others stay, until there are 2n processes.
 func storm(n int) {
-	const shared = unix.MAP_SHARED | unix.MAP_ANONYMOUS
-	page := sys.Call(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, shared, ^uintptr(0), 0)
-	joined := (*atomic.Int32)(*(*unsafe.Pointer)(unsafe.Pointer(&page)))
+	page, _ := sys.Mmap(4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	joined := (*atomic.Int32)(page)
 	joined.Store(1)
 	for {
 		if fork() == 0 {
@@ -128,7 +127,7 @@ func rhythm(n int) {
 func vforks(n int) {
 	ready()
 	for {
-		if sys.Call(unix.SYS_CLONE, unix.CLONE_VFORK|uintptr(sig.CHLD), 0, 0, 0, 0, 0) == 0 {
+		if sys.Clone(unix.CLONE_VFORK|uintptr(sig.CHLD)) == 0 {
 			early.Sleep(int64(n) * 1e3)
 			sys.Exit(0)
 		}

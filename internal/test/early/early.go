@@ -42,7 +42,7 @@ func start(stack unsafe.Pointer) {
 func entry(argv, envp []*byte)
 
 // Fork is fork(2): it returns 0 in the child, and a negative number if no process can be made.
-func Fork() int32 { return int32(sys.Call(unix.SYS_CLONE, uintptr(sig.CHLD), 0, 0, 0, 0, 0)) }
+func Fork() int32 { return sys.Clone(uintptr(sig.CHLD)) }
 
 // Pause waits until a signal kills the process.
 func Pause() {

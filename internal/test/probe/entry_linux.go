@@ -38,7 +38,7 @@ func (w *words) pointer() *byte {
 
 func (w *words) text() string { return sys.String(w.pointer()) }
 
-func (w *words) number() int { return ascii.ParseDecimal(w.text()) }
+func (w *words) number() int { return int(ascii.ParseDecimal(w.text())) }
 
 func (w *words) signal() sig.Signal { return sig.Signal(w.number()) }
 
@@ -129,8 +129,8 @@ func processes(word string, w *words, envp []*byte) bool {
 	case "traceme":
 		sys.Call(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0, 0, 0)
 	case "setuid":
-		id := uintptr(w.number())
-		sys.Call(unix.SYS_SETRESUID, id, id, id, 0, 0, 0)
+		id := uint32(w.number())
+		sys.Setresuid(sys.IDs{Real: id, Effective: id, Saved: id})
 	case "exec":
 		sys.Execve(w.left[0], &w.left[0], unsafe.SliceData(envp))
 		say("exec went wrong")

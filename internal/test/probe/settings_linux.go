@@ -59,10 +59,10 @@ func nextPid(n int) {
 	sys.Close(fd)
 }
 
-// limit sets both limits of a resource (setrlimit(2)).
+// limit sets both limits of a resource (prlimit(2)).
 func limit(resource, n int) {
 	both := [2]uint64{uint64(n), uint64(n)}
-	sys.Call(unix.SYS_SETRLIMIT, uintptr(resource), uintptr(unsafe.Pointer(&both)), 0, 0, 0, 0)
+	sys.Call(unix.SYS_PRLIMIT64, 0, uintptr(resource), uintptr(unsafe.Pointer(&both)), 0, 0, 0)
 }
 
 // fail says what is wrong and exits.

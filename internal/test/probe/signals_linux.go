@@ -39,11 +39,11 @@ func await() {
 
 // handle prints each signal in a handler.
 func handle() {
-	const restorer = 0x04000000 // SA_RESTORER: the kernel returns from the handler to Restorer
+	const siginfo = 4 // SA_SIGINFO: the handler ends with rt_sigreturn(2)
 	for n := sig.HUP; n <= sig.Max; n++ {
 		sys.RtSigaction(n, &sys.Sigaction{
 			Handler:  handlerPC(),
-			Flags:    restorer,
+			Flags:    sys.Return | siginfo,
 			Restorer: restorerPC(),
 			Mask:     ^uint64(0),
 		}, nil)
