@@ -33,7 +33,7 @@ func Inside(t testing.TB) bool {
 	}
 	self, err := os.Executable()
 	Must(t, err)
-	args := []string{"-test.run=^" + t.Name() + "$", "-test.timeout=5m"}
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.timeout=5m", "-test.v"}
 	if _, ok := t.(*testing.B); ok {
 		args = []string{"-test.run=^$", "-test.bench=^" + t.Name() + "$"}
 	}
@@ -45,10 +45,22 @@ func Inside(t testing.TB) bool {
 	if err != nil {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)
 	}
-	if _, ok := t.(*testing.B); ok || testing.Verbose() || strings.Contains(string(out), "--- SKIP") {
+	if _, ok := t.(*testing.B); ok || testing.Verbose() {
 		t.Logf("inside the namespace:\n%s", out)
 	}
+	if why, skipped := skippedInside(string(out), t.Name()); skipped {
+		t.Skip(why)
+	}
 	return false
+}
+
+// skippedInside reports whether the output of an inner run says that the test was skipped, and why:
+// what follows the last position in a file.
+func skippedInside(out, name string) (why string, skipped bool) {
+	before, _, skipped := strings.Cut(out, "--- SKIP: "+name+" (")
+	_, why, _ = strings.Cut(before[strings.LastIndex(before, ".go:")+1:], ": ")
+	why, _, _ = strings.Cut(why, "\n")
+	return why, skipped
 }
 
 // enter is what Main does first. In a program that Inside started as PID 1, it mounts /proc and
