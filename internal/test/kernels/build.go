@@ -25,7 +25,7 @@ var packages = map[string]string{
 }
 
 // order is that in which the programs run: the first looks at a PID 1 that has done little.
-var order = []string{machineTests, initTests, signalTests, waitforTests, reapTests}
+var order = []string{machineTests, initTests, signalTests, reapTests, waitforTests}
 
 // Where things are in a machine.
 const (
@@ -121,6 +121,8 @@ var etc = map[string]string{
 	"passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/sh\n",
 	"group":  "root:x:0:\nnogroup:x:65534:\n",
 	"hosts":  "127.0.0.1 localhost\n::1 localhost\n",
+	// Tests mount others on it.
+	"resolv.conf": "",
 }
 
 // writeImage writes the first file system of a machine whose PID 1 is util, or util-init (suffix

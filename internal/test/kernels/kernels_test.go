@@ -142,12 +142,20 @@ func TestJudge(t *testing.T) {
 		{"subtest as a row", "6.1-amd64", row{"", "p", words("A/x")}, results{"A": fail, "A/x": pass}, good, 0},
 		{"left out", "6.1-amd64", row{"", "p", words("A")}, results{"A": skip(inodes)}, leftOut, 1},
 		{"partly", "6.1-amd64", row{"", "p", words("A B")}, results{"A": skip(inodes), "B": pass}, good, 1},
+		{
+			"all subtests left out", "6.1-amd64",
+			row{"", "p", words("A")},
+			results{"A": pass, "A/x": skip(inodes), "A/y": skip(inodes)},
+			leftOut, 2,
+		},
 		{"not on a new kernel", "7.2-amd64", row{"", "p", words("A")}, results{"A": skip(inodes)}, bad, 0},
 		{"unknown reason", "6.1-amd64", row{"", "p", words("A")}, results{"A": skip("missing: tini: x")}, bad, 0},
 		{"no reason", "6.1-amd64", row{"", "p", words("A")}, results{"A": {action: "skip"}}, bad, 0},
 		{
-			"util-init has not", "6.1-amd64", row{"", "p", words("A")},
-			results{"A": skip("util-init has not: help")}, leftOut, 0,
+			"util-init has not", "6.1-amd64",
+			row{"", "p", words("A")},
+			results{"A": skip("util-init has not: help")},
+			leftOut, 0,
 		},
 		{"no util-init", "6.12-riscv64", row{"", "p-alone", words("A")}, nil, leftOut, 1},
 	} {
@@ -221,6 +229,11 @@ func TestRows(t *testing.T) {
 			if !strings.Contains(text, "func "+name+"(") {
 				t.Errorf("%s: %s has no %s", r.what, pkg, name)
 			}
+		}
+	}
+	for _, what := range again {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.what == what && r.program == initTests }) {
+			t.Errorf("%q: no row of init", what)
 		}
 	}
 	data, err := os.ReadFile(filepath.Join(root, "docs/kernels.md"))

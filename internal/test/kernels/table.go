@@ -8,18 +8,24 @@ import (
 
 // since has what test.Missing may find missing, and the first kernel that has it. A test that is
 // skipped for any other reason, or on a newer kernel, is a hole in the table.
-var since = map[string]version{
-	"Linux 6.15":             {6, 15}, // PIDFD_GET_INFO with the exit status
-	"inodes of pidfds":       {6, 9},
-	"pid_max of a namespace": {6, 14},
+var since = map[string]struct {
+	version version
+	note    string
+}{
+	"Linux 6.15":             {version{6, 15}, "PIDFD_GET_INFO has the status of a reaped process"},
+	"inodes of pidfds":       {version{6, 9}, "pidfds have inode numbers"},
+	"pid_max of a namespace": {version{6, 14}, "a PID namespace has a pid_max of its own"},
 }
 
-// lacks reports whether a kernel lacks what a test was skipped for.
-func lacks(k kernel, reason string) bool {
+// lacks reports whether a kernel lacks what a test was skipped for, and returns a note about that.
+func lacks(k kernel, reason string) (note string, ok bool) {
 	rest, found := strings.CutPrefix(reason, "missing: ")
 	what, _, _ := strings.Cut(rest, ": ")
 	first, listed := since[what]
-	return found && listed && k.version.before(first)
+	if !found || !listed || !k.version.before(first.version) {
+		return "", false
+	}
+	return fmt.Sprintf("%s since Linux %d.%d", first.note, first.version[0], first.version[1]), true
 }
 
 // The programs. The name of one that runs with util-init ends with alone.
@@ -51,7 +57,7 @@ func (r row) absent(k kernel) string {
 // statusTest is the test that the program outside makes.
 const statusTest = "TestExitStatusOfPID1"
 
-// rows are the rows of the table. Those that util-init has too follow again, by allRows.
+// rows are the rows of the table. allRows adds those for util-init.
 var rows = []row{
 	{"PID 1 of the machine", machineTests, words("TestPID1 TestOrphans")},
 	{
@@ -65,13 +71,13 @@ var rows = []row{
 	},
 	{
 		"stopped commands", initTests,
-		words("TestStopContinue TestStopSignalsTaken TestEndStopped TestStoppedBeforeAsked"),
+		words("TestStopContinue TestStopSignalsTaken TestEndStopped"),
 	},
 	{"parent death", initTests, words("TestParentDeath TestParentDeathBefore")},
 	{"the first instructions", initTests, words("TestFirstInstructions TestEarlySignals")},
 	{
 		"orphans, reaped by init", initTests,
-		words("TestOrphans TestOrphansOnce TestInheritedZombie TestInheritedZombies TestQuietEnd"),
+		words("TestOrphans TestOrphansOnce TestInheritedZombies"),
 	},
 	{
 		"orphans, reaped by the kernel", initTests,
@@ -85,7 +91,7 @@ var rows = []row{
 	{"--scope ordered", initTests, words("TestScopeOrdered TestStopSignalOnce TestForkedAfterStop")},
 	{"--scope container", initTests, words("TestScopeContainer")},
 	{"--scope group", initTests, words("TestScopeGroup TestGroupAfterCommand TestEmptyGroup")},
-	{"which processes a stop finds", initTests, words("TestDescendants TestCommandPidReused")},
+	{"the pid of the command is reused", initTests, words("TestCommandPidReused")},
 	{
 		"the deadline of a stop", initTests,
 		words("TestDeadlineForwardDenied TestDeadlineZombie " +
@@ -95,31 +101,75 @@ var rows = []row{
 	{"terminals", initTests, words("TestTerminalOfSession TestTerminalHangup")},
 	{"an interactive shell", initTests, words("TestTerminalOfShell")},
 	{"ptrace", initTests, words("TestTracedCommand")},
-	{"without system calls", initTests, words("TestWithoutSystemCalls")},
 	{"statuses, and what the command inherits", initTests, words("TestExitStatus " +
 		"TestExitStatusBySignal TestExecFormat TestEnvironmentEdited TestInherited TestListenPid " +
 		"TestSmallStack TestStandardFiles TestStandardFilesStayClosed TestStandardFilesClosed " +
 		"TestFilesReleased")},
-	{"options and messages", initTests, words("TestScripts TestMessages TestLogTrouble " +
+	{"messages", initTests, words("TestMessages TestLogTrouble " +
 		"TestMessagesRaiseNothing TestForwardDenied TestSubreaperRefused TestWhyItEnded " +
 		"TestTerminationLog TestFullPipe TestUsageWithoutTasks TestUsageWithoutCopy")},
-	{"other inits", initTests, words("TestOtherInits TestInitNames " +
+	{"other inits", initTests, words("TestOtherInits " +
 		"TestCompatVariables TestCompatTypedOnce TestDumbInitGroupAfterCommand")},
 	{"executed again by the runtime", initTests, words("TestOrphans/re-executed " +
-		"TestScripts/re-executed TestForward/re-executed")},
+		"TestForward/re-executed TestTerminalOfSession/re-executed")},
 	{"memory and page faults", initTests, words("TestWeight TestPageFaults")},
-	{"sendsig: forms, groups, trees", signalTests, words("TestSignalForms TestGroup TestTree " +
-		"TestScriptAndAncestors TestStatus TestScripts TestWait TestThen TestRestarted " +
-		"TestIfHandled TestPID1 TestAll TestQueue TestByNumber TestNoFreeTask")},
+	{
+		"sendsig: targets", signalTests,
+		words("TestSignalForms TestGroup TestSelectors TestScriptAndAncestors TestExeLinks " +
+			"TestPidfileForms TestPidfileOfOtherUser TestCmdlineBytes TestPIDNamespace TestPID1 TestAll"),
+	},
+	{
+		"sendsig: trees", signalTests,
+		words("TestTree TestTreeForksRegularly TestTwoSendsigsInTree TestTreeOfVforks"),
+	},
+	{
+		"sendsig: waiting", signalTests,
+		words("TestWait TestThen TestRestarted TestWaitForStopped TestIfHandled TestQueue"),
+	},
+	{"sendsig: by number", signalTests, words("TestByNumber TestByNumberNotPermitted TestNoFreeTask")},
+	{"sendsig: without /proc", signalTests, words("TestWithoutProc")},
+	{"sendsig: without inodes of pidfds", signalTests, words("TestStatus TestSignal0 TestChangedName")},
+	{"sendsig: inodes of pidfds", signalTests, words("TestInode TestRepeatedTargets TestReusedPID")},
+	{"sendsig: reused pids", signalTests, words("TestReusedPIDs")},
+	{
+		"reap-once", reapTests,
+		words("TestReap TestTimeLimit TestInterrupted TestSignalsOfCommand TestAudit TestNudge " +
+			"TestPID1DoesNotReap"),
+	},
+	{
+		"wait-for-port", waitforTests,
+		words("TestUpAtOnce TestIPv6 TestTimeout TestLaterUp TestStaleSocket TestAbstractSocket " +
+			"TestCommand TestUnderInit TestChanges"),
+	},
+	{
+		"wait-for-port: no connection to itself", waitforTests,
+		words("TestNeverConnectsToItself TestSelfConnectionIsDetected TestFreeToBind"),
+	},
+	{
+		"wait-for-port: the listener", waitforTests,
+		words("TestLeavesNoTimeWait TestListenerReadsEndOfFile TestFullBacklog"),
+	},
+	{
+		"wait-for-port: the network", waitforTests,
+		words("TestBlackHole TestFirstAddressSilent TestNameLater TestResolverDown TestDownWithoutIPv6"),
+	},
+	{"wait-for-port: terminals", waitforTests, words("TestTerminal")},
 }
 
 func words(text string) []string { return strings.Fields(text) }
+
+// again are the rows of tests of init that util-init has too. The others are about code that is the
+// same in both, and make test runs all of them with util-init.
+var again = []string{
+	"every signal", "orphans, reaped by init", "orphans, reaped by the kernel", "--scope ordered",
+	"--scope container", "--scope group", "terminals", "memory and page faults",
+}
 
 // allRows returns the rows for util, and then those for util-init.
 func allRows() []row {
 	all := slices.Clone(rows)
 	for _, r := range rows {
-		if r.program == initTests || r.program == machineTests || r.program == guestTests {
+		if r.program == machineTests || r.program == guestTests || slices.Contains(again, r.what) {
 			all = append(all, row{"util-init: " + r.what, r.program + alone, r.tests})
 		}
 	}
