@@ -45,7 +45,8 @@ func (a *archive) write(text string) {
 	}
 }
 
-// parents writes the directories above a file that are not there yet: the kernel does not make them.
+// parents writes the directories above a file that are not there yet: the kernel does not make
+// them.
 func (a *archive) parents(name string) {
 	if a.made == nil {
 		a.made = map[string]bool{}

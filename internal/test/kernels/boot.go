@@ -2,11 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -22,7 +22,9 @@ const (
 
 // boot boots a kernel with an init as its PID 1, and copies what it prints on the serial console to
 // w. It returns when the machine has ended; an error tells that it had to be ended.
-func boot(ctx context.Context, k kernel, vmlinuz, image string, limit time.Duration, w io.Writer) error {
+func boot(
+	ctx context.Context, k kernel, vmlinuz, image string, limit time.Duration, w io.Writer,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	// quiet and loglevel: only messages of the last moment, such as that of a panic, are in between.
@@ -30,12 +32,14 @@ func boot(ctx context.Context, k kernel, vmlinuz, image string, limit time.Durat
 	words := fmt.Sprintf("console=%s quiet loglevel=1 panic=-1 rdinit=/init -- %s",
 		k.machine.console, protocol.Guest)
 	args := append([]string{
-		"-accel", "tcg", "-icount", "shift=1,sleep=off", "-m", "2048", "-smp", "1", "-display", "none", "-monitor", "none",
-		"-serial", "stdio", "-nic", "none", "-no-reboot",
+		// A clock that counts instructions, two nanoseconds each. With it, x86 has one processor only.
+		"-accel", "tcg", "-icount", "shift=1,sleep=off", "-smp", "1", "-m", "2048",
+		"-display", "none", "-monitor", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
 		"-kernel", vmlinuz, "-initrd", image, "-append", words,
 	}, k.machine.args...)
 	cmd := exec.CommandContext(ctx, k.machine.emulator, args...)
-	cmd.Stderr = os.Stderr
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr // a warning in any case: that the machine has nothing to do
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -51,6 +55,9 @@ func boot(ctx context.Context, k kernel, vmlinuz, image string, limit time.Durat
 	ended := cmd.Wait()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("the machine did not end within %v", limit)
+	}
+	if ended != nil {
+		ended = fmt.Errorf("%s: %w: %s", k.machine.emulator, ended, stderr.Bytes())
 	}
 	return errors.Join(err, ended)
 }

@@ -25,8 +25,13 @@ type machine struct {
 }
 
 var (
-	amd64   = machine{"qemu-system-x86_64", []string{"-cpu", "max"}, "ttyS0", true}
-	arm64   = machine{"qemu-system-aarch64", []string{"-M", "virt", "-cpu", "max"}, "ttyAMA0", true}
+	amd64 = machine{"qemu-system-x86_64", []string{"-cpu", "max"}, "ttyS0", true}
+	// Without pauth-impdef, the emulator takes most of its time to sign pointers.
+	arm64 = machine{
+		"qemu-system-aarch64",
+		[]string{"-M", "virt", "-cpu", "max,pauth-impdef=on"},
+		"ttyAMA0", true,
+	}
 	riscv64 = machine{"qemu-system-riscv64", []string{"-M", "virt"}, "ttyS0", false}
 )
 

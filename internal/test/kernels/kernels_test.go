@@ -97,7 +97,8 @@ func TestStatusOfPID1(t *testing.T) {
 }
 
 func TestReadResults(t *testing.T) {
-	all, err := readResults("\x16=== RUN   TestA\n\x16=== RUN   TestA/sub\n    a_test.go:7: missing: X: why\n" +
+	all, err := readResults("\x16=== RUN   TestA\n\x16=== RUN   TestA/sub\n" +
+		"    a_test.go:7: missing: X: why\n" +
 		"\x16--- SKIP: TestA/sub (0.00s)\n\x16--- PASS: TestA (0.00s)\n\x16=== RUN   TestB\n" +
 		"--- PASS: TestC (0.00s)\n    b_test.go:8: wrong\n\x16--- FAIL: TestB (0.00s)\n" +
 		"\x16=== RUN   TestD\n")
@@ -123,48 +124,51 @@ func TestJudge(t *testing.T) {
 	pass, fail := result{action: "pass"}, result{action: "fail"}
 	skip := func(why string) result { return result{"skip", "    x_test.go:1: " + why + "\n"} }
 	const inodes = "missing: inodes of pidfds: they need Linux 6.9"
+	const old, newest = "6.1-amd64", "7.2-amd64"
 	for _, tc := range []struct {
 		name   string
 		kernel string
-		r      row
+		tests  string
 		all    results
 		want   string
 		notes  int
 	}{
-		{"all pass", "6.1-amd64", row{"", "p", words("A B")}, results{"A": pass, "B": pass}, good, 0},
-		{"a hole", "6.1-amd64", row{"", "p", words("A B")}, results{"A": pass}, bad, 0},
-		{"began only", "6.1-amd64", row{"", "p", words("A")}, results{"A": {}}, bad, 0},
-		{"the program did not run", "6.1-amd64", row{"", "p", words("A")}, nil, bad, 0},
-		{"no test", "6.1-amd64", row{"", "p", nil}, results{"A": pass}, bad, 0},
-		{"one fails", "6.1-amd64", row{"", "p", words("A B")}, results{"A": fail, "B": pass}, bad, 0},
-		{"subtest fails", "6.1-amd64", row{"", "p", words("A")}, results{"A": pass, "A/x": fail}, bad, 0},
-		{"another's subtest", "6.1-amd64", row{"", "p", words("A")}, results{"A": pass, "AB": fail}, good, 0},
-		{"subtest as a row", "6.1-amd64", row{"", "p", words("A/x")}, results{"A": fail, "A/x": pass}, good, 0},
-		{"left out", "6.1-amd64", row{"", "p", words("A")}, results{"A": skip(inodes)}, leftOut, 1},
-		{"partly", "6.1-amd64", row{"", "p", words("A B")}, results{"A": skip(inodes), "B": pass}, good, 1},
+		{"all pass", old, "A B", results{"A": pass, "B": pass}, good, 0},
+		{"a hole", old, "A B", results{"A": pass}, bad, 0},
+		{"began only", old, "A", results{"A": {}}, bad, 0},
+		{"the program did not run", old, "A", nil, bad, 0},
+		{"no test", old, "", results{"A": pass}, bad, 0},
+		{"one fails", old, "A B", results{"A": fail, "B": pass}, bad, 0},
+		{"a subtest fails", old, "A", results{"A": pass, "A/x": fail}, bad, 0},
+		{"a subtest of another", old, "A", results{"A": pass, "AB/x": fail}, good, 0},
+		{"a row with a subtest", old, "A/x", results{"A": fail, "A/x": pass}, good, 0},
+		{"left out", old, "A", results{"A": skip(inodes)}, leftOut, 1},
+		{"partly", old, "A B", results{"A": skip(inodes), "B": pass}, good, 1},
 		{
-			"all subtests left out", "6.1-amd64",
-			row{"", "p", words("A")},
+			"all subtests left out", old, "A",
 			results{"A": pass, "A/x": skip(inodes), "A/y": skip(inodes)},
 			leftOut, 2,
 		},
-		{"not on a new kernel", "7.2-amd64", row{"", "p", words("A")}, results{"A": skip(inodes)}, bad, 0},
-		{"unknown reason", "6.1-amd64", row{"", "p", words("A")}, results{"A": skip("missing: tini: x")}, bad, 0},
-		{"no reason", "6.1-amd64", row{"", "p", words("A")}, results{"A": {action: "skip"}}, bad, 0},
-		{
-			"util-init has not", "6.1-amd64",
-			row{"", "p", words("A")},
-			results{"A": skip("util-init has not: help")},
-			leftOut, 0,
-		},
-		{"no util-init", "6.12-riscv64", row{"", "p-alone", words("A")}, nil, leftOut, 1},
+		{"left out on a new kernel", newest, "A", results{"A": skip(inodes)}, bad, 0},
+		{"an unknown reason", old, "A", results{"A": skip("missing: tini: not found")}, bad, 0},
+		{"no reason", old, "A", results{"A": {action: "skip"}}, bad, 0},
+		{"not in util-init", old, "A", results{"A": skip("util-init has not: help")}, leftOut, 0},
 	} {
 		list, err := selected([]string{tc.kernel})
 		test.Must(t, err)
-		c := tc.r.judge(list[0], map[string]results{tc.r.program: tc.all})
-		if c.text != tc.want || len(c.reasons) != tc.notes || (len(c.wrong) > 0) != (c.text == bad && tc.r.tests != nil) {
+		r := row{"", "p", words(tc.tests)}
+		c := r.judge(list[0], map[string]results{"p": tc.all})
+		if c.text != tc.want || len(c.reasons) != tc.notes {
 			t.Errorf("%s: %+v, want %s", tc.name, c, tc.want)
 		}
+		if explained := len(c.wrong) > 0; explained != (c.text == bad) {
+			t.Errorf("%s: %+v: not explained", tc.name, c)
+		}
+	}
+	k := kernel{arch: "riscv64", machine: machine{utilInit: false}}
+	c := row{"", "p" + alone, words("A")}.judge(k, nil)
+	if c.text != leftOut || len(c.reasons) != 1 {
+		t.Errorf("without util-init: %+v", c)
 	}
 }
 
@@ -196,14 +200,17 @@ func TestSelected(t *testing.T) {
 }
 
 func TestKernelDependency(t *testing.T) {
-	for description, want := range map[string]string{
-		"Depends: linux-image-6.1.0-50-cloud-amd64 (= 6.1.176-1)\n":                        "linux-image-6.1.0-50-cloud-amd64",
-		"Pre-Depends: linux-base\nDepends: dracut | x, linux-base-7.2, linux-binary-7.2\n": "linux-binary-7.2",
-		"Depends: kmod, linux-base (>= 4.3~)\nBreaks: linux-image-x\n":                     "",
-		"": "",
+	for _, tc := range []struct{ description, want string }{
+		{"Depends: linux-image-6.1.0-50 (= 6.1.176-1)\n", "linux-image-6.1.0-50"},
+		{
+			"Pre-Depends: linux-base\nDepends: dracut | x, linux-base-7, linux-binary-7 (= 7.2)\n",
+			"linux-binary-7",
+		},
+		{"Depends: kmod, linux-base (>= 4.3~)\nBreaks: linux-image-x\n", ""},
+		{"", ""},
 	} {
-		if got := kernelDependency(description); got != want {
-			t.Errorf("%q: %q, want %q", description, got, want)
+		if got := kernelDependency(tc.description); got != tc.want {
+			t.Errorf("%q: %q, want %q", tc.description, got, tc.want)
 		}
 	}
 }
@@ -232,7 +239,9 @@ func TestRows(t *testing.T) {
 		}
 	}
 	for _, what := range again {
-		if !slices.ContainsFunc(rows, func(r row) bool { return r.what == what && r.program == initTests }) {
+		if !slices.ContainsFunc(rows, func(r row) bool {
+			return r.what == what && r.program == initTests
+		}) {
 			t.Errorf("%q: no row of init", what)
 		}
 	}

@@ -50,7 +50,8 @@ func parse() (o options, err error) {
 	names := flag.String("kernels", "", "names of kernels, separated by blanks; empty: all of "+
 		strings.Join(allNames(), " "))
 	flag.StringVar(&o.mirror, "mirror", "", "a mirror of Debian; empty: that of apt on this machine")
-	flag.StringVar(&o.cache, "cache", filepath.Join(home, "util-kernels"), "where the kernels are kept")
+	flag.StringVar(&o.cache, "cache", filepath.Join(home, "util-kernels"),
+		"where the kernels are kept")
 	flag.BoolVar(&o.update, "update", false, "download the newest kernels, even if there are some")
 	flag.DurationVar(&o.limit, "limit", 10*time.Minute, "how long a machine may run")
 	flag.BoolVar(&o.verbose, "v", false, "print what the machines print")
@@ -77,9 +78,6 @@ func (o options) run(ctx context.Context) error {
 	var t table
 	wrong := 0
 	for _, k := range o.kernels {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		start := time.Now()
 		release, of, err := o.try(ctx, k, work)
 		if err != nil { // the tests without a result will fail
@@ -89,6 +87,9 @@ func (o options) run(ctx context.Context) error {
 		for i, r := range all {
 			c := r.judge(k, of)
 			for _, why := range c.wrong {
+				if of == nil {
+					break // the machine did not start, so all would be the same
+				}
 				fmt.Printf("%s: %s: %s\n", k.name, r.what, why)
 				wrong++
 			}
@@ -96,6 +97,9 @@ func (o options) run(ctx context.Context) error {
 		}
 		fmt.Printf("%s: Linux %s, %v\n", k.name, release, time.Since(start).Round(time.Second))
 		t.kernels = append(t.kernels, k.name)
+		if ctx.Err() != nil { // interrupted: what is known is printed
+			break
+		}
 	}
 	for i, r := range all {
 		t.line(r.what, cells[i])
@@ -109,7 +113,9 @@ func (o options) run(ctx context.Context) error {
 
 // try boots a kernel, with util and with util-init as PID 1, and returns the release of the kernel
 // and the results of each program.
-func (o options) try(ctx context.Context, k kernel, work string) (release string, of map[string]results, err error) {
+func (o options) try(ctx context.Context, k kernel, work string) (
+	release string, of map[string]results, err error,
+) {
 	from, err := fetch(k, o.cache, o.mirror, o.update)
 	if err != nil {
 		return "", nil, err

@@ -14,7 +14,14 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 // files are what is taken from Debian's packages for a kernel.
 type files struct {
 	kernel string // the file
-	bin    string // a directory that has busybox
+	bin    string // a directory of programs
+}
+
+// programs are the packages of statically linked programs, a file of each, and its name in the
+// machine. The shell is one that can be used interactively, which that of busybox cannot as well.
+var programs = []struct{ pkg, file, name string }{
+	{"busybox-static", "bin/busybox", "busybox"},
+	{"bash-static", "bin/bash-static", "sh"},
 }
 
 // fetch returns the files for a kernel: those in the cache, unless there are none or they are to be
@@ -22,7 +29,8 @@ type files struct {
 func fetch(k kernel, cache, mirror string, update bool) (files, error) {
 	dir := filepath.Join(cache, k.name)
 	found := files{filepath.Join(dir, "vmlinuz"), filepath.Join(dir, "bin")}
-	if _, err := os.Stat(dir); err == nil && !update {
+	_, err := os.Stat(filepath.Join(found.bin, programs[len(programs)-1].name))
+	if err == nil && !update {
 		return found, nil
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
@@ -45,12 +53,17 @@ func fetch(k kernel, cache, mirror string, update bool) (files, error) {
 	if err := os.MkdirAll(filepath.Join(complete, "bin"), 0o755); err != nil {
 		return files{}, err
 	}
-	// The kernel for riscv64 is not compressed, and is named vmlinux.
-	for pkg, file := range map[string]struct{ from, to string }{
-		pkg:              {"boot/vmlinu[xz]-*", "vmlinuz"},
-		"busybox-static": {"bin/busybox", "bin/busybox"},
-	} {
-		if err := apt.extract(pkg, file.from, filepath.Join(complete, file.to)); err != nil {
+	// The kernel for riscv64 is not compressed, and is named vmlinux. The second place is that of
+	// linux-binary.
+	err = apt.extract(pkg, filepath.Join(complete, "vmlinuz"),
+		"boot/vmlinu[xz]-*", "usr/lib/modules/*/vmlinu[xz]")
+	if err != nil {
+		return files{}, err
+	}
+	for _, p := range programs {
+		// The directories of /usr are merged since trixie.
+		err := apt.extract(p.pkg, filepath.Join(complete, "bin", p.name), p.file, "usr/"+p.file)
+		if err != nil {
 			return files{}, err
 		}
 	}
@@ -64,7 +77,9 @@ func fetch(k kernel, cache, mirror string, update bool) (files, error) {
 type apt struct{ dir, config string }
 
 func newApt(dir string, k kernel, mirror string) (apt, error) {
-	for _, sub := range []string{"etc/apt", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"} {
+	for _, sub := range []string{
+		"etc/apt", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial",
+	} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return apt{}, err
 		}
@@ -144,12 +159,12 @@ func kernelDependency(description string) string {
 	return ""
 }
 
-// extract downloads a package, and moves a file of it, given by a pattern, to a path.
-func (a apt) extract(pkg, pattern, to string) error {
+// extract downloads a package, and moves the one file of it that matches a pattern to a path.
+func (a apt) extract(pkg, to string, patterns ...string) error {
 	if _, err := a.run("apt-get", "download", "-q", pkg); err != nil {
 		return err
 	}
-	archive, err := only(filepath.Join(a.dir, pkg+"_*.deb"))
+	archive, err := only(a.dir, pkg+"_*.deb")
 	if err != nil {
 		return err
 	}
@@ -157,23 +172,25 @@ func (a apt) extract(pkg, pattern, to string) error {
 	if _, err := output(exec.Command("dpkg-deb", "-x", archive, tree), a.dir); err != nil {
 		return err
 	}
-	from, err := only(filepath.Join(tree, pattern))
-	if err != nil { // the directories of /usr are merged since trixie
-		if from, err = only(filepath.Join(tree, "usr", pattern)); err != nil {
-			return err
-		}
+	from, err := only(tree, patterns...)
+	if err != nil {
+		return err
 	}
 	return os.Rename(from, to)
 }
 
-// only returns the one file that matches a pattern.
-func only(pattern string) (string, error) {
-	found, err := filepath.Glob(pattern)
-	if err == nil && len(found) != 1 {
-		err = fmt.Errorf("%s: %d files, want one", pattern, len(found))
+// only returns the one file in a directory that matches one of the patterns.
+func only(dir string, patterns ...string) (string, error) {
+	var found []string
+	for _, pattern := range patterns {
+		some, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return "", err
+		}
+		found = append(found, some...)
 	}
-	if err != nil {
-		return "", err
+	if len(found) != 1 {
+		return "", fmt.Errorf("%s: %d files are %q, want one", dir, len(found), patterns)
 	}
 	return found[0], nil
 }

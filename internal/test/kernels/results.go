@@ -66,7 +66,8 @@ const (
 	bad     = "FAIL"
 )
 
-// judge returns the cell of a row. of has the results of each program, nil for one that did not run.
+// judge returns the cell of a row. of has the results of each program, nil for one that did not
+// run.
 func (r row) judge(k kernel, of map[string]results) cell {
 	if why := r.absent(k); why != "" {
 		return cell{text: leftOut, reasons: []string{why}}
@@ -96,7 +97,10 @@ func (r row) judge(k kernel, of map[string]results) cell {
 			}
 		}
 	}
-	if len(c.wrong) > 0 || len(r.tests) == 0 {
+	if len(r.tests) == 0 {
+		c.wrong = append(c.wrong, "no test")
+	}
+	if len(c.wrong) > 0 {
 		c.text = bad
 	}
 	return c

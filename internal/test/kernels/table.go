@@ -128,7 +128,10 @@ var rows = []row{
 	},
 	{"sendsig: by number", signalTests, words("TestByNumber TestByNumberNotPermitted TestNoFreeTask")},
 	{"sendsig: without /proc", signalTests, words("TestWithoutProc")},
-	{"sendsig: without inodes of pidfds", signalTests, words("TestStatus TestSignal0 TestChangedName")},
+	{
+		"sendsig: without inodes of pidfds", signalTests,
+		words("TestStatus TestSignal0 TestChangedName"),
+	},
 	{"sendsig: inodes of pidfds", signalTests, words("TestInode TestRepeatedTargets TestReusedPID")},
 	{"sendsig: reused pids", signalTests, words("TestReusedPIDs")},
 	{
@@ -143,7 +146,7 @@ var rows = []row{
 	},
 	{
 		"wait-for-port: no connection to itself", waitforTests,
-		words("TestNeverConnectsToItself TestSelfConnectionIsDetected TestFreeToBind"),
+		words("TestNeverConnectsToItself TestSelfConnectionIsDetected"),
 	},
 	{
 		"wait-for-port: the listener", waitforTests,
@@ -151,7 +154,7 @@ var rows = []row{
 	},
 	{
 		"wait-for-port: the network", waitforTests,
-		words("TestBlackHole TestFirstAddressSilent TestNameLater TestResolverDown TestDownWithoutIPv6"),
+		words("TestNameLater TestResolverDown TestDownWithoutIPv6"),
 	},
 	{"wait-for-port: terminals", waitforTests, words("TestTerminal")},
 }
@@ -187,7 +190,8 @@ type table struct {
 func (t *table) line(name string, cells []cell) {
 	line := []string{name}
 	for _, c := range cells {
-		text := c.text
+		var text strings.Builder
+		text.WriteString(c.text)
 		slices.Sort(c.reasons)
 		for _, why := range slices.Compact(c.reasons) {
 			i := slices.Index(t.notes, why)
@@ -195,9 +199,9 @@ func (t *table) line(name string, cells []cell) {
 				i = len(t.notes)
 				t.notes = append(t.notes, why)
 			}
-			text += fmt.Sprintf(" (%d)", i+1)
+			fmt.Fprintf(&text, " (%d)", i+1)
 		}
-		line = append(line, text)
+		line = append(line, text.String())
 	}
 	t.lines = append(t.lines, line)
 }

@@ -1,7 +1,7 @@
 // Guest is the command of the init that is PID 1 of an emulated machine (see package kernels). It
 // prepares the machine, runs the test programs, and prints their output on the console. In the end
-// it executes the probe in its place, while another process sends PID 1 every signal. The probe then
-// exits, and PID 1 with it. The kernel panics, and so shows the exit status of PID 1.
+// it executes the probe in its place, while another process sends PID 1 every signal. The probe
+// then exits, and PID 1 with it. The kernel panics, and so shows the exit status of PID 1.
 package main
 
 import (
@@ -156,7 +156,8 @@ func execute(p protocol.Program) error {
 	return cmd.Wait()
 }
 
-// last executes the probe, and returns only if that fails. A child gets the other end of its stdout.
+// last executes the probe, and returns only if that fails. A child gets the other end of its
+// stdout.
 func last() error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -173,7 +174,8 @@ func last() error {
 		return err
 	}
 	status := strconv.Itoa(protocol.Status)
-	return syscall.Exec("/probe", []string{"probe", "catch", "echo", "64", "exit", status}, os.Environ())
+	words := []string{"probe", "catch", "echo", "64", "exit", status}
+	return syscall.Exec("/probe", words, os.Environ())
 }
 
 // signals sends PID 1 every signal, and fails if one does not reach the command, which prints each

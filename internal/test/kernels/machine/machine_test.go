@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"util/applets"
 	"util/internal/test"
 	"util/internal/test/kernels/protocol"
 
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(namespaceVariable) != "" {
 		inNamespace()
 	}
-	test.Main(m, applets.Main)
+	test.Main(m, nil)
 }
 
 // namespaceVariable makes this program execute its arguments in a new cgroup namespace.
@@ -72,7 +71,9 @@ func TestOrphans(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	test.Eventually(t, "PID 1 has reaped the orphans", func() bool { return children(t, 1) == commands })
+	test.Eventually(t, "PID 1 has reaped the orphans", func() bool {
+		return children(t, 1) == commands
+	})
 }
 
 // The line about the end of the command says what the memory cgroup counted: where the files of the
@@ -88,7 +89,8 @@ func TestMemory(t *testing.T) {
 			t.Cleanup(func() { remove(t, dir) })
 			write(t, filepath.Join(dir, "memory.max"), strconv.Itoa(20<<20))
 			stderr := outOfMemory(t, dir, tc.namespace)
-			const want = "; out of memory: the kernel killed 1 in the memory cgroup, limit 20971520 bytes, peak "
+			const want = "; out of memory: the kernel killed 1 in the memory cgroup, " +
+				"limit 20971520 bytes, peak "
 			_, peak, found := strings.Cut(stderr, want)
 			if !found {
 				t.Fatalf("stderr %q", stderr)
@@ -114,7 +116,8 @@ func TestMemory(t *testing.T) {
 }
 
 // outOfMemory runs init in a cgroup, with a command that takes more memory than there is, and
-// returns its messages. In a cgroup namespace, the mount shows only init's own part of the hierarchy.
+// returns its messages. In a cgroup namespace, the mount shows only init's own part of the
+// hierarchy.
 func outOfMemory(t *testing.T, dir string, namespace bool) string {
 	t.Helper()
 	self, err := os.Executable()
