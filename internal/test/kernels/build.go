@@ -87,8 +87,8 @@ func (b built) path(name string) (string, error) {
 	return "", fmt.Errorf("program %q: not built", name)
 }
 
-// programs returns the test programs that run with util, or with util-init (suffix alone).
-func (b built) programs(suffix string) []protocol.Program {
+// programs returns the test programs for some rows, with util or with util-init (suffix alone).
+func (b built) programs(suffix string, rows []row) []protocol.Program {
 	var list []protocol.Program
 	for _, name := range order {
 		p := protocol.Program{
@@ -100,7 +100,7 @@ func (b built) programs(suffix string) []protocol.Program {
 		if suffix == alone {
 			p.Env = append(p.Env, "UTIL_TEST_ALONE=1") // read by internal/test
 		}
-		for _, r := range allRows() {
+		for _, r := range rows {
 			if r.program == p.Name {
 				for _, name := range r.tests {
 					name, _, _ = strings.Cut(name, "/") // a subtest runs with its test
@@ -126,9 +126,9 @@ var etc = map[string]string{
 }
 
 // writeImage writes the first file system of a machine whose PID 1 is util, or util-init (suffix
-// alone).
-func (b built) writeImage(path, busybox, suffix string) error {
-	programs, err := json.Marshal(b.programs(suffix))
+// alone), with the programs in the directory bin.
+func (b built) writeImage(path, bin, suffix string, rows []row) error {
+	programs, err := json.Marshal(b.programs(suffix, rows))
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (b built) writeImage(path, busybox, suffix string) error {
 	a.link("init", init)
 	a.link("probe", probe)
 	a.copy(".", b.dir)
-	a.copy("bin", busybox)
+	a.copy("bin", bin)
 	a.file(protocol.File[1:], 0o644, programs)
 	for name, text := range etc {
 		a.file("etc/"+name, 0o644, []byte(text))

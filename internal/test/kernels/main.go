@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +24,7 @@ import (
 // options are the command line.
 type options struct {
 	kernels []kernel
+	rows    []row
 	mirror  string
 	cache   string
 	update  bool
@@ -49,6 +52,7 @@ func parse() (o options, err error) {
 	}
 	names := flag.String("kernels", "", "names of kernels, separated by blanks; empty: all of "+
 		strings.Join(allNames(), " "))
+	some := flag.String("rows", "", "a regular expression for names of rows; empty: all")
 	flag.StringVar(&o.mirror, "mirror", "", "a mirror of Debian; empty: that of apt on this machine")
 	flag.StringVar(&o.cache, "cache", filepath.Join(home, "util-kernels"),
 		"where the kernels are kept")
@@ -58,6 +62,15 @@ func parse() (o options, err error) {
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return o, fmt.Errorf("argument %q: there are only options", flag.Arg(0))
+	}
+	pattern, err := regexp.Compile(*some)
+	if err != nil {
+		return o, err
+	}
+	for _, r := range allRows() {
+		if pattern.MatchString(r.what) {
+			o.rows = append(o.rows, r)
+		}
 	}
 	o.kernels, err = selected(strings.Fields(*names))
 	return o, err
@@ -73,8 +86,7 @@ func (o options) run(ctx context.Context) error {
 	if o.mirror == "" {
 		o.mirror = defaultMirror()
 	}
-	all := allRows()
-	cells := make([][]cell, len(all))
+	cells := make([][]cell, len(o.rows))
 	var t table
 	wrong := 0
 	for _, k := range o.kernels {
@@ -84,7 +96,7 @@ func (o options) run(ctx context.Context) error {
 			fmt.Printf("%s: %v\n", k.name, err)
 			wrong++
 		}
-		for i, r := range all {
+		for i, r := range o.rows {
 			c := r.judge(k, of)
 			for _, why := range c.wrong {
 				if of == nil {
@@ -101,7 +113,7 @@ func (o options) run(ctx context.Context) error {
 			break
 		}
 	}
-	for i, r := range all {
+	for i, r := range o.rows {
 		t.line(r.what, cells[i])
 	}
 	fmt.Printf("\n%v", &t)
@@ -130,8 +142,13 @@ func (o options) try(ctx context.Context, k kernel, work string) (
 		suffixes = suffixes[:1]
 	}
 	for _, suffix := range suffixes {
+		if !slices.ContainsFunc(o.rows, func(r row) bool {
+			return strings.HasSuffix(r.program, alone) == (suffix == alone)
+		}) {
+			continue
+		}
 		image := filepath.Join(work, "image")
-		if err := b.writeImage(image, from.bin, suffix); err != nil {
+		if err := b.writeImage(image, from.bin, suffix, o.rows); err != nil {
 			return release, of, err
 		}
 		var text bytes.Buffer
