@@ -45,11 +45,11 @@ func Inside(t testing.TB) bool {
 	if err != nil {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)
 	}
-	if _, ok := t.(*testing.B); ok || testing.Verbose() {
-		t.Logf("inside the namespace:\n%s", out)
-	}
 	if why, skipped := skippedInside(string(out), t.Name()); skipped {
 		t.Skip(why)
+	}
+	if _, ok := t.(*testing.B); ok || testing.Verbose() {
+		t.Logf("inside the namespace:\n%s", out)
 	}
 	return false
 }

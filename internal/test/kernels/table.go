@@ -99,7 +99,12 @@ var rows = []row{
 	},
 	{"--pause", initTests, words("TestPause")},
 	{"terminals", initTests, words("TestTerminalOfSession TestTerminalHangup")},
-	{"an interactive shell", initTests, words("TestTerminalOfShell")},
+	// Not "stop and continue": bash 5.2 gives the terminal to no job that bg has continued.
+	{
+		"an interactive shell", initTests,
+		words("TestTerminalOfShell/early/foreground TestTerminalOfShell/early/background " +
+			"TestTerminalOfShell/early/pipeline TestTerminalOfShell/early/script"),
+	},
 	{"ptrace", initTests, words("TestTracedCommand")},
 	{"statuses, and what the command inherits", initTests, words("TestExitStatus " +
 		"TestExitStatusBySignal TestExecFormat TestEnvironmentEdited TestInherited TestListenPid " +
