@@ -10,8 +10,8 @@ import (
 
 // BuildElsewhere builds the programs that tests run, for the architecture arch, into a directory.
 // It returns the environment variable that makes test programs use them, on a machine where they
-// are in the directory at. There, neither Go nor the source tree is needed. It must be called in the
-// module. util-init is built only if the linker of package slim knows the architecture.
+// are in the directory at. There, neither Go nor the source tree is needed. It must be called in
+// the module. util-init is built only if the linker of package slim knows the architecture.
 func BuildElsewhere(dir, arch, at string, utilInit bool) (variable string, err error) {
 	root, err := moduleRoot()
 	if err != nil {

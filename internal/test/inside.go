@@ -83,8 +83,8 @@ func must(what string, err error) {
 	}
 }
 
-// builtList returns the value of builtVar for an inner run: what this run has built, and what it was
-// given itself.
+// builtList returns the value of builtVar for an inner run: what this run has built, and what it
+// was given itself.
 func builtList() string {
 	buildMutex.Lock()
 	defer buildMutex.Unlock()

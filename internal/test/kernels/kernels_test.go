@@ -260,7 +260,7 @@ func TestRows(t *testing.T) {
 	}
 	for _, name := range allNames() {
 		if !strings.Contains(string(data), " "+name+" ") {
-			t.Errorf("docs/kernels.md: the table has no column %q", name)
+			t.Errorf("docs/kernels.md: kernel %q is not there", name)
 		}
 	}
 }

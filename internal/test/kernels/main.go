@@ -30,6 +30,7 @@ type options struct {
 	update  bool
 	limit   time.Duration
 	verbose bool
+	built   map[string]built // what was built so far, for each architecture
 }
 
 func main() {
@@ -50,6 +51,7 @@ func parse() (o options, err error) {
 	if err != nil {
 		return o, err
 	}
+	o.built = map[string]built{}
 	names := flag.String("kernels", "", "names of kernels, separated by blanks; empty: all of "+
 		strings.Join(allNames(), " "))
 	some := flag.String("rows", "", "a regular expression for names of rows; empty: all")
@@ -132,9 +134,13 @@ func (o options) try(ctx context.Context, k kernel, work string) (
 	if err != nil {
 		return "", nil, err
 	}
-	b, err := build(k.arch, k.machine.utilInit, filepath.Join(work, k.arch))
-	if err != nil {
-		return "", nil, err
+	b, found := o.built[k.arch]
+	if !found {
+		b, err = build(k.arch, k.machine.utilInit, filepath.Join(work, k.arch))
+		if err != nil {
+			return "", nil, err
+		}
+		o.built[k.arch] = b
 	}
 	of = map[string]results{}
 	suffixes := []string{"", alone}

@@ -129,7 +129,7 @@ var rows = []row{
 	},
 	{
 		"sendsig: waiting", signalTests,
-		words("TestWait TestThen TestRestarted TestWaitForStopped TestIfHandled TestQueue"),
+		words("TestWait TestThen TestRestarted TestWaitForStopped TestIfHandled"),
 	},
 	{"sendsig: by number", signalTests, words("TestByNumber TestByNumberNotPermitted TestNoFreeTask")},
 	{"sendsig: without /proc", signalTests, words("TestWithoutProc")},

@@ -233,6 +233,6 @@ func report(err error) {
 	}
 	say(protocol.GuestName, fmt.Sprintf("\x16--- %s: %s (0.00s)", result, name))
 	say(protocol.GuestName, "\x16=== NAME  ") // as package testing does: the result is complete
-	_ = unix.IoctlSetInt(1, unix.TCSBRK, 1) // tcdrain(3): the machine ends soon
+	_ = unix.IoctlSetInt(1, unix.TCSBRK, 1)   // tcdrain(3): the machine ends soon
 	_ = unix.Kill(1, 64)
 }
