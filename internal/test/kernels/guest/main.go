@@ -212,6 +212,7 @@ func signals() error {
 		if s == unix.SIGKILL || s == unix.SIGSTOP {
 			continue
 		}
+		waits() // PID 1 looks whether the command takes a signal that may stop it
 		if err := unix.Kill(1, s); err != nil {
 			return fmt.Errorf("signal %d: %w", s, err)
 		}
@@ -220,6 +221,16 @@ func signals() error {
 		}
 	}
 	return nil
+}
+
+// waits waits until the command, the parent of this process, sleeps.
+func waits() {
+	path := fmt.Sprintf("/proc/%d/status", os.Getppid())
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), "State:\tS") {
+			return
+		}
+	}
 }
 
 // report prints the result of signals as that of a test, and sends PID 1 the last signal.
