@@ -1,5 +1,6 @@
-# Targets: build (default), build-all, sbom, test, test-kubernetes, check, bench, demo, demo-docker,
-# demo-update, examples, install, clean. GOARCH, and for arm GOARM, select another architecture.
+# Targets: build (default), build-all, sbom, test, test-kernels, test-kubernetes, check, bench, demo,
+# demo-docker, demo-update, examples, install, clean. GOARCH, and for arm GOARM, select another
+# architecture.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -42,8 +43,8 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build build-all test test-kubernetes check bench demo demo-docker demo-update examples \
-	install clean
+.PHONY: build build-all test test-kernels test-kubernetes check bench demo demo-docker demo-update \
+	examples install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ALONES)),bin/util-init)
 
@@ -93,6 +94,12 @@ sbom: bin/util-init
 TESTS = ./...
 test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
+
+# Tests on Debian's kernels, in emulated machines: see docs/kernels.md. KERNELS selects some, as in
+# make test-kernels KERNELS='6.1-amd64 7.2-amd64'. The first time, it downloads them.
+KERNELS =
+test-kernels:
+	go run ./internal/test/kernels -kernels '$(KERNELS)'
 
 # Pods on a node of Kubernetes: the kubelet, and the containerd of the machine. Most of their time the
 # tests wait, so many run at once.

@@ -33,7 +33,7 @@ func Inside(t testing.TB) bool {
 	}
 	self, err := os.Executable()
 	Must(t, err)
-	args := []string{"-test.run=^" + t.Name() + "$", "-test.timeout=5m"}
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.timeout=5m", "-test.v"}
 	if _, ok := t.(*testing.B); ok {
 		args = []string{"-test.run=^$", "-test.bench=^" + t.Name() + "$"}
 	}
@@ -45,10 +45,22 @@ func Inside(t testing.TB) bool {
 	if err != nil {
 		t.Fatalf("inside the namespace: %v\n%s", err, out)
 	}
-	if _, ok := t.(*testing.B); ok || testing.Verbose() || strings.Contains(string(out), "--- SKIP") {
+	if why, skipped := skippedInside(string(out), t.Name()); skipped {
+		t.Skip(why)
+	}
+	if _, ok := t.(*testing.B); ok || testing.Verbose() {
 		t.Logf("inside the namespace:\n%s", out)
 	}
 	return false
+}
+
+// skippedInside reports whether the output of an inner run says that the test was skipped, and why:
+// what follows the last position in a file.
+func skippedInside(out, name string) (why string, skipped bool) {
+	before, _, skipped := strings.Cut(out, "--- SKIP: "+name+" (")
+	_, why, _ = strings.Cut(before[strings.LastIndex(before, ".go:")+1:], ": ")
+	why, _, _ = strings.Cut(why, "\n")
+	return why, skipped
 }
 
 // enter is what Main does first. In a program that Inside started as PID 1, it mounts /proc and
@@ -71,18 +83,21 @@ func must(what string, err error) {
 	}
 }
 
-// builtList returns the value of builtVar.
+// builtList returns the value of builtVar for an inner run: what this run has built, and what it
+// was given itself.
 func builtList() string {
 	buildMutex.Lock()
 	defer buildMutex.Unlock()
 	var list strings.Builder
 	for key, path := range built {
-		list.WriteString(key + "\t" + path + "\n")
+		list.WriteString(builtLine(key, path))
 	}
-	return list.String()
+	return list.String() + os.Getenv(builtVar)
 }
 
-// builtOutside returns the path of a program that the outer run has built, or "".
+func builtLine(key, path string) string { return key + "\t" + path + "\n" }
+
+// builtOutside returns the path of a program that was built before this run, or "".
 func builtOutside(key string) string {
 	for line := range strings.Lines(os.Getenv(builtVar)) {
 		if k, path, _ := strings.Cut(strings.TrimSpace(line), "\t"); k == key {
@@ -95,5 +110,5 @@ func builtOutside(key string) string {
 // Crowd returns the program of package crowd.
 func Crowd(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util/internal/test/crowd", "-s -w -E _rt0_crowd", runtime.GOARCH)
+	return Build(t, crowdPackage, crowdFlags, runtime.GOARCH)
 }

@@ -60,15 +60,21 @@ var (
 // armv6 and armv7 are architectures too.
 func Build(t testing.TB, pkg, ldflags, arch string) string {
 	t.Helper()
-	key := pkg + " " + ldflags + " " + arch
+	key := buildKey(pkg, ldflags, arch)
 	return once(t, key, filepath.Base(pkg), func(path string) *exec.Cmd {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-		if version, isARM := strings.CutPrefix(arch, "armv"); isARM {
-			cmd.Env = append(cmd.Env, "GOARCH=arm", "GOARM="+version)
-		}
-		return cmd
+		return buildCommand(path, pkg, ldflags, arch)
 	})
+}
+
+func buildKey(pkg, ldflags, arch string) string { return pkg + " " + ldflags + " " + arch }
+
+func buildCommand(path, pkg, ldflags, arch string) *exec.Cmd {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if version, isARM := strings.CutPrefix(arch, "armv"); isARM {
+		cmd.Env = append(cmd.Env, "GOARCH=arm", "GOARM="+version)
+	}
+	return cmd
 }
 
 // once makes a program that has not been made yet under this key, and returns its path, which ends
@@ -127,10 +133,20 @@ func Main(m *testing.M, product func(argv []string) int) {
 	os.Exit(status)
 }
 
+// The programs that tests run, and their linker flags.
+const (
+	utilPackage  = "util"
+	utilFlags    = "-s -w " + Early
+	probePackage = "util/internal/test/probe"
+	probeFlags   = "-s -w -E _rt0_probe"
+	crowdPackage = "util/internal/test/crowd"
+	crowdFlags   = "-s -w -E _rt0_crowd"
+)
+
 // Probe returns the program of package probe.
 func Probe(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util/internal/test/probe", "-s -w -E _rt0_probe", runtime.GOARCH)
+	return Build(t, probePackage, probeFlags, runtime.GOARCH)
 }
 
 // Namespace makes cmd PID 1 of a new PID namespace, as [pidns.Set] does. Its /proc is still that of

@@ -64,11 +64,11 @@ func UtilOf(t testing.TB, arch, commit string) string {
 	if Alone() {
 		return UtilInit(t, arch, commit)
 	}
-	flags := "-s -w " + Early
+	flags := utilFlags
 	if commit != "" {
 		flags += " -X util/internal/version.commit=" + commit
 	}
-	return Build(t, "util", flags, arch)
+	return Build(t, utilPackage, flags, arch)
 }
 
 // HasUtilInit reports whether there is a util-init for an architecture.
@@ -80,28 +80,39 @@ func HasUtilInit(arch string) bool {
 // not empty, the program says that it was built from that commit.
 func UtilInit(t testing.TB, arch, commit string) string {
 	t.Helper()
-	Tool(t, "make")
-	return once(t, "util-init "+arch+" "+commit, "util", func(path string) *exec.Cmd {
-		module, err := exec.Command("go", "env", "GOMOD").Output()
+	return once(t, utilInitKey(arch, commit), "util", func(path string) *exec.Cmd {
+		Tool(t, "make")
+		root, err := moduleRoot()
 		Must(t, err)
-		root := filepath.Dir(strings.TrimSpace(string(module)))
-		cmd := exec.Command("make", "-s", "-C", root, "bin/util-init", "GOARCH="+arch,
-			"UTIL_INIT="+path, "OBJECTS="+filepath.Join(filepath.Dir(path), "object"))
-		if commit != "" {
-			cmd.Args = append(cmd.Args, "COMMIT="+commit)
-		}
-		return cmd
+		return utilInitCommand(path, root, arch, commit)
 	})
+}
+
+func utilInitKey(arch, commit string) string { return "util-init " + arch + " " + commit }
+
+func utilInitCommand(path, root, arch, commit string) *exec.Cmd {
+	cmd := exec.Command("make", "-s", "-C", root, "bin/util-init", "GOARCH="+arch,
+		"UTIL_INIT="+path, "OBJECTS="+filepath.Join(filepath.Dir(path), "object"))
+	if commit != "" {
+		cmd.Args = append(cmd.Args, "COMMIT="+commit)
+	}
+	return cmd
+}
+
+// moduleRoot returns the directory of go.mod.
+func moduleRoot() (string, error) {
+	module, err := exec.Command("go", "env", "GOMOD").Output()
+	return filepath.Dir(strings.TrimSpace(string(module))), err
 }
 
 // Whole returns util with all its applets, as the Makefile links it, whatever the tests run.
 func Whole(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util", "-s -w "+Early, Arch())
+	return Build(t, utilPackage, utilFlags, Arch())
 }
 
 // Plain returns util as go build links it, without the early entry.
 func Plain(t testing.TB) string {
 	t.Helper()
-	return Build(t, "util", "", Arch())
+	return Build(t, utilPackage, "", Arch())
 }
