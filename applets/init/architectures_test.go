@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,6 +73,35 @@ func TestListOfArchitectures(t *testing.T) {
 		slices.Sort(c.got)
 		if !slices.Equal(c.got, c.want) {
 			t.Errorf("%s: %q, tested are %q", c.what, c.got, c.want)
+		}
+	}
+}
+
+// On an architecture without the early entry init says so, under every name, and the other applets
+// work. On one whose signals have other numbers, nothing does.
+func TestWithoutEarlyEntry(t *testing.T) {
+	test.NotAlone(t, "an architecture without it")
+	test.NotOther(t, "an architecture without it")
+	const noEntry = "util init: cannot run on linux/ppc64: init runs before the Go runtime boots, " +
+		"and util has no early entry for this architecture\n"
+	const notSupported = "util: mips is not supported: signals and error numbers are not those of " +
+		"other machines\n"
+	for _, tc := range []struct {
+		arch, emulator, line string
+		status               int
+		stderr               string
+	}{
+		{"ppc64", "qemu-ppc64-static", "init true", 1, noEntry},
+		{"ppc64", "qemu-ppc64-static", "tini -- true", 1, noEntry},
+		{"ppc64", "qemu-ppc64-static", "init --help", 0, ""},
+		{"ppc64", "qemu-ppc64-static", "sendsig 0 " + strconv.Itoa(os.Getpid()), 0, ""},
+		{"mips", "qemu-mips-static", "init true", 1, notSupported},
+		{"mips", "qemu-mips-static", "sendsig 0 " + strconv.Itoa(os.Getpid()), 1, notSupported},
+	} {
+		words := append([]string{test.Build(t, "util", "-s -w", tc.arch)}, strings.Fields(tc.line)...)
+		status, _, stderr := test.Run(t, exec.Command(test.Tool(t, tc.emulator), words...))
+		if status != tc.status || stderr != tc.stderr {
+			t.Errorf("%s: %s: status %d, stderr %q", tc.arch, tc.line, status, stderr)
 		}
 	}
 }
