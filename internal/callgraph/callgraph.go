@@ -3,13 +3,19 @@
 //
 // The source is not enough, because the compiler and the linker insert calls that it does not
 // show, and remove others. An allocation is such a call, and so are a map access and the end of a
-// function with a defer statement. The package reads the output of `go tool objdump`, for amd64
-// and arm64.
+// function with a defer statement. The package reads the output of `go tool objdump`.
+//
+// It covers all architectures that have an early entry: 386, amd64, arm, arm64, loong64, ppc64le,
+// riscv64 and s390x (arch.go). On each it follows every call and jump, and rejects computed ones
+// and instructions that are not known. It sees the use of a variable on 386 and amd64 only, because
+// objdump does not name variables on the others. There, the same Go code uses the same variables;
+// and for util-init, package slim checks them in the relocations.
 package callgraph
 
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,13 +25,13 @@ import (
 type Policy struct {
 	// Packages are import paths. Their functions may be called, and are checked themselves.
 	Packages []string
-	// Functions are further functions that may be called. They are not checked themselves.
+	// Functions are further functions that may be called. Of these, only the functions that they call
+	// themselves are checked, not their instructions.
 	Functions map[string]string
 	// NotExecuted are functions of the runtime that code may refer to. Init never executes them,
 	// unless it has a bug. They are not in util-init.
 	NotExecuted map[string]string
-	// Variables are further variables that may be used. They are checked on amd64 only, because
-	// objdump does not name them on arm64.
+	// Variables are further variables that may be used. They are checked on 386 and amd64 only.
 	Variables map[string]string
 	// Tables are the variables with an initial value. No code may change them: package slim makes
 	// them read-only, and refuses others.
@@ -37,8 +43,9 @@ type Policy struct {
 //   - a call or jump to a function that the policy does not list, with the chain of calls to it;
 //   - a call or jump to a computed address, except the jump of a switch statement;
 //   - a package of the policy with an init function, or with variables that code initializes;
-//   - a variable that the policy does not list, of another package;
-//   - an instruction that the disassembler does not know.
+//   - a variable that the policy does not list, of another package, on 386 and amd64;
+//   - an instruction that the disassembler does not know, unless its encoding tells that it cannot
+//     be a branch.
 //
 // The program must have its symbols. The command go must be in PATH, to disassemble the program.
 func Check(path, entry string, policy Policy) ([]string, error) {
@@ -58,7 +65,7 @@ func Reached(path, entry string, policy Policy) (names []string, err error) {
 		return nil, err
 	}
 	for f := range w.callers {
-		if policy.NotExecuted[f.name] == "" {
+		if policy.NotExecuted[f.name] == "" && !trampoline.MatchString(f.name) {
 			names = append(names, f.name)
 		}
 	}
@@ -101,12 +108,15 @@ type walk struct {
 
 // scan checks each instruction of f and adds the functions that it calls to the queue.
 func (w *walk) scan(f *function) {
-	for i, in := range f.code {
+	isListed := w.policy.Functions[f.name] != ""
+	for i, in := range w.instructions(f) {
 		switch in.kind {
 		case unknown:
-			w.violation(f, in, "is not a known instruction")
+			if !isListed {
+				w.violation(f, in, "is not a known instruction")
+			}
 		case computed:
-			if !w.isSwitch(f, i) {
+			if !isListed && !w.isSwitch(f, i) {
 				w.violation(f, in, "calls or jumps to a computed address")
 			}
 		case branch:
@@ -136,12 +146,21 @@ func (w *walk) call(f *function, in instruction) {
 	}
 	w.callers[callee] = f
 	switch {
-	case w.policy.Functions[callee.name] != "", w.policy.NotExecuted[callee.name] != "":
-	case w.policy.Contains(callee.name):
+	case w.policy.NotExecuted[callee.name] != "":
+	case w.policy.follows(callee.name):
 		w.queue = append(w.queue, callee)
 	default:
 		w.violation(f, in, "→ "+callee.name)
 	}
+}
+
+// trampoline matches the name of a function that the linker makes for a call over a great distance.
+// All that it does is to jump to the function that the rest of its name says.
+var trampoline = regexp.MustCompile(`-tramp\d+$`)
+
+// follows reports whether a function may be called, so that what it calls is to be checked.
+func (p Policy) follows(name string) bool {
+	return p.Contains(name) || p.Functions[name] != "" || trampoline.MatchString(name)
 }
 
 // Contains reports whether a function or variable belongs to a package of the policy.

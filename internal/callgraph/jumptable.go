@@ -21,6 +21,16 @@ import (
 //	ADD $640, R1, R1           its offset in the page
 //	MOVD (R1)(R0<<3), R27
 //	JMP (R27)
+//
+// And on loong64:
+//
+//	MOVW $9, R5
+//	BLTU R5, R7, …             if that of the last entry is less than the index
+//	PCALAU12I $563, R5         the page of the table
+//	ADDV $-1856, R5            its offset from the page
+//	ALSL.D $3, R5, R7, R30     the address of the entry
+//	MOVV 0(R30), R30
+//	JMP (R30)
 var (
 	jumpAMD64  = regexp.MustCompile(`^JMP 0\((\w+)\)\((\w+)\*8\)$`)
 	boundAMD64 = regexp.MustCompile(`^CMPQ (\w+), \$(0x[0-9a-f]+)$`)
@@ -30,6 +40,13 @@ var (
 	boundARM64 = regexp.MustCompile(`^CMP \$(\d+), (\w+)$`)
 	pageARM64  = regexp.MustCompile(`^ADRP (-?\d+)\(PC\), (\w+)$`)
 	lowARM64   = regexp.MustCompile(`^ADD \$(\d+), (\w+), (\w+)$`)
+
+	// objdump has no name of Go's for the first one, and prints "Unknown ALSL.D".
+	entryLoong64 = regexp.MustCompile(`^(?:Unknown ALSL\.D|ALSLV) \$3, (\w+), (\w+), R30$`)
+	lastLoong64  = regexp.MustCompile(`^MOVW \$(\d+), (\w+)$`)
+	boundLoong64 = regexp.MustCompile(`^BLTU (\w+), (\w+), -?\d+\(PC\)$`)
+	pageLoong64  = regexp.MustCompile(`^PCALAU12I \$(-?\d+), (\w+)$`)
+	lowLoong64   = regexp.MustCompile(`^ADDV \$(-?\d+), (?:(\w+), )?(\w+)$`)
 )
 
 // lookBehind is how many instructions before the jump are searched for the others of its pattern:
@@ -39,12 +56,10 @@ const lookBehind = 16
 // isSwitch reports whether the computed jump f.code[i] is that of a switch statement, and its
 // target is in f for every index.
 func (p *Program) isSwitch(f *function, i int) bool {
-	before := f.code[max(0, i-lookBehind) : i+1]
-	find := p.tableOfAMD64
-	if p.arm64 {
-		find = tableOfARM64
+	if p.arch.table == nil {
+		return false
 	}
-	table, entries := find(before)
+	table, entries := p.arch.table(p, f.code[max(0, i-lookBehind):i+1])
 	const word = 8
 	content := p.constant(table, word*entries)
 	for at := 0; at < len(content); at += word {
@@ -81,7 +96,7 @@ func (p *Program) tableOfAMD64(code []instruction) (table, entries uint64) {
 }
 
 // tableOfARM64 is [Program.tableOfAMD64] for arm64.
-func tableOfARM64(code []instruction) (table, entries uint64) {
+func tableOfARM64(_ *Program, code []instruction) (table, entries uint64) {
 	last := len(code) - 1
 	if last < 1 || code[last].text != "JMP (R27)" {
 		return 0, 0
@@ -102,6 +117,41 @@ func tableOfARM64(code []instruction) (table, entries uint64) {
 			table = code[i].address&^(pageSize-1) + number(m[1]) + low
 		}
 		if m := boundARM64.FindStringSubmatch(code[i].text); m != nil && m[2] == index {
+			entries = number(m[1]) + 1
+		}
+	}
+	return table, entries
+}
+
+// tableOfLoong64 is [Program.tableOfAMD64] for loong64.
+func tableOfLoong64(_ *Program, code []instruction) (table, entries uint64) {
+	last := len(code) - 1
+	if last < 2 || code[last].text != "JMP (R30)" || code[last-1].text != "MOVV 0(R30), R30" {
+		return 0, 0
+	}
+	entry := entryLoong64.FindStringSubmatch(code[last-2].text)
+	if entry == nil {
+		return 0, 0
+	}
+	base, index := entry[1], entry[2]
+	var low uint64
+	bound := ""
+	for i := last - 3; i >= 0 && (table == 0 || entries == 0); i-- {
+		if m := lowLoong64.FindStringSubmatch(code[i].text); m != nil && m[3] == base && table == 0 {
+			low = number(m[1])
+			if m[2] != "" {
+				base = m[2]
+			}
+		}
+		m := pageLoong64.FindStringSubmatch(code[i].text)
+		if m != nil && m[2] == base && table == 0 {
+			const pageSize = 4096
+			table = code[i].address&^(pageSize-1) + signed(number(m[1])*pageSize, 32) + low
+		}
+		if m := boundLoong64.FindStringSubmatch(code[i].text); m != nil && m[2] == index && bound == "" {
+			bound = m[1]
+		}
+		if m := lastLoong64.FindStringSubmatch(code[i].text); m != nil && m[2] == bound {
 			entries = number(m[1]) + 1
 		}
 	}

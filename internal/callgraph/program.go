@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"debug/elf"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +20,8 @@ import (
 type Program struct {
 	functions []*function // sorted by address
 	byName    map[string]*function
-	arm64     bool
+	arch      arch
+	order     binary.ByteOrder
 	constants []constants       // where the jump tables of switch statements are
 	variables map[string]uint64 // their addresses
 }
@@ -46,7 +48,8 @@ func (p *Program) constant(address, n uint64) []byte {
 type function struct {
 	name       string
 	start, end uint64
-	code       []instruction
+	code       []instruction // see [Program.instructions]
+	isRead     bool          // whether the kinds of the instructions are known
 }
 
 func (f *function) contains(address uint64) bool { return f.start <= address && address < f.end }
@@ -65,10 +68,11 @@ const (
 type instruction struct {
 	address  uint64
 	position string // file:line
-	text     string
+	code     []byte // as in memory
+	text     string // in the syntax of Go's assembler, or "?"
 	kind     kind
 	target   uint64 // of a branch
-	symbol   string // of an instruction of kind other: the variable or function that it names, or ""
+	symbol   string // of an instruction of kind other: the variable that it names, or ""
 }
 
 // Load reads and disassembles the program in the file path.
@@ -79,8 +83,11 @@ func Load(path string) (*Program, error) {
 	}
 	defer file.Close()
 	p := &Program{
-		byName: map[string]*function{}, variables: map[string]uint64{},
-		arm64: file.Machine == elf.EM_AARCH64,
+		byName: map[string]*function{}, variables: map[string]uint64{}, order: file.ByteOrder,
+	}
+	known := false
+	if p.arch, known = archs[file.Machine]; !known {
+		return nil, fmt.Errorf("%s: machine %v: not known", path, file.Machine)
 	}
 	symbols, err := file.Symbols()
 	if err != nil {
@@ -132,22 +139,19 @@ func (p *Program) disassemble(path string, i int, sections []*elf.Section) error
 		if err != nil {
 			return err
 		}
-		// The name of a section is the first word in its entry of the table.
-		order := binary.LittleEndian
-		var header elf.Header64
-		if _, err := binary.Decode(content, order, &header); err != nil {
+		names, size, err := p.sectionTable(content)
+		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		name := func(i int) []byte {
-			return content[header.Shoff+uint64(i)*uint64(header.Shentsize):][:4]
-		}
+		// The name of a section is the first word in its entry of the table.
+		name := func(i int) []byte { return content[names+uint64(i)*size:][:4] }
 		k := slices.IndexFunc(sections, func(s *elf.Section) bool { return s.Name == text })
 		if k < 0 {
 			return fmt.Errorf("%s: has no section %s", path, text)
 		}
-		a, b := order.Uint32(name(i)), order.Uint32(name(k))
-		order.PutUint32(name(i), b)
-		order.PutUint32(name(k), a)
+		a, b := p.order.Uint32(name(i)), p.order.Uint32(name(k))
+		p.order.PutUint32(name(i), b)
+		p.order.PutUint32(name(k), a)
 		copied, err := os.CreateTemp("", "callgraph-")
 		if err != nil {
 			return err
@@ -166,6 +170,18 @@ func (p *Program) disassemble(path string, i int, sections []*elf.Section) error
 	return p.parse(dump)
 }
 
+// sectionTable returns where in an ELF file the table of its sections is, and the size of an entry.
+func (p *Program) sectionTable(content []byte) (offset, size uint64, err error) {
+	if elf.Class(content[elf.EI_CLASS]) == elf.ELFCLASS32 {
+		var header elf.Header32
+		_, err = binary.Decode(content, p.order, &header)
+		return uint64(header.Shoff), uint64(header.Shentsize), err
+	}
+	var header elf.Header64
+	_, err = binary.Decode(content, p.order, &header)
+	return header.Shoff, uint64(header.Shentsize), err
+}
+
 // Call is a call or jump from one function to another.
 type Call struct {
 	End    uint64 // the address after the instruction
@@ -178,7 +194,7 @@ func (p *Program) Calls(start uint64) (all []Call) {
 	if f == nil {
 		return nil
 	}
-	for _, in := range f.code {
+	for _, in := range p.instructions(f) {
 		if in.kind == branch && !f.contains(in.target) {
 			all = append(all, Call{p.End(in.address), in.target})
 		}
@@ -206,13 +222,16 @@ func (p *Program) End(address uint64) uint64 {
 func (p *Program) parse(dump []byte) error {
 	isCode := true
 	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "TEXT ") {
+			if name := symbolic.FindStringSubmatch(lines.Text()); name != nil {
+				_, isVariable := p.variables[name[1]] // a constant between functions
+				isCode = !isVariable
+			}
+			continue
+		}
 		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool {
 			return s == ""
 		})
-		if name := symbolic.FindStringSubmatch(lines.Text()); len(columns) == 1 && name != nil {
-			_, isVariable := p.variables[name[1]] // a constant between functions
-			isCode = !isVariable
-		}
 		if len(columns) < 4 || !isCode {
 			continue
 		}
@@ -223,7 +242,9 @@ func (p *Program) parse(dump []byte) error {
 			return fmt.Errorf("objdump: %q: no address of a function in this line", lines.Text())
 		}
 		in.address = address
-		p.classify(&in, columns[2])
+		if in.code, err = p.bytes(columns[2]); err != nil {
+			return fmt.Errorf("objdump: %q: %w", lines.Text(), err)
+		}
 		f.code = append(f.code, in)
 	}
 	return nil
@@ -243,53 +264,41 @@ func (p *Program) at(address uint64) *function {
 	return p.functions[i]
 }
 
-var (
-	// All instructions that change the flow of control, except returns. objdump prints CALL and
-	// JMP for the unconditional ones, on both architectures.
-	branchAMD64 = regexp.MustCompile(`^(CALL|J[A-Z]+|LOOP[A-Z]*|XBEGIN)\b`)
-	branchARM64 = regexp.MustCompile(`^(CALL|JMP|B(EQ|NE|CS|HS|CC|LO|MI|PL|VS|VC|HI|LS|GE|LT|GT|` +
-		`LE|AL|NV)|CBN?ZW?|TBN?Z)\b`)
+// bytes returns the bytes of an instruction as they are in memory. On most architectures objdump
+// prints words of 4 bytes as numbers, and instructions of another length byte by byte.
+func (p *Program) bytes(column string) ([]byte, error) {
+	code, err := hex.DecodeString(strings.ReplaceAll(column, " ", ""))
+	if p.arch.words && len(code)%4 == 0 && p.order == binary.LittleEndian {
+		for i := 0; i < len(code); i += 4 {
+			slices.Reverse(code[i:][:4])
+		}
+	}
+	return code, err
+}
 
-	relative = regexp.MustCompile(`(-?\d+)\(PC\)$`) // on arm64, as a number of instructions
-	symbolic = regexp.MustCompile(`([^\s,$]+?)(\+\d+)?\(SB\)`)
-)
+// symbolic matches an operand that is a symbol, but not one that is its address.
+var symbolic = regexp.MustCompile(`(?:^|[\s,])([^\s,$]+?)(\+\d+)?\(SB\)`)
 
-// classify sets the kind of an instruction, and its target or symbol. code is its bytes, in
-// hexadecimal.
-func (p *Program) classify(in *instruction, code string) {
-	if in.text == "?" {
-		// On arm64 zeros are the padding after a function. They are not valid instructions, so
-		// executing them is a fault.
-		if padding := p.arm64 && strings.Trim(code, "0") == ""; !padding {
+// instructions returns the instructions of f, with their kinds.
+func (p *Program) instructions(f *function) []instruction {
+	if f.isRead {
+		return f.code
+	}
+	f.isRead = true
+	if p.arch.withoutPool != nil {
+		p.arch.withoutPool(f)
+	}
+	for i := range f.code {
+		in := &f.code[i]
+		in.kind, in.target = p.arch.flow(p, f, i)
+		if in.text == "?" && in.kind == other && !p.arch.harmless(in.code) {
 			in.kind = unknown
 		}
-		return
-	}
-	symbol := symbolic.FindStringSubmatch(in.text)
-	branches := branchAMD64
-	if p.arm64 {
-		branches = branchARM64
-	}
-	if !branches.MatchString(in.text) {
-		if symbol != nil {
-			in.symbol = symbol[1]
+		if in.kind == other && p.arch.namesVariables {
+			if symbol := symbolic.FindStringSubmatch(in.text); symbol != nil {
+				in.symbol = symbol[1]
+			}
 		}
-		return
 	}
-	in.kind = branch
-	if symbol != nil && p.byName[symbol[1]] != nil {
-		in.target = p.byName[symbol[1]].start
-		return
-	}
-	if distance := relative.FindStringSubmatch(in.text); p.arm64 && distance != nil {
-		n, _ := strconv.ParseInt(distance[1], 10, 64)
-		in.target = in.address + uint64(4*n)
-		return
-	}
-	operand := in.text[strings.LastIndexByte(in.text, ' ')+1:]
-	if target, err := strconv.ParseUint(operand, 0, 64); err == nil {
-		in.target = target
-		return
-	}
-	in.kind = computed
+	return f.code
 }

@@ -23,12 +23,14 @@ import (
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
 
-var archs = []string{"amd64", "arm64"}
+// archs are all architectures that have an early entry.
+var archs = []string{"386", "amd64", "arm", "arm64", "loong64", "ppc64le", "riscv64", "s390x"}
 
 // TestCallGraph finds what can be reached from the early entry in the linked binary.
 func TestCallGraph(t *testing.T) {
 	for _, arch := range archs {
 		t.Run(arch, func(t *testing.T) {
+			t.Parallel()
 			breaches, err := callgraph.Check(twin(t, arch), "_rt0_util", callgraph.Early)
 			if err != nil {
 				t.Fatal(err)
@@ -44,14 +46,40 @@ func TestCallGraph(t *testing.T) {
 // for the arguments, the environment and the path of the command, everything works.
 func TestStackDepth(t *testing.T) {
 	const most = 6 << 10
-	bytes, way, err := callgraph.Depth(twin(t, "amd64"), "_rt0_util", callgraph.Early)
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			t.Parallel()
+			bytes, way, err := callgraph.Depth(test.Build(t, "util", test.Early, arch), "_rt0_util",
+				callgraph.Early)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The assembler does not see the frame that _rt0_util makes, and aligns to 16 bytes.
+			bytes += constant(t, arch, "G") + constant(t, arch, "GSIZE") + 16
+			t.Logf("%d bytes:\n%s", bytes, strings.Join(way, "\n"))
+			if bytes > most {
+				t.Errorf("init needs %d bytes of stack, more than %d", bytes, most)
+			}
+			if len(way) < 15 {
+				t.Errorf("the deepest path has only %d functions", len(way))
+			}
+		})
+	}
+}
+
+// constant returns a constant of the assembly of the early entry.
+func constant(t *testing.T, arch, name string) int {
+	t.Helper()
+	source, err := os.ReadFile("entry_" + arch + ".s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes:\n%s", bytes, strings.Join(way, "\n"))
-	if bytes > most {
-		t.Errorf("init needs %d bytes of stack, more than %d:\n%s", bytes, most, strings.Join(way, "\n"))
+	m := regexp.MustCompile(`(?m)^#define ` + name + ` (\d+)\b`).FindSubmatch(source)
+	if m == nil {
+		t.Fatalf("entry_%s.s: no %s", arch, name)
 	}
+	value, _ := strconv.Atoi(string(m[1]))
+	return value
 }
 
 // twin links util for arch twice: as the Makefile does, and the same with symbols. It returns the
@@ -133,15 +161,7 @@ func load(t *testing.T, path string) (im image) {
 func TestStandInG(t *testing.T) {
 	for _, arch := range archs {
 		t.Run(arch, func(t *testing.T) {
-			source, err := os.ReadFile("entry_" + arch + ".s")
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := regexp.MustCompile(`(?m)^#define GSIZE (\d+)$`).FindSubmatch(source)
-			if m == nil {
-				t.Fatal("no GSIZE")
-			}
-			size, _ := strconv.ParseInt(string(m[1]), 10, 64)
+			size := int64(constant(t, arch, "GSIZE"))
 			if need := sizeOfG(t, test.Build(t, "util", test.Early, arch)); size < need {
 				t.Errorf("the stand-in g has %d bytes, runtime.g %d", size, need)
 			}

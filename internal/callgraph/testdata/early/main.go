@@ -19,6 +19,7 @@ func early() {
 	panics(n)
 	foreignVariable()
 	recurses(3)
+	deep(n)
 }
 
 var (
@@ -69,6 +70,16 @@ func recurses(n int) int {
 		return 0
 	}
 	return 1 + recurses(n-1)
+}
+
+//go:noinline
+func deep(n int) { variable = large(n) + switches(n) }
+
+//go:noinline
+func large(n int) int {
+	var array [5000]byte
+	array[n&4095] = 1
+	return int(array[variable&4095])
 }
 
 //go:noinline

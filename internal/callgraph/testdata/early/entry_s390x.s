@@ -1,0 +1,5 @@
+#include "textflag.h"
+
+TEXT _rt0_bad(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	BL	·early(SB)
+	BR	_rt0_s390x_linux(SB)
