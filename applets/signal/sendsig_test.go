@@ -214,9 +214,9 @@ func TestScriptAndAncestors(t *testing.T) {
 	if !inside(t) {
 		return
 	}
-	busybox := test.Tool(t, "busybox")
 	path := filepath.Join(t.TempDir(), "an-entrypoint-script.sh")
-	text := "#!" + busybox + " sh\ntrap 'exit 7' TERM" + forever + "\n"
+	// Not busybox: some versions take a name of their own (prctl(2), PR_SET_NAME).
+	text := "#!" + test.Tool(t, "sh") + "\ntrap 'exit 7' TERM" + forever + "\n"
 	test.Must(t, os.WriteFile(path, []byte(text), 0o755))
 	p := start(t, path)
 	p.Expect("ready")
@@ -224,7 +224,7 @@ func TestScriptAndAncestors(t *testing.T) {
 	if got := p.Status(); got != 7 {
 		t.Errorf("status %d", got)
 	}
-	cmd := exec.Command(busybox, "sh", "-c",
+	cmd := exec.Command(test.Tool(t, "busybox"), "sh", "-c",
 		`$0 sendsig KILL --cmdline some-word; echo $?; $0 sendsig TERM $$; echo no`, test.Util(t))
 	status, stdout, stderr := test.Run(t, cmd)
 	if status != 256+15 || stdout != "1" {

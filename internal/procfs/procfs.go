@@ -20,6 +20,7 @@ import (
 	"unsafe"
 
 	"util/internal/printable"
+	"util/internal/proc"
 	"util/internal/sig"
 
 	"golang.org/x/sys/unix"
@@ -258,8 +259,13 @@ func (fs *FS) Handles(pid int, s sig.Signal) (bool, error) {
 // report which ones they are. The result is false if the caller may not trace the process
 // (ptrace(2)).
 func (fs *FS) WaitsForSignals(pid int) bool {
-	where, err := fs.readOf(pid, "/wchan")
-	return err == nil && bytes.HasPrefix(where, []byte("do_sigtimedwait"))
+	for _, file := range []string{proc.Wchan, proc.Syscall} {
+		text, err := fs.readOf(pid, strings.TrimSuffix(file, "\x00"))
+		if err == nil && proc.InSigwait(string(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Status reads /proc/PID/status. The signal masks are those of the main thread.

@@ -5,6 +5,7 @@ import (
 
 	"util/internal/ascii"
 	"util/internal/files"
+	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
 )
@@ -64,9 +65,14 @@ func isInSigwait(self, pid int32) bool {
 		return false
 	}
 	var text [32]byte
-	n := w.read(pid, "/wchan\x00", text[:])
+	n := w.read(pid, proc.Wchan, text[:])
+	is := proc.InSigwait(unsafe.String(&text[0], n))
+	if !is {
+		n = w.read(pid, proc.Syscall, text[:])
+		is = proc.InSigwait(unsafe.String(&text[0], n))
+	}
 	w.Close()
-	return ascii.HasPrefix(unsafe.String(&text[0], n), "do_sigtimedwait")
+	return is
 }
 
 // IsPending reports whether one of the signals is pending in a process. It is true as well where

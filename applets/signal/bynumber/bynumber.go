@@ -226,7 +226,7 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 		if (sig.MaskIn(status, "SigCgt:\t") | sig.MaskIn(status, "SigBlk:\t")).Has(signal) {
 			return true, true
 		}
-		if ascii.HasPrefix(readOf(1, "/wchan\x00"), "do_sigtimedwait") {
+		if proc.InSigwait(readOf(1, proc.Wchan)) || proc.InSigwait(readOf(1, proc.Syscall)) {
 			return true, true
 		}
 		if !running {

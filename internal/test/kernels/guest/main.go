@@ -212,7 +212,7 @@ func signals() error {
 		if s == unix.SIGKILL || s == unix.SIGSTOP {
 			continue
 		}
-		waits() // PID 1 looks whether the command takes a signal that may stop it
+		untilWaits() // PID 1 looks whether the command takes a signal that may stop it
 		if err := unix.Kill(1, s); err != nil {
 			return fmt.Errorf("signal %d: %w", s, err)
 		}
@@ -223,8 +223,8 @@ func signals() error {
 	return nil
 }
 
-// waits waits until the command, the parent of this process, sleeps.
-func waits() {
+// untilWaits waits until the command, the parent of this process, sleeps.
+func untilWaits() {
 	path := fmt.Sprintf("/proc/%d/status", os.Getppid())
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if text, _ := os.ReadFile(path); strings.Contains(string(text), "State:\tS") {
