@@ -9,10 +9,9 @@ GOARCH  ?= $(GOHOSTARCH)
 GOARM   ?= 7
 PREFIX  ?= /usr/local
 
-# The architectures that have the early entry, and those that have util-init. On any other, util has
-# all applets but init; on mips it says that it is not supported.
+# The architectures that have the early entry and util-init. On any other, util has all applets but
+# init; on mips it says that it is not supported.
 ARCHS  = 386 amd64 arm arm64 loong64 ppc64le riscv64 s390x
-ALONES = amd64 arm64
 OTHERS = ppc64 mips mipsle mips64 mips64le
 
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
@@ -46,7 +45,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 .PHONY: build build-all test test-kernels test-kubernetes check bench demo demo-docker demo-update \
 	examples install clean
 
-build: bin/util $(if $(filter $(GOARCH),$(ALONES)),bin/util-init)
+build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
 
 UTIL = bin/util
 .PHONY: bin/util
@@ -71,7 +70,7 @@ NOTE      = {"type":"binary","name":"util-init","version":"$(VERSION)","architec
 STRIP     = -s
 .PHONY: bin/util-init
 bin/util-init:
-	$(if $(filter $(GOARCH),$(ALONES)),,$(error there is no util-init for $(GOARCH), only for $(ALONES)))
+	$(if $(filter $(GOARCH),$(ARCHS)),,$(error there is no util-init for $(GOARCH), only for $(ARCHS)))
 	@mkdir -p $(OBJECTS)
 	$(ENV) GOARCH=$(GOARCH) go list -trimpath -tags util_init -deps -export -f \
 		'{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}' $(ALONE) >$(OBJECTS)/importcfg
@@ -80,7 +79,7 @@ bin/util-init:
 		$$(sed -n 's,^packagefile util/applets/init/alone=,,p' $(OBJECTS)/importcfg) \
 		>$(OBJECTS)/log 2>&1 || { cat $(OBJECTS)/log; exit 1; }
 	GOARCH=$(GOHOSTARCH) go run ./internal/slim $(STRIP) -importcfg $(OBJECTS)/importcfg \
-		-entry _rt0_util -broken util/applets/init/entry.Broken.abi0 \
+		-entry _rt0_util -broken util/applets/init/entry.Broken \
 		-hot $(ALONE)/hot.txt -package '$(NOTE)' -o $(UTIL_INIT) $(OBJECTS)/go.o
 
 # The bill of materials of util-init. That of util is in it: go version -m bin/util.
@@ -115,7 +114,7 @@ $(KUBELET): $(wildcard internal/test/kubelet/*)
 check:
 	for arch in $(ARCHS); do GOARCH=$$arch go vet ./... || exit; done
 	@# The files that only util-init has.
-	for arch in $(ALONES); do GOARCH=$$arch go vet -tags util_init ./applets/init/... || exit; done
+	for arch in $(ARCHS); do GOARCH=$$arch go vet -tags util_init ./applets/init/... || exit; done
 	for arch in $(ARCHS); do for entry in $(ENTRIES); do \
 		$(ENV) GOARCH=$$arch go build -buildvcs=false -ldflags "-E $${entry#*:}" -o /dev/null $${entry%:*} || exit; \
 	done; done
@@ -175,7 +174,7 @@ HOST  = GOOS=linux GOARCH=$(GOHOSTARCH) go
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: build
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
-	$(if $(filter $(GOARCH),$(ALONES)),install -D -m 755 bin/util-init $(DESTDIR)$(PREFIX)/bin/util-init)
+	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 bin/util-init $(DESTDIR)$(PREFIX)/bin/util-init)
 	$(HOST) build -o bin/host/ .
 	bin/host/util completion bash >bin/host/bash
 	bin/host/util completion zsh >bin/host/zsh

@@ -34,12 +34,9 @@ var architectures = []struct{ name, emulator string }{
 
 // The architectures of the tests are those of the Makefile and of docs/platforms.md.
 func TestListOfArchitectures(t *testing.T) {
-	var tested, withUtilInit []string
+	var tested []string
 	for _, arch := range architectures {
 		tested = append(tested, arch.name)
-		if test.HasUtilInit(arch.name) {
-			withUtilInit = append(withUtilInit, arch.name)
-		}
 	}
 	const root = "../.."
 	makefile := read(t, filepath.Join(root, "Makefile"))
@@ -50,25 +47,19 @@ func TestListOfArchitectures(t *testing.T) {
 		}
 		return strings.Fields(strings.Replace(m[1], "arm ", "armv6 armv7 ", 1))
 	}
-	var documented, documentedUtilInit []string
-	row := regexp.MustCompile(`(?m)^\| (\w+) \| [^|]+ \| yes \| (yes|no) \|`)
+	var documented []string
+	row := regexp.MustCompile(`(?m)^\| (\w+) \| [^|]+ \| yes \| yes \|`)
 	table := read(t, filepath.Join(root, "docs/platforms.md"))
 	for _, m := range row.FindAllStringSubmatch(table, -1) {
 		documented = append(documented, m[1])
-		if m[2] == "yes" {
-			documentedUtilInit = append(documentedUtilInit, m[1])
-		}
 	}
 	slices.Sort(documented)
-	slices.Sort(documentedUtilInit)
 	for _, c := range []struct {
 		what      string
 		got, want []string
 	}{
 		{"ARCHS", inMakefile("ARCHS"), tested},
-		{"ALONES", inMakefile("ALONES"), withUtilInit},
 		{"docs/platforms.md", documented, tested},
-		{"docs/platforms.md, util-init", documentedUtilInit, withUtilInit},
 	} {
 		slices.Sort(c.got)
 		if !slices.Equal(c.got, c.want) {
@@ -128,8 +119,7 @@ func (e *emulated) underInit(options []string, words ...string) *exec.Cmd {
 }
 
 // TestArchitectures runs the program of each architecture that has the early entry, under an
-// emulator if the machine is another one. 386 runs on amd64 without one. util-init is tested where
-// it exists.
+// emulator if the machine is another one. 386 runs on amd64 without one.
 //
 // An emulator turns every vfork into a fork, so the parent does not see what the child writes to
 // shared memory, such as why an exec failed. And it does not support PR_SET_CHILD_SUBREAPER, so
@@ -138,9 +128,6 @@ func TestArchitectures(t *testing.T) {
 	test.NotOther(t, "to be all architectures")
 	for _, arch := range architectures {
 		t.Run(arch.name, func(t *testing.T) {
-			if test.Alone() && !test.HasUtilInit(arch.name) {
-				test.NotAlone(t, "this architecture")
-			}
 			native := arch.name == runtime.GOARCH || arch.name == "386" && runtime.GOARCH == "amd64"
 			e := &emulated{T: t}
 			if !native {

@@ -87,6 +87,7 @@ var Early = Policy{
 		"internal/cpu.ARM":             "the same",
 		"internal/cpu.Loong64":         "the same",
 		"internal/cpu.RISCV64":         "the same",
+		"runtime.loong64HasLSX":        "the same",
 		"runtime.memmoveBits":          "the same, on amd64",
 		"runtime.arm64UseAlignedLoads": "the same, on arm64",
 	},

@@ -222,11 +222,10 @@ func (p *Program) End(address uint64) uint64 {
 func (p *Program) parse(dump []byte) error {
 	isCode := true
 	for lines := bufio.NewScanner(bytes.NewReader(dump)); lines.Scan(); {
-		if strings.HasPrefix(lines.Text(), "TEXT ") {
-			if name := symbolic.FindStringSubmatch(lines.Text()); name != nil {
-				_, isVariable := p.variables[name[1]] // a constant between functions
-				isCode = !isVariable
-			}
+		if line, begins := strings.CutPrefix(lines.Text(), "TEXT "); begins {
+			name, _, _ := strings.Cut(line, "(SB)")
+			_, isVariable := p.variables[name] // a constant between functions
+			isCode = !isVariable
 			continue
 		}
 		columns := slices.DeleteFunc(strings.Split(lines.Text(), "\t"), func(s string) bool {

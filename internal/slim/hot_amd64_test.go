@@ -75,7 +75,10 @@ func TestHot(t *testing.T) {
 			t.Errorf("%s: is executed, and not in the list", name)
 		}
 	}
-	functions := append(namesOf(t, path), namesOf(t, makeUtilInit(t, root, "arm64", ""))...)
+	var functions []string
+	for _, arch := range archs {
+		functions = append(functions, namesOf(t, makeUtilInit(t, root, arch, ""))...)
+	}
 	for _, name := range listed {
 		switch {
 		case !slices.Contains(functions, name):
@@ -87,6 +90,41 @@ func TestHot(t *testing.T) {
 	if t.Failed() {
 		names := slices.Sorted(maps.Keys(executed))
 		t.Errorf("%s is to be:\n%s", hotList, strings.Join(names, "\n"))
+	}
+}
+
+// TestHotElsewhere runs init on all architectures. Their emulators log the code that they execute,
+// with the names of the functions.
+func TestHotElsewhere(t *testing.T) {
+	text, err := os.ReadFile(hotList)
+	test.Must(t, err)
+	listed := strings.Fields(string(text))
+	for _, arch := range archs {
+		t.Run(arch, func(t *testing.T) {
+			log := filepath.Join(t.TempDir(), "log")
+			path := makeUtilInit(t, root, arch, "")
+			cmd := exec.Command(emulator(t, arch), "-d", "in_asm", "-D", log, path, "--", test.Probe(t),
+				"exit", "3")
+			if status, _, stderr := test.Run(t, test.Namespace(cmd)); status != 3 || stderr != "" {
+				t.Fatalf("status %d, stderr %q", status, stderr)
+			}
+			content, err := os.ReadFile(log)
+			test.Must(t, err)
+			executed := map[string]bool{}
+			for line := range strings.Lines(string(content)) {
+				if name, isName := strings.CutPrefix(line, "IN: "); isName {
+					executed[strings.TrimSpace(name)] = true
+				}
+			}
+			if !executed[entry] {
+				t.Errorf("%s: is not executed; the log has %d bytes", entry, len(content))
+			}
+			for name := range executed {
+				if !slices.Contains(listed, name) {
+					t.Errorf("%s: is executed, and not in the list", name)
+				}
+			}
+		})
 	}
 }
 

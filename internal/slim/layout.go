@@ -72,28 +72,28 @@ func (l *linker) layout() {
 		s.offset, s.address = offset, base+uint64(i)*maxPage+offset
 		s.start = s.address
 		if i == hot {
-			s.start = alignUp(s.address+headers+uint64(len(l.notes())), maxAlign)
+			s.start = alignUp(s.address+l.headers()+uint64(len(l.notes())), maxAlign)
 		}
 		s.end = s.start
 		for _, p := range s.pieces {
-			p.address = alignUp(s.end, l.alignment(p))
+			p.address = l.place(p, s.end)
 			s.end = p.address + p.to - p.from
 		}
 		offset += alignUp(s.end-s.address, maxAlign)
 	}
 }
 
-// alignment returns what the address of a piece must be a multiple of. The object does not state
-// that for each symbol, but its place there satisfies it.
-func (l *linker) alignment(p *piece) uint64 {
+// place returns the first address from next on where a piece may be. The object does not state that
+// for each symbol, but its place there satisfies it.
+func (l *linker) place(p *piece, next uint64) uint64 {
 	switch {
-	case isPool(p.name):
-		return 1
+	case isPool(p.name): // as in the object, as far as the instructions need that
+		return next + (p.from-next)%p.unit
 	case l.isCode(p):
-		return 16
+		return alignUp(next, 16)
 	}
 	at := p.from | maxAlign
-	return at & -at // the largest power of two that divides it
+	return alignUp(next, at&-at) // the largest power of two that divides it
 }
 
 func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }

@@ -8,12 +8,13 @@
 //  2. gives what it has found new addresses, the code that every run executes first (layout.go);
 //  3. applies the relocations (relocate.go) and writes an ELF file (elf.go).
 //
+// What differs between architectures is a table (architectures.go).
+//
 // What early code may refer to is the policy of package callgraph; anything else is an error here.
 // What it refers to and never executes is not in the file: the function -broken takes its place.
 package main
 
 import (
-	"debug/elf"
 	"flag"
 	"fmt"
 	"os"
@@ -63,8 +64,7 @@ func (l *linker) link(object, archives, hot, output string) (err error) {
 	if l.object, err = readObject(object); err != nil {
 		return err
 	}
-	// On amd64, Go's linker resolves the calls itself.
-	if l.machine == elf.EM_X86_64 {
+	if l.call != nil { // the relocations do not name the calls
 		if l.code, err = callgraph.Load(object); err != nil {
 			return err
 		}

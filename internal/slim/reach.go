@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"debug/elf"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +17,7 @@ type piece struct {
 	relocs   []reloc
 	caller   *piece // what has led to it first, nil for the entry point
 	hot      bool   // every run executes it, or it is a constant of such a function
+	unit     uint64 // the addresses of literals are the same as in the object, modulo this power of 2
 	address  uint64 // in the new file
 }
 
@@ -33,6 +33,11 @@ const types = "type:*"
 // reach finds the pieces: all that the entry point leads to.
 func (l *linker) reach() error {
 	l.known = map[extent]*piece{}
+	// Where Go and assembly have different calling conventions, this is the name of a function in
+	// assembly; its own name is that of what Go code calls.
+	if _, found := l.byName[l.broken+".abi0"]; found {
+		l.broken += ".abi0"
+	}
 	for _, name := range []string{l.entry, l.broken} {
 		if _, found := l.byName[name]; !found {
 			return fmt.Errorf("symbol %q: not in the program", name)
@@ -52,6 +57,8 @@ func (l *linker) reach() error {
 		if err := l.addCalls(p); err != nil {
 			return err
 		}
+		l.addLoads(p)
+		slices.SortStableFunc(p.relocs, func(a, b reloc) int { return cmp.Compare(a.user, b.user) })
 		// A call comes after the references to its arguments, and explains them.
 		for k := range slices.Backward(p.relocs) {
 			if err := l.resolve(p, k); err != nil {
@@ -65,9 +72,14 @@ func (l *linker) reach() error {
 // resolve finds the piece that relocation k of p refers to, and makes it one if it is new.
 func (l *linker) resolve(p *piece, k int) (err error) {
 	r := &p.relocs[k]
+	form, known := l.forms[r.kind]
+	if !known {
+		return p.refused(fmt.Sprintf("at %#x: unknown kind of relocation: %d of %v",
+			r.place, r.kind, l.machine))
+	}
 	s := l.symbols[r.symbol]
 	at := r.addend // from the symbol
-	if l.code != nil && l.isCode(p) {
+	if form.next && l.isCode(p) {
 		at += int64(l.code.End(r.place) - r.place) // it is relative to the next instruction
 	}
 	switch {
@@ -77,12 +89,13 @@ func (l *linker) resolve(p *piece, k int) (err error) {
 			return p.refused(fmt.Sprintf("→ %s: no literal is known at %#x", s.Name, at))
 		}
 		r.to, _ = l.piece(e, p)
+		r.to.unit = max(r.to.unit, form.unit)
 		r.addend -= int64(e.from)
 	case s.Name == types && k+1 < len(p.relocs) && p.relocs[k+1].unusedType:
 		r.unusedType = true
 		r.addend -= at // it is nil
 	case int(s.Section) < len(l.sections) && l.sections[s.Section].Flags&elf.SHF_TLS != 0:
-		return nil // where the address of g is: its place is fixed (see relocate)
+		return nil // where the address of g is: its place is fixed (see architectures)
 	case l.policy.NotExecuted[s.Name] != "":
 		r.unusedType = s.Name == "runtime.wbZero" || s.Name == "runtime.wbMove"
 		r.to, err = l.add(l.byName[l.broken], p)
@@ -107,7 +120,7 @@ func (l *linker) piece(e extent, caller *piece) (p *piece, isNew bool) {
 	s := l.symbols[e.symbol]
 	p = &piece{
 		name: s.Name, section: s.Section, from: s.Value + e.from, to: s.Value + e.to, caller: caller,
-		hot: slices.Contains(l.hot, s.Name),
+		hot: slices.Contains(l.hot, s.Name), unit: 1,
 	}
 	l.known[e] = p
 	l.pieces = append(l.pieces, p)
@@ -154,19 +167,47 @@ func (l *linker) addCalls(p *piece) error {
 	if l.code == nil || !l.isCode(p) {
 		return nil
 	}
-	const size = 4 // of the distance, which ends the instruction
 	for _, call := range l.code.Calls(p.from) {
-		callee, found := l.byStart[call.Target]
-		distance := int32(binary.LittleEndian.Uint32(l.contents[p.section][call.End-size:]))
-		if !found || call.End+uint64(distance) != call.Target {
+		r := *l.call
+		r.place = call.End - 4
+		r.user = r.place
+		callee, found := l.function(call.Target)
+		f := l.forms[r.kind]
+		distance := f.read(l.order, l.contents[p.section][r.place:])
+		if !found || distance != int64(f.value(call.Target+uint64(r.addend), r.place)) {
 			return p.refused(fmt.Sprintf("has an unknown kind of call that ends at %#x", call.End))
 		}
-		p.relocs = append(p.relocs, reloc{
-			place: call.End - size, kind: uint32(elf.R_X86_64_PC32), symbol: callee, addend: -size,
-		})
+		r.symbol = callee
+		r.addend += int64(call.Target - l.symbols[callee].Value) // to duffzero there are such calls
+		p.relocs = append(p.relocs, r)
 	}
-	slices.SortFunc(p.relocs, func(a, b reloc) int { return cmp.Compare(a.place, b.place) })
 	return nil
+}
+
+// addLoads replaces the relocation of a constant between the instructions of a function by one for
+// each instruction that loads it.
+func (l *linker) addLoads(p *piece) {
+	if l.load == nil || !l.isCode(p) {
+		return
+	}
+	original := p.relocs
+	p.relocs = nil
+	loaded := map[uint64]bool{}
+	for at := p.from; at < p.to; at += 4 {
+		place, found := l.load(l.order.Uint32(l.contents[p.section][at:]), at)
+		for _, r := range original {
+			if found && r.place == place {
+				r.user = at
+				p.relocs = append(p.relocs, r)
+				loaded[place] = true
+			}
+		}
+	}
+	for _, r := range original {
+		if !loaded[r.place] {
+			p.relocs = append(p.relocs, r)
+		}
+	}
 }
 
 // refused is the error for a piece that must not be in the file. It shows what has led there.

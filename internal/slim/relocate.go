@@ -1,7 +1,6 @@
 package main
 
 import (
-	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -23,66 +22,45 @@ func (l *linker) content(p *piece) ([]byte, error) {
 	return content, nil
 }
 
-// scales are the kinds of relocation of arm64 for the low 12 bits of an address, each with the
-// binary logarithm of the operand's unit.
-var scales = map[elf.R_AARCH64]int{
-	elf.R_AARCH64_ADD_ABS_LO12_NC:    0,
-	elf.R_AARCH64_LDST8_ABS_LO12_NC:  0,
-	elf.R_AARCH64_LDST16_ABS_LO12_NC: 1,
-	elf.R_AARCH64_LDST32_ABS_LO12_NC: 2,
-	elf.R_AARCH64_LDST64_ABS_LO12_NC: 3,
-}
-
 // relocate writes the address target, or its distance, to the bytes at the address place.
 func (l *linker) relocate(bytes []byte, kind uint32, target, place uint64) error {
-	order := binary.LittleEndian
-	distance := int64(target - place)
-	pages := int64(target>>12) - int64(place>>12)
-	// operand replaces some bits of an instruction of arm64.
-	operand := func(value uint64, size, position int) {
-		mask := uint32(1<<size-1) << position
-		order.PutUint32(bytes, order.Uint32(bytes)&^mask|uint32(value)<<position&mask)
-	}
-	fits, known := true, true
-	switch l.machine {
-	case elf.EM_X86_64:
-		switch elf.R_X86_64(kind) {
-		case elf.R_X86_64_64:
-			order.PutUint64(bytes, target)
-		case elf.R_X86_64_PC32:
-			order.PutUint32(bytes, uint32(distance))
-			fits = int64(int32(distance)) == distance
-		case elf.R_X86_64_TPOFF32: // the address of g is in the 8 bytes below where FS points
-			order.PutUint32(bytes, uint32(target-8))
-		default:
-			known = false
-		}
-	case elf.EM_AARCH64:
-		scale, isLow := scales[elf.R_AARCH64(kind)]
-		switch kind := elf.R_AARCH64(kind); {
-		case isLow:
-			operand(target&0xfff>>scale, 12, 10)
-			fits = target&(1<<scale-1) == 0
-		case kind == elf.R_AARCH64_ABS64:
-			order.PutUint64(bytes, target)
-		case kind == elf.R_AARCH64_CALL26, kind == elf.R_AARCH64_JUMP26:
-			operand(uint64(distance>>2), 26, 0)
-			fits = distance>>27 == distance>>63
-		case kind == elf.R_AARCH64_ADR_PREL_PG_HI21:
-			operand(uint64(pages), 2, 29)
-			operand(uint64(pages>>2), 19, 5)
-			fits = pages>>20 == pages>>63
-		default:
-			known = false
-		}
-	default:
-		known = false
-	}
-	switch {
-	case !known:
-		return fmt.Errorf("unknown kind of relocation: %d of %v", kind, l.machine)
-	case !fits:
+	f := l.forms[kind]
+	value := f.value(target, place)
+	if f.unit > 0 && value%f.unit != 0 ||
+		f.bits > 0 && int64(value)>>(f.bits-1) != int64(value)>>63 {
 		return fmt.Errorf("%#x cannot be the operand at %#x", target, place)
 	}
+	f.write(l.order, bytes, value)
 	return nil
+}
+
+// write writes a value to the fields.
+func (f form) write(order binary.ByteOrder, bytes []byte, value uint64) {
+	word := f.word(order, bytes)
+	for _, to := range f.fields {
+		mask := uint64(1)<<to.size - 1
+		word = word&^(mask<<to.to) | value>>to.from&mask<<to.to
+	}
+	if f.wide {
+		order.PutUint64(bytes, word)
+	} else {
+		order.PutUint32(bytes, uint32(word))
+	}
+}
+
+// read returns the value, a signed number, that is in the fields.
+func (f form) read(order binary.ByteOrder, bytes []byte) int64 {
+	value, word := uint64(0), f.word(order, bytes)
+	for _, of := range f.fields {
+		value |= word >> of.to & (1<<of.size - 1) << of.from
+	}
+	unused := 64 - f.bits
+	return int64(value<<unused) >> unused
+}
+
+func (f form) word(order binary.ByteOrder, bytes []byte) uint64 {
+	if f.wide {
+		return order.Uint64(bytes)
+	}
+	return uint64(order.Uint32(bytes))
 }

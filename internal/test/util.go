@@ -71,13 +71,9 @@ func UtilOf(t testing.TB, arch, commit string) string {
 	return Build(t, utilPackage, flags, arch)
 }
 
-// HasUtilInit reports whether there is a util-init for an architecture.
-func HasUtilInit(arch string) bool {
-	return arch == "amd64" || arch == "arm64"
-}
-
-// UtilInit has the Makefile make util-init for an architecture, and returns its path. If commit is
-// not empty, the program says that it was built from that commit.
+// UtilInit has the Makefile make util-init for an architecture, and returns its path. armv6 and
+// armv7 are architectures too. If commit is not empty, the program says that it was built from that
+// commit.
 func UtilInit(t testing.TB, arch, commit string) string {
 	t.Helper()
 	return once(t, utilInitKey(arch, commit), "util", func(path string) *exec.Cmd {
@@ -93,6 +89,9 @@ func utilInitKey(arch, commit string) string { return "util-init " + arch + " " 
 func utilInitCommand(path, root, arch, commit string) *exec.Cmd {
 	cmd := exec.Command("make", "-s", "-C", root, "bin/util-init", "GOARCH="+arch,
 		"UTIL_INIT="+path, "OBJECTS="+filepath.Join(filepath.Dir(path), "object"))
+	if version, isARM := strings.CutPrefix(arch, "armv"); isARM {
+		cmd.Args = append(cmd.Args, "GOARCH=arm", "GOARM="+version)
+	}
 	if commit != "" {
 		cmd.Args = append(cmd.Args, "COMMIT="+commit)
 	}

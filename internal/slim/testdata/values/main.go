@@ -236,9 +236,11 @@ var (
 	flag    bool
 	port    uint16
 	count   uint32
+	less    int32
 	total   uint64
 	pair    [2]uint64
 	buffer  [10000]byte
+	large   [40000]byte // big is more than 32768 bytes from where the variables begin
 	big     [70000]byte
 	behind  uint64
 	pointed *row
@@ -248,10 +250,14 @@ var (
 func zeros(n int) {
 	sumUp(n)
 	flag, port, count, total, behind = n == 0, 0xffff, 0xffffffff, 1<<64-1, 1<<64-1
+	less = -5 - int32(n)
 	pair[n+1] = 7
 	sumUp(n)
 	for i := range buffer {
 		buffer[i] = byte(i)
+	}
+	for i := range large {
+		large[i] = byte(i + 2)
 	}
 	for i := range big {
 		big[i] = byte(i + 1)
@@ -266,10 +272,12 @@ func sumUp(n int) {
 	}
 	show("port", uint64(port))
 	show("count", uint64(count))
+	show("less", uint64(less))
 	show("total", total)
 	show("pair", pair[n]+pair[n+1])
 	show("behind", behind)
 	text("buffer", unsafe.String(&buffer[0], len(buffer)))
+	text("large", unsafe.String(&large[0], len(large)))
 	text("big", unsafe.String(&big[0], len(big)))
 	if pointed != nil {
 		show("pointed", 1)
