@@ -145,6 +145,7 @@ func TestArchitectures(t *testing.T) {
 				{"Terminate", (*emulated).terminate},
 				{"Reap", (*emulated).reap},
 				{"Grace", (*emulated).grace},
+				{"Left", (*emulated).left},
 				{"Files", (*emulated).files},
 				{"Report", (*emulated).report},
 				{"Names", (*emulated).names},
@@ -250,9 +251,33 @@ func (e *emulated) grace() {
 	if after := time.Since(begin); after < grace {
 		e.Errorf("ended after %v", after)
 	}
+	// It sleeps until then: the time limit that it asks for is the one that the kernel reads.
+	used := p.ProcessState.UserTime() + p.ProcessState.SystemTime()
+	if e.emulator == nil && used > grace/3 {
+		e.Errorf("init used %v of CPU time in %v", used, grace)
+	}
 	if !strings.Contains(p.Stderr(), "was terminated by signal KILL") {
 		e.Errorf("stderr %q", p.Stderr())
 	}
+}
+
+// left is what the command has left in another session. Init finds it in /proc.
+func (e *emulated) left() {
+	if os.Getuid() != 0 {
+		test.Missing(e, "root", "only root can mount the /proc of a PID namespace")
+	}
+	command := slices.Concat(e.emulator, []string{e.probe},
+		other("echo", "15", "say", "other"), []string{"catch", "echo", "15"})
+	init := e.command(e.util, slices.Concat([]string{"init", "-g", "60", "--"}, command)...)
+	p := test.Start(e, test.ProcNamespace(exec.Command(test.Probe(e),
+		slices.Concat([]string{"mountproc", "exec", init.Path}, init.Args[1:])...)))
+	p.Expect("ready")
+	p.Expect("ready")
+	p.Signal(syscall.SIGTERM)
+	if rest := p.Rest(); !slices.Equal(rest, []string{"15", "15", "other"}) {
+		e.Errorf("the command and the other printed %q", rest)
+	}
+	wantStatus(e.T, p, 0)
 }
 
 // files are those that the command inherits: standard files alone, whatever init has read.
@@ -273,6 +298,9 @@ func (e *emulated) files() {
 // report has numbers of 64 bits and times in what init prints and writes.
 func (e *emulated) report() {
 	path := filepath.Join(e.TempDir(), "log")
+	// A file of more than 31 bits, which is emptied.
+	test.Must(e, os.WriteFile(path, nil, 0o644))
+	test.Must(e, os.Truncate(path, 3<<30))
 	begin := time.Now().Add(-time.Second)
 	options := []string{"--log-format", "json", "--termination-log", path}
 	status, _, stderr := test.Run(e, e.underInit(options, "exit", "4"))
@@ -286,9 +314,33 @@ func (e *emulated) report() {
 	if status != 4 || err != nil || at.Before(begin) || at.After(time.Now().Add(time.Second)) {
 		e.Errorf("status %d, time %q (%v), stderr %q", status, when, err, stderr)
 	}
+	if info, err := os.Stat(path); err != nil || info.Size() >= 3<<30 {
+		e.Fatalf("the termination log was not written: %v, stderr %q", err, stderr)
+	}
 	content, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(content), "exited with status 4 after 0.") {
 		e.Errorf("termination log: %q, %v", content, err)
+	}
+
+	if os.Getuid() != 0 {
+		return
+	}
+	// A user follows a symbolic link of its own. Its ID has more than 16 bits.
+	const user = 70000
+	dir, err := os.MkdirTemp("", "util") // the parents of TempDir are closed to other users
+	test.Must(e, err)
+	defer os.RemoveAll(dir)
+	link := filepath.Join(dir, "link")
+	test.Must(e, os.Chown(dir, user, user))
+	test.Must(e, os.Symlink("log", link))
+	test.Must(e, os.Lchown(link, user, user))
+	cmd := e.command(e.util, slices.Concat([]string{"init", "--termination-log", link, "--"},
+		e.emulator, []string{e.probe, "exit", "4"})...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	status, _, stderr = test.Run(e, cmd)
+	content, err = os.ReadFile(filepath.Join(dir, "log"))
+	if status != 4 || stderr != "" || err != nil || len(content) == 0 {
+		e.Errorf("user %d: status %d, stderr %q, log %q, %v", user, status, stderr, content, err)
 	}
 }
 
@@ -330,7 +382,7 @@ func (e *emulated) applets() {
 
 	if os.Getuid() == 0 {
 		// The command is a program of this machine: an emulator cannot open its own file again.
-		words := []string{"run-as", "4294967294:65533", "--", test.Probe(e), "env", "HOME"}
+		words := []string{"run-as", "4294967294:4294967293", "--", test.Probe(e), "env", "HOME"}
 		status, stdout, stderr := test.Run(e, e.command(e.util, words...))
 		if status != 0 || stdout != "HOME=/" || stderr != "" {
 			e.Errorf("run-as: status %d, stdout %q, stderr %q", status, stdout, stderr)

@@ -42,11 +42,11 @@ func convert(word string) (string, error) {
 		}
 		return setNames(sig.Set(set)), nil
 	}
-	if n, err := strconv.Atoi(word); err == nil {
+	if n, err := strconv.ParseInt(word, 10, 64); err == nil {
 		if n > proc.ExitSignal {
 			n -= proc.ExitSignal
 		}
-		if n < 1 || n > int(sig.Max) {
+		if n < 1 || n > int64(sig.Max) {
 			return "", cli.Usagef("number %q: is neither a signal (1 to 64) nor the exit status "+
 				"of a process ended by a signal (129 to 192)", word)
 		}

@@ -227,7 +227,7 @@ func running(all []*Process) []*Process {
 // pause waits until one of the processes has ended, or until limit has passed, unless limit is
 // negative. The end of a process without a pidfd cannot be waited for, so pause then returns soon.
 func pause(left []*Process, limit time.Duration) {
-	const interval = 10 * time.Millisecond
+	const interval, longest = 10 * time.Millisecond, time.Hour
 	ready := make([]unix.PollFd, 0, len(left))
 	for _, p := range left {
 		if p.fd >= 0 {
@@ -238,7 +238,9 @@ func pause(left []*Process, limit time.Duration) {
 	}
 	var timeout *unix.Timespec
 	if limit >= 0 {
-		t := unix.NsecToTimespec(int64(limit))
+		// Not longer, because unix.Timespec has seconds of 32 bits on 386 and arm. The caller checks
+		// and waits again.
+		t := unix.NsecToTimespec(int64(min(limit, longest)))
 		timeout = &t
 	}
 	_, _ = unix.Ppoll(ready, timeout, nil) // after EINTR the caller checks and waits again

@@ -164,7 +164,7 @@ func leadingInt(text string) (n int, rest string) {
 	}
 	digits := i
 	for ; i < len(text) && text[i] >= '0' && text[i] <= '9'; i++ {
-		n = min(n*10+int(text[i]-'0'), 1<<31-1)
+		n = int(min(int64(n)*10+int64(text[i]-'0'), 1<<31-1)) // ten times an int of 32 bits may wrap
 	}
 	if i == digits {
 		return 0, text
