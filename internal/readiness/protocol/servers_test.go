@@ -142,6 +142,9 @@ func TestPostgresStates(t *testing.T) {
 		"-c", "max_wal_senders=0")
 	state(accepting, protocol.Ready, "")
 	s.Run("CREATE TABLE t (n int)")
+	test.Eventually(t, "the sessions have ended", func() bool {
+		return len(s.Children("[local]"))+len(s.Children("127.0.0.1(")) == 0
+	})
 	ends := []func(){connect(t, s), connect(t, s)}
 	state(accepting, protocol.Ready, "") // sorry, too many clients already
 	s.Logged("sorry, too many clients already")
