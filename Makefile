@@ -8,6 +8,7 @@ GOHOSTARCH := $(shell go env GOHOSTARCH)
 GOARCH  ?= $(GOHOSTARCH)
 GOARM   ?= 7
 PREFIX  ?= /usr/local
+$(if $(filter 5 6 7,$(GOARM)),,$(error GOARM=$(GOARM): must be 5, 6 or 7))
 
 # The architectures that have the early entry and util-init. On any other, util has all applets but
 # init; on mips it says that it is not supported.

@@ -3,7 +3,10 @@
 package sys
 
 import (
+	"math"
 	"unsafe"
+
+	"util/internal/sig"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,8 +17,6 @@ import (
 
 const (
 	sysSigtimedwait = unix.SYS_RT_SIGTIMEDWAIT_TIME64
-	sysPpoll        = unix.SYS_PPOLL_TIME64
-	sysClockGettime = unix.SYS_CLOCK_GETTIME64
 
 	sysGeteuid   = unix.SYS_GETEUID32
 	sysGetresuid = unix.SYS_GETRESUID32
@@ -41,4 +42,60 @@ func Fstatfs(fd int, st *unix.Statfs_t) Errno {
 func mmap(length, protection, flags uintptr) uintptr {
 	const none = ^uintptr(0)
 	return Call(unix.SYS_MMAP2, 0, length, protection, flags, none, 0)
+}
+
+// refused reports whether a call with a time of 64 bits was not made: the kernel is older than Linux
+// 5.1, or a seccomp filter does not know the call. The first form is made then. This is the one
+// exception to the rule that a function makes one call. None of these calls has EPERM otherwise.
+func refused(r uintptr) bool {
+	e := errno(r)
+	return e == unix.ENOSYS || e == unix.EPERM
+}
+
+// first stores a time in old as the first form has it, with 32 bits, and returns where that is. One
+// of more than 68 years ends earlier. No time is no time.
+func first(t *Timespec, old *unix.Timespec) uintptr {
+	if t == nil {
+		return 0
+	}
+	*old = unix.Timespec{Sec: int32(min(t.Sec, math.MaxInt32)), Nsec: int32(t.Nsec)}
+	return uintptr(unsafe.Pointer(old))
+}
+
+// Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil
+// timeout waits without limit. Errors: EAGAIN when the time is up, EINTR.
+func Sigtimedwait(set sig.Set, info *Siginfo, timeout *Timespec) (signal int, e Errno) {
+	r := Call(unix.SYS_RT_SIGTIMEDWAIT_TIME64, uintptr(unsafe.Pointer(&set)),
+		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0)
+	if refused(r) {
+		var old unix.Timespec
+		r = Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)),
+			uintptr(unsafe.Pointer(info)), first(timeout, &old), sigsetSize, 0, 0)
+	}
+	return result(r)
+}
+
+// Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
+// EINVAL if there are more files than RLIMIT_NOFILE allows.
+func Ppoll(files []unix.PollFd, timeout *Timespec) (ready int, e Errno) {
+	r := Call(unix.SYS_PPOLL_TIME64, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
+		uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0)
+	if refused(r) {
+		var old unix.Timespec
+		r = Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
+			uintptr(len(files)), first(timeout, &old), 0, 0, 0)
+	}
+	return result(r)
+}
+
+// ClockGettime is clock_gettime(2), in nanoseconds.
+func ClockGettime(clock int) int64 {
+	var ts Timespec
+	r := Call(unix.SYS_CLOCK_GETTIME64, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
+	if refused(r) {
+		var old unix.Timespec
+		Call(unix.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&old)), 0, 0, 0, 0)
+		ts = Timespec{int64(old.Sec), int64(old.Nsec)}
+	}
+	return ts.Sec*1e9 + ts.Nsec
 }

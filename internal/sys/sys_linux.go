@@ -126,13 +126,6 @@ func RtSigaction(signal sig.Signal, act, old *Sigaction) Errno {
 		uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0))
 }
 
-// Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil
-// timeout waits without limit. Errors: EAGAIN when the time is up, EINTR.
-func Sigtimedwait(set sig.Set, info *Siginfo, timeout *Timespec) (signal int, e Errno) {
-	return result(Call(sysSigtimedwait, uintptr(unsafe.Pointer(&set)),
-		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
-}
-
 // IsSigtimedwait reports whether nr is the number of rt_sigtimedwait(2), in either form.
 func IsSigtimedwait(nr int64) bool {
 	return nr == unix.SYS_RT_SIGTIMEDWAIT || nr == sysSigtimedwait
@@ -346,18 +339,4 @@ func Signalfd(set sig.Set) (fd int, e Errno) {
 	none := -1
 	return result(Call(unix.SYS_SIGNALFD4, uintptr(none), uintptr(unsafe.Pointer(&set)),
 		sigsetSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0))
-}
-
-// Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
-// EINVAL if there are more files than RLIMIT_NOFILE allows.
-func Ppoll(files []unix.PollFd, timeout *Timespec) (ready int, e Errno) {
-	return result(Call(sysPpoll, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
-		uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0))
-}
-
-// ClockGettime is clock_gettime(2), in nanoseconds.
-func ClockGettime(clock int) int64 {
-	var ts Timespec
-	Call(sysClockGettime, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
-	return ts.Sec*1e9 + ts.Nsec
 }

@@ -5,6 +5,8 @@ package sys
 import (
 	"unsafe"
 
+	"util/internal/sig"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -12,8 +14,6 @@ import (
 
 const (
 	sysSigtimedwait = unix.SYS_RT_SIGTIMEDWAIT
-	sysPpoll        = unix.SYS_PPOLL
-	sysClockGettime = unix.SYS_CLOCK_GETTIME
 
 	sysGeteuid   = unix.SYS_GETEUID
 	sysGetresuid = unix.SYS_GETRESUID
@@ -27,4 +27,25 @@ const (
 // Fstatfs is fstatfs(2).
 func Fstatfs(fd int, st *unix.Statfs_t) Errno {
 	return errno(Call(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(st)), 0, 0, 0, 0))
+}
+
+// Sigtimedwait is rt_sigtimedwait(2): it takes one pending signal of set and fills info. A nil
+// timeout waits without limit. Errors: EAGAIN when the time is up, EINTR.
+func Sigtimedwait(set sig.Set, info *Siginfo, timeout *Timespec) (signal int, e Errno) {
+	return result(Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)),
+		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
+}
+
+// Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
+// EINVAL if there are more files than RLIMIT_NOFILE allows.
+func Ppoll(files []unix.PollFd, timeout *Timespec) (ready int, e Errno) {
+	return result(Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(files))),
+		uintptr(len(files)), uintptr(unsafe.Pointer(timeout)), 0, 0, 0))
+}
+
+// ClockGettime is clock_gettime(2), in nanoseconds.
+func ClockGettime(clock int) int64 {
+	var ts Timespec
+	Call(unix.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
+	return ts.Sec*1e9 + ts.Nsec
 }

@@ -7,6 +7,7 @@ import "golang.org/x/sys/unix"
 var numbers386 = map[int]int{
 	unix.SYS_CAPGET:            184,
 	unix.SYS_CAPSET:            185,
+	unix.SYS_CLOCK_GETTIME:     403, // clock_gettime64
 	unix.SYS_CLOSE_RANGE:       436,
 	unix.SYS_EXECVE:            11,
 	unix.SYS_GETRESGID:         211, // getresgid32
