@@ -218,7 +218,7 @@ func TestStopSignal(t *testing.T) {
 		{"UTIL_INIT_STOP_SIGNAL=QUIT", "USR1", unix.SIGQUIT, false},
 		{"UTIL_INIT_STOP_SIGNAL=QUIT", "USR1", unix.SIGTERM, true},
 	} {
-		args := []string{"-g", "100ms"}
+		args := []string{"-g", "500ms"}
 		if tc.option != "" {
 			args = append(args, "--stop-signal", tc.option)
 		}
