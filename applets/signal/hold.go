@@ -127,7 +127,7 @@ func checkInode(p *pidfd.Process, t Target) error {
 		return nil
 	case 0:
 		return errors.New("the inode number cannot be checked: pidfds have none here " +
-			"(this needs Linux 6.9)")
+			"(this needs Linux 6.9, or 6.14 where a word has 32 bits)")
 	default:
 		return fmt.Errorf("has ended, and its PID was reused by %v", Target{t.PID, inode})
 	}
