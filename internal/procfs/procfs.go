@@ -234,7 +234,8 @@ type Status struct {
 // inits do, blocks them.
 //
 // A process that is returning from sigwait(3) shows neither, because the kernel has not restored
-// its mask yet. So a running process is checked again until it sleeps.
+// its mask yet. One that is in fork(3) of glibc blocks all signals for a moment. So a running
+// process is checked again until it sleeps.
 func (fs *FS) Handles(pid int, s sig.Signal) (bool, error) {
 	const tries = 200
 	for try := 1; ; try++ {
@@ -242,12 +243,13 @@ func (fs *FS) Handles(pid int, s sig.Signal) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if (st.Caught | st.Blocked).Has(s) || fs.WaitsForSignals(pid) {
+		blocked := st.Blocked.Has(s)
+		if st.Caught.Has(s) || blocked && !st.Running || fs.WaitsForSignals(pid) {
 			return true, nil
 		}
 		switch {
 		case try == tries, try > 1 && !st.Running:
-			return false, nil
+			return blocked, nil
 		case st.Running:
 			time.Sleep(time.Millisecond)
 		}

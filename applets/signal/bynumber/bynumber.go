@@ -228,20 +228,22 @@ func (s *sender) warnPID1() {
 }
 
 // pid1Handles reports whether PID 1 handles a signal: it catches it, blocks it, or waits for
-// signals (sigwait(3)). While it returns from sigwait(3), /proc shows none of these, so a running
-// PID 1 is checked again until it sleeps.
+// signals (sigwait(3)). While it returns from sigwait(3), /proc shows none of these, and in fork(3)
+// of glibc it blocks all signals for a moment. So a running PID 1 is checked again until it sleeps.
 func pid1Handles(signal sig.Signal) (handles, known bool) {
 	const (
 		tries = 200
 		pause = 1e6 // nanoseconds
 	)
+	blocked := false
 	for range tries {
 		status := readOf(1, "/status\x00")
 		if status == "" {
 			return false, false
 		}
 		running := ascii.Index(status, "\nState:\tR") >= 0
-		if (sig.MaskIn(status, "SigCgt:\t") | sig.MaskIn(status, "SigBlk:\t")).Has(signal) {
+		blocked = sig.MaskIn(status, "SigBlk:\t").Has(signal)
+		if sig.MaskIn(status, "SigCgt:\t").Has(signal) || blocked && !running {
 			return true, true
 		}
 		if proc.InSigwait(readOf(1, proc.Wchan)) || proc.InSigwait(readOf(1, proc.Syscall)) {
@@ -253,7 +255,7 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 		nap := sys.Timespec{Nsec: pause}
 		_, _ = sys.Ppoll(nil, &nap)
 	}
-	return false, true
+	return blocked, true
 }
 
 // hasProc reports whether /proc is mounted, and belongs to this PID namespace.
