@@ -1,6 +1,7 @@
 package initcmd_test
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -66,26 +67,38 @@ func TestExecFormat(t *testing.T) {
 	var uname unix.Utsname
 	test.Must(t, unix.Uname(&uname))
 	here := unix.ByteSliceToString(uname.Machine[:])
-	own := map[string]uint16{"amd64": 62, "arm64": 183}[runtime.GOARCH]
-	other, otherName := uint16(183), "aarch64"
-	if runtime.GOARCH == "arm64" {
-		other, otherName = 62, "x86_64"
+	self, err := os.Executable()
+	test.Must(t, err)
+	program, err := elf.Open(self)
+	test.Must(t, err)
+	defer program.Close()
+	own := header(byte(program.Class), byte(program.Data), uint16(program.Machine))
+	// A file for this machine is named as its programs are: arm, not armv7l.
+	ownName := map[string]string{"386": "i386", "arm": "arm"}[runtime.GOARCH]
+	if ownName == "" {
+		ownName = here
 	}
 	var (
-		builtFor  = func(name string) string { return "built for " + name + ", this machine is " + here }
 		unknown   = "built for another machine, this one is " + here
 		noProgram = "neither a program for Linux nor a script"
-		damaged   = "built for " + here + ", as this machine, but damaged or not a program"
+		damaged   = "built for " + ownName + ", as this machine, but damaged or not a program"
+		builtFor  = func(name string) string {
+			if name == here {
+				return damaged
+			}
+			return "built for " + name + ", this machine is " + here
+		}
 	)
 	for _, tc := range []struct {
 		name, content string
 		why           string // "" for a script
 	}{
-		{"other", header(2, 1, other), builtFor(otherName)},
+		{"x86", header(2, 1, 62), builtFor("x86_64")},
+		{"arm", header(2, 1, 183), builtFor("aarch64")},
 		{"big", header(2, 2, 22), builtFor("s390x")},
 		{"powerpc", header(2, 1, 21), builtFor("ppc64le")},
 		{"unknown", header(2, 1, 9999), unknown},
-		{"damaged", header(2, 1, own), damaged},
+		{"damaged", own, damaged},
 		{"macos", "\xcf\xfa\xed\xfe\x07\x00\x00\x01" + strings.Repeat("x", 200), noProgram},
 		{"short", "\x7fELF", unknown},
 		{"zeros", strings.Repeat("\x00", 200), noProgram},

@@ -17,9 +17,11 @@ import (
 // foreground returns the foreground process group of a terminal, in the namespace of the test.
 func foreground(t *testing.T, term *test.Terminal) int {
 	t.Helper()
-	group, err := unix.IoctlGetInt(int(term.Master.Fd()), unix.TIOCGPGRP)
+	// Not IoctlGetInt: the kernel stores 32 bits, which is not a part of an int of 64 bits that all
+	// machines have at the same end.
+	group, err := unix.IoctlGetUint32(int(term.Master.Fd()), unix.TIOCGPGRP)
 	test.Must(t, err)
-	return group
+	return int(group)
 }
 
 // leader makes cmd the leader of a session that has the terminal as its controlling terminal, as
