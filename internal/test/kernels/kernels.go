@@ -10,7 +10,7 @@ import (
 type kernel struct {
 	name    string // VERSION-ARCHITECTURE
 	version version
-	arch    string // as in GOARCH; Debian's name is the same
+	arch    string // as in GOARCH
 	suite   string // of Debian
 	pkg     string // the package that depends on the newest kernel of this kind
 	machine machine
@@ -33,6 +33,12 @@ var (
 		"ttyAMA0", true,
 	}
 	riscv64 = machine{"qemu-system-riscv64", []string{"-M", "virt"}, "ttyS0", false}
+	s390x   = machine{"qemu-system-s390x", []string{"-cpu", "max"}, "ttysclp0", false}
+	arm     = machine{"qemu-system-arm", []string{"-M", "virt", "-cpu", "max"}, "ttyAMA0", false}
+	i386    = machine{"qemu-system-i386", []string{"-cpu", "max"}, "ttyS0", false}
+	ppc64le = machine{
+		"qemu-system-ppc64", []string{"-M", "pseries,x-vof=on", "-cpu", "power9"}, "hvc0", false,
+	}
 )
 
 // kernels are all kernels. The cloud kernels are smaller than the others, and no test needs what
@@ -45,7 +51,26 @@ var kernels = []kernel{
 	{"6.1-arm64", version{6, 1}, "arm64", "bookworm", "linux-image-cloud-arm64", arm64},
 	{"6.12-arm64-16k", version{6, 12}, "arm64", "trixie", "linux-image-arm64-16k", arm64},
 	{"6.12-riscv64", version{6, 12}, "riscv64", "trixie", "linux-image-riscv64", riscv64},
+	{"7.2-s390x", version{7, 2}, "s390x", "sid", "linux-image-s390x", s390x},
+	{"6.12-arm", version{6, 12}, "arm", "trixie", "linux-image-armmp-lpae", arm},
+	{"6.1-386", version{6, 1}, "386", "bookworm", "linux-image-686", i386},
+	{"7.2-ppc64le", version{7, 2}, "ppc64le", "sid", "linux-image-powerpc64le", ppc64le},
+	{"7.2-ppc64le-64k", version{7, 2}, "ppc64le", "sid", "linux-image-powerpc64le-64k", ppc64le},
 }
+
+// debianNames are Debian's names of architectures, where they differ from Go's.
+var debianNames = map[string]string{"386": "i386", "arm": "armhf", "ppc64le": "ppc64el"}
+
+// debianArch returns Debian's name of the architecture.
+func (k kernel) debianArch() string {
+	if name, found := debianNames[k.arch]; found {
+		return name
+	}
+	return k.arch
+}
+
+// narrow reports whether a word has 32 bits.
+func (k kernel) narrow() bool { return k.arch == "386" || k.arch == "arm" }
 
 // version is the version of a kernel.
 type version [2]int

@@ -98,7 +98,7 @@ Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 Acquire::Retries "3";
 Dir "%s";
 Dir::State::status "%s/status";
-`, k.arch, k.arch, dir, dir)
+`, k.debianArch(), k.debianArch(), dir, dir)
 	sources := fmt.Sprintf("deb [signed-by=%s] %s %s main\n", keyring, mirror, k.suite)
 	for name, text := range map[string]string{
 		a.config: config, filepath.Join(dir, "status"): "",

@@ -8,13 +8,20 @@ import (
 
 // since has what test.Missing may find missing, and the first kernel that has it. A test that is
 // skipped for any other reason, or on a newer kernel, is a hole in the table.
-var since = map[string]struct {
-	version version
-	note    string
-}{
-	"Linux 6.15":             {version{6, 15}, "PIDFD_GET_INFO has the status of a reaped process"},
-	"inodes of pidfds":       {version{6, 9}, "pidfds have inode numbers"},
-	"pid_max of a namespace": {version{6, 14}, "a PID namespace has a pid_max of its own"},
+var since = map[string]first{
+	"Linux 6.15": {
+		version{6, 15}, version{6, 15}, "PIDFD_GET_INFO has the status of a reaped process",
+	},
+	"inodes of pidfds": {version{6, 9}, version{6, 14}, "pidfds have inode numbers"},
+	"pid_max of a namespace": {
+		version{6, 14}, version{6, 14}, "a PID namespace has a pid_max of its own",
+	},
+}
+
+// first is the first kernel that has something, and the first of 32 bits.
+type first struct {
+	version, narrow version
+	note            string
 }
 
 // lacks reports whether a kernel lacks what a test was skipped for, and returns a note about that.
@@ -22,10 +29,14 @@ func lacks(k kernel, reason string) (note string, ok bool) {
 	rest, found := strings.CutPrefix(reason, "missing: ")
 	what, _, _ := strings.Cut(rest, ": ")
 	first, listed := since[what]
-	if !found || !listed || !k.version.before(first.version) {
+	version, words := first.version, ""
+	if k.narrow() && first.narrow != version {
+		version, words = first.narrow, ", where a word has 32 bits"
+	}
+	if !found || !listed || !k.version.before(version) {
 		return "", false
 	}
-	return fmt.Sprintf("%s since Linux %d.%d", first.note, first.version[0], first.version[1]), true
+	return fmt.Sprintf("%s since Linux %d.%d%s", first.note, version[0], version[1], words), true
 }
 
 // The programs. The name of one that runs with util-init ends with alone.
