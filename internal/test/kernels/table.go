@@ -62,6 +62,9 @@ func (r row) absent(k kernel) string {
 	if strings.HasSuffix(r.program, alone) && !k.machine.utilInit {
 		return "util-init does not exist for " + k.arch
 	}
+	if r.program == waitforTests && k.arch == "s390x" {
+		return "TestNeverConnectsToItself does not end in this machine, which is not explained yet"
+	}
 	return ""
 }
 
