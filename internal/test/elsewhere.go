@@ -11,8 +11,8 @@ import (
 // BuildElsewhere builds the programs that tests run, for the architecture arch, into a directory.
 // It returns the environment variable that makes test programs use them, on a machine where they
 // are in the directory at. There, neither Go nor the source tree is needed. It must be called in
-// the module. util-init is built only if the linker of package slim knows the architecture.
-func BuildElsewhere(dir, arch, at string, utilInit bool) (variable string, err error) {
+// the module.
+func BuildElsewhere(dir, arch, at string) (variable string, err error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
@@ -33,12 +33,10 @@ func BuildElsewhere(dir, arch, at string, utilInit bool) (variable string, err e
 			func(path string) *exec.Cmd { return buildCommand(path, p.pkg, p.ldflags, arch) },
 		})
 	}
-	if utilInit {
-		programs = append(programs, program{
-			utilInitKey(arch, ""), "util",
-			func(path string) *exec.Cmd { return utilInitCommand(path, root, arch, "") },
-		})
-	}
+	programs = append(programs, program{
+		utilInitKey(arch, ""), "util",
+		func(path string) *exec.Cmd { return utilInitCommand(path, root, arch, "") },
+	})
 	var list strings.Builder
 	for i, p := range programs {
 		name := filepath.Join(fmt.Sprint(i), p.name)

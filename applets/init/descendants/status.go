@@ -30,8 +30,8 @@ func readStatus(self, pid int32) (text string, ok bool) {
 //
 // A signal that a process waits for in sigwait does not show as blocked during the wait, and the
 // kernel does not say which signals those are (kernel/signal.c, do_sigtimedwait). Until the
-// process is out of that call, its mask is not restored either. So a process that runs is read
-// again until it rests.
+// process is out of that call, its mask is not restored either. In fork(3) of glibc, on the other
+// hand, it blocks all signals for a moment. So a process that runs is read again until it rests.
 //
 //go:noinline
 func Handles(self, pid int32, signal sig.Signal) bool {
@@ -39,23 +39,25 @@ func Handles(self, pid int32, signal sig.Signal) bool {
 		tries = 100 // it may have to wait for a processor
 		pause = 1e6 // nanoseconds
 	)
+	blocked := false
 	for range tries {
 		text, ok := readStatus(self, pid)
 		if !ok {
 			return false
 		}
-		masks := sig.MaskIn(text, "SigCgt:\t") | sig.MaskIn(text, "SigBlk:\t")
-		if masks.Has(signal) || isInSigwait(self, pid) {
+		runs := ascii.Index(text, "\nState:\tR") >= 0
+		blocked = sig.MaskIn(text, "SigBlk:\t").Has(signal)
+		if sig.MaskIn(text, "SigCgt:\t").Has(signal) || isInSigwait(self, pid) {
 			return true
 		}
-		if ascii.Index(text, "\nState:\tR") < 0 {
-			return false
+		if !runs {
+			return blocked
 		}
 		var info sys.Siginfo
 		wait := sys.Timespec{Nsec: pause}
 		_, _ = sys.Sigtimedwait(0, &info, &wait) // an empty set: this is a sleep
 	}
-	return false
+	return blocked
 }
 
 // isInSigwait reports whether a process waits for a signal, as far as the kernel tells the caller.

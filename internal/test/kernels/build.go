@@ -42,9 +42,9 @@ type built struct {
 
 // build builds everything that runs in a machine, once for each architecture. It must be called in
 // the root of the module.
-func build(arch string, utilInit bool, dir string) (b built, err error) {
+func build(arch, dir string) (b built, err error) {
 	b.dir = dir
-	b.variable, err = test.BuildElsewhere(filepath.Join(dir, programsAt), arch, programsAt, utilInit)
+	b.variable, err = test.BuildElsewhere(filepath.Join(dir, programsAt), arch, programsAt)
 	if err != nil {
 		return b, err
 	}

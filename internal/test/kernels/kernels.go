@@ -21,23 +21,22 @@ type machine struct {
 	emulator string   // the program of QEMU
 	args     []string // and its arguments
 	console  string   // the first serial port, as the kernel names it
-	utilInit bool     // internal/slim links util-init for it
 }
 
 var (
-	amd64 = machine{"qemu-system-x86_64", []string{"-cpu", "max"}, "ttyS0", true}
+	amd64 = machine{"qemu-system-x86_64", []string{"-cpu", "max"}, "ttyS0"}
 	// Without pauth-impdef, the emulator takes most of its time to sign pointers.
 	arm64 = machine{
 		"qemu-system-aarch64",
 		[]string{"-M", "virt", "-cpu", "max,pauth-impdef=on"},
-		"ttyAMA0", true,
+		"ttyAMA0",
 	}
-	riscv64 = machine{"qemu-system-riscv64", []string{"-M", "virt"}, "ttyS0", false}
-	s390x   = machine{"qemu-system-s390x", []string{"-cpu", "max"}, "ttysclp0", false}
-	arm     = machine{"qemu-system-arm", []string{"-M", "virt", "-cpu", "max"}, "ttyAMA0", false}
-	i386    = machine{"qemu-system-i386", []string{"-cpu", "max"}, "ttyS0", false}
+	riscv64 = machine{"qemu-system-riscv64", []string{"-M", "virt"}, "ttyS0"}
+	s390x   = machine{"qemu-system-s390x", []string{"-cpu", "max"}, "ttysclp0"}
+	arm     = machine{"qemu-system-arm", []string{"-M", "virt", "-cpu", "max"}, "ttyAMA0"}
+	i386    = machine{"qemu-system-i386", []string{"-cpu", "max"}, "ttyS0"}
 	ppc64le = machine{
-		"qemu-system-ppc64", []string{"-M", "pseries,x-vof=on", "-cpu", "power9"}, "hvc0", false,
+		"qemu-system-ppc64", []string{"-M", "pseries,x-vof=on", "-cpu", "power9"}, "hvc0",
 	}
 )
 

@@ -136,18 +136,14 @@ func (o options) try(ctx context.Context, k kernel, work string) (
 	}
 	b, found := o.built[k.arch]
 	if !found {
-		b, err = build(k.arch, k.machine.utilInit, filepath.Join(work, k.arch))
+		b, err = build(k.arch, filepath.Join(work, k.arch))
 		if err != nil {
 			return "", nil, err
 		}
 		o.built[k.arch] = b
 	}
 	of = map[string]results{}
-	suffixes := []string{"", alone}
-	if !k.machine.utilInit {
-		suffixes = suffixes[:1]
-	}
-	for _, suffix := range suffixes {
+	for _, suffix := range []string{"", alone} {
 		if !slices.ContainsFunc(o.rows, func(r row) bool {
 			return strings.HasSuffix(r.program, alone) == (suffix == alone)
 		}) {
