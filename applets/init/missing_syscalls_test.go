@@ -23,7 +23,8 @@ func TestWithoutSystemCalls(t *testing.T) {
 		"waitid": unix.SYS_WAITID, "ppoll": unix.SYS_PPOLL,
 	}
 	if test.Arch() == "386" { // it has an older form of these
-		calls["rt_sigtimedwait"], calls["clock_gettime"] = unix.SYS_RT_SIGTIMEDWAIT, unix.SYS_CLOCK_GETTIME
+		calls["rt_sigtimedwait"] = unix.SYS_RT_SIGTIMEDWAIT
+		calls["clock_gettime"] = unix.SYS_CLOCK_GETTIME
 	}
 	for name, nr := range calls {
 		for _, errno := range []unix.Errno{unix.ENOSYS, unix.EPERM} {
