@@ -79,7 +79,7 @@ func TestDeadlineZombie(t *testing.T) {
 		"catch", "echo", "34", "exit", "3",
 	}
 	eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
-		p.Expect("there")
+		p.ExpectAlso("there")
 		start := time.Now()
 		kill(t, init, 34)
 		if status := p.Status(); status != 3 || strings.Contains(p.Stderr(), "KILL") {
@@ -98,7 +98,7 @@ func TestDeadlineWithoutProc(t *testing.T) {
 		test.Probe(t), "beside", "6", "setsid", "ignore", "15", "say", "there", "pause",
 		"catch", "echo", "34", "exit", "3"))
 	p := test.Start(t, cmd)
-	p.Expect("there")
+	p.ExpectAlso("there")
 	init := childOf(t, p.Process.Pid)
 	waitSettled(t, childOf(t, init))
 	const want = "not all ended by KILL; without a /proc"

@@ -13,6 +13,7 @@ import (
 	"util/applets"
 	"util/internal/sig"
 	"util/internal/test"
+	"util/internal/test/kernels/protocol"
 
 	"golang.org/x/sys/unix"
 )
@@ -212,24 +213,20 @@ func openFiles(t testing.TB, pid int) []string {
 	return all
 }
 
-// begun waits until the signal handlers of wait-for-port and the socket of its watch exist. On a
-// kernel without sock_diag(7) there is no such socket, and it waits until TERM is caught.
+// begun waits until the signal handlers of wait-for-port and the socket of its watch exist. In a
+// machine of package kernels there is no sock_diag(7) for TCP, so that the socket is soon closed: it
+// waits until TERM is caught.
 func begun(t testing.TB, p *test.Process) {
 	t.Helper()
-	const kind = unix.SOCK_DGRAM | unix.SOCK_CLOEXEC
-	probe, err := unix.Socket(unix.AF_NETLINK, kind, unix.NETLINK_SOCK_DIAG)
-	if err == nil {
-		unix.Close(probe)
-	}
-	watches := err == nil
-	dir := filepath.Join("/proc", strconv.Itoa(p.Process.Pid), "fd")
+	dir := filepath.Join("/proc", strconv.Itoa(p.Process.Pid))
 	test.Eventually(t, "the wait has begun", func() bool {
-		if !watches {
-			status, _ := os.ReadFile(filepath.Join(filepath.Dir(dir), "status"))
+		if os.Getenv(protocol.MachineVariable) != "" {
+			status, _ := os.ReadFile(filepath.Join(dir, "status"))
 			return sig.MaskIn(string(status), "SigCgt:\t").Has(sig.TERM)
 		}
 		for _, name := range openFiles(t, p.Process.Pid) {
-			if to, _ := os.Readlink(filepath.Join(dir, name)); strings.HasPrefix(to, "socket:") {
+			to, _ := os.Readlink(filepath.Join(dir, "fd", name))
+			if strings.HasPrefix(to, "socket:") {
 				return true
 			}
 		}

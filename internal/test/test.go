@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -230,6 +231,15 @@ func (p *Process) Line() string {
 func (p *Process) Expect(want string) {
 	p.t.Helper()
 	for p.Line() != want {
+	}
+}
+
+// ExpectAlso is Expect for a line that may have been read already, on the way to another: processes
+// print in any order.
+func (p *Process) ExpectAlso(want string) {
+	p.t.Helper()
+	if !slices.Contains(p.seen, want) {
+		p.Expect(want)
 	}
 }
 
