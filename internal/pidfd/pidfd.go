@@ -15,6 +15,7 @@ import (
 
 	"util/internal/procfs"
 	"util/internal/sig"
+	"util/internal/sys"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,34 +86,16 @@ func (p *Process) Close() {
 }
 
 // Inode returns the inode number of the pidfd. Since Linux 6.9 no two processes have the same one
-// until the system reboots. The result is 0 on older kernels, if there is no pidfd, and if all
-// pidfds have the same number, as on kernels of 32 bits before Linux 6.14.
+// until the system reboots. The result is 0 on older kernels (see [sys.HasPidfdInodes]), and if
+// there is no pidfd.
 func (p *Process) Inode() uint64 {
-	inode := inodeOf(p.fd)
-	if inode == ownInode() && p.PID != os.Getpid() {
-		return 0
-	}
-	return inode
-}
-
-// ownInode returns the inode number of a pidfd of this process.
-var ownInode = sync.OnceValue(func() uint64 {
-	fd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		return 0
-	}
-	defer unix.Close(fd)
-	return inodeOf(fd)
-})
-
-func inodeOf(fd int) uint64 {
 	const pidfsMagic = 0x50494446 // PID_FS_MAGIC, include/uapi/linux/magic.h
 	var fs unix.Statfs_t
 	var st unix.Stat_t
-	if fd < 0 || unix.Fstatfs(fd, &fs) != nil || fs.Type != pidfsMagic {
+	if p.fd < 0 || !sys.HasPidfdInodes() || unix.Fstatfs(p.fd, &fs) != nil || fs.Type != pidfsMagic {
 		return 0
 	}
-	if unix.Fstat(fd, &st) != nil {
+	if unix.Fstat(p.fd, &st) != nil {
 		return 0
 	}
 	return st.Ino

@@ -99,3 +99,28 @@ func ClockGettime(clock int) int64 {
 	}
 	return ts.Sec*1e9 + ts.Nsec
 }
+
+// HasPidfdInodes reports whether the inode number of a pidfd, where it has one of its own (Linux
+// 6.9), identifies a process. Kernels whose words have 32 bits give the same number again before
+// Linux 6.14. What the kernel's words have cannot be told for certain, so it counts for all.
+func HasPidfdInodes() bool {
+	var name unix.Utsname
+	if Uname(&name) != 0 {
+		return false
+	}
+	major, rest := leading(String(&name.Release[0]))
+	minor := 0
+	if rest != "" && rest[0] == '.' {
+		minor, _ = leading(rest[1:])
+	}
+	return major > 6 || major == 6 && minor >= 14
+}
+
+// leading reads the decimal number that a text begins with, and returns what follows. It is at most
+// 9999.
+func leading(text string) (n int, rest string) {
+	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
+		n, text = min(n*10+int(text[0]-'0'), 9999), text[1:]
+	}
+	return n, text
+}

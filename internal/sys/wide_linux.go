@@ -49,3 +49,7 @@ func ClockGettime(clock int) int64 {
 	Call(unix.SYS_CLOCK_GETTIME, uintptr(clock), uintptr(unsafe.Pointer(&ts)), 0, 0, 0, 0)
 	return ts.Sec*1e9 + ts.Nsec
 }
+
+// HasPidfdInodes reports whether the inode number of a pidfd, where it has one of its own (Linux
+// 6.9), identifies a process.
+func HasPidfdInodes() bool { return true }

@@ -98,7 +98,7 @@ func (s *sender) wasSignalled(fd int) bool {
 		if t.kind != process || t.id != s.subject.id {
 			continue
 		}
-		if t.inode == 0 || t.inode == inodeOf(s.subject.id, fd) {
+		if t.inode == 0 || t.inode == inodeOf(fd) {
 			return true
 		}
 	}
@@ -139,7 +139,7 @@ func (s *sender) signalProcess() {
 func (s *sender) signalHeld(fd int) {
 	pid := s.subject.id
 	if want := s.subject.inode; want != 0 {
-		switch inode := inodeOf(pid, fd); inode {
+		switch inode := inodeOf(fd); inode {
 		case want:
 		case 0:
 			s.fail("the inode number cannot be checked: pidfds have none here " +
@@ -168,29 +168,11 @@ func (s *sender) signalHeld(fd int) {
 	s.count(e)
 }
 
-// inodeOf returns the inode number of the pidfd of a process, or 0 if there is none. Since Linux
-// 6.9 no two processes have the same one until the system reboots; on kernels of 32 bits, before
-// Linux 6.14 all have the same.
-func inodeOf(pid int32, fd int) uint64 {
-	inode, self := inodeNumber(fd), sys.Getpid()
-	if inode == 0 || pid == self {
-		return inode
-	}
-	own, e := sys.PidfdOpen(self)
-	if e != 0 {
-		return 0
-	}
-	same := inodeNumber(own) == inode
-	sys.Close(own)
-	if same {
-		return 0
-	}
-	return inode
-}
-
-func inodeNumber(fd int) uint64 {
+// inodeOf returns the inode number of a pidfd, or 0 if there is none. No two processes have the same
+// one until the system reboots: see [sys.HasPidfdInodes].
+func inodeOf(fd int) uint64 {
 	const pidfsMagic = 0x50494446 // PID_FS_MAGIC, include/uapi/linux/magic.h
-	if fd < 0 || sys.Fstatfs(fd, &fdFS) != 0 || fdFS.Type != pidfsMagic {
+	if fd < 0 || !sys.HasPidfdInodes() || sys.Fstatfs(fd, &fdFS) != 0 || fdFS.Type != pidfsMagic {
 		return 0
 	}
 	if sys.Fstat(fd, &fdStat) != 0 {
