@@ -150,8 +150,7 @@ func (o options) try(ctx context.Context, k kernel, work string) (
 			continue
 		}
 		image := filepath.Join(work, "image")
-		present := slices.DeleteFunc(slices.Clone(o.rows), func(r row) bool { return r.absent(k) != "" })
-		if err := b.writeImage(image, from.bin, suffix, present); err != nil {
+		if err := b.writeImage(image, from.bin, suffix, o.rows); err != nil {
 			return release, of, err
 		}
 		var text bytes.Buffer

@@ -57,17 +57,6 @@ type row struct {
 	tests   []string
 }
 
-// absent returns why a row has no result on a kernel, or "".
-func (r row) absent(k kernel) string {
-	if r.what == toItself && k.arch == "s390x" {
-		return "TestNeverConnectsToItself does not end in this machine, which is not explained yet"
-	}
-	return ""
-}
-
-// toItself is the row that has no result on s390x.
-const toItself = "wait-for-port: no connection to itself"
-
 // statusTest is the test that the program outside makes.
 const statusTest = "TestExitStatusOfPID1"
 
@@ -164,7 +153,7 @@ var rows = []row{
 			"TestCommand TestUnderInit TestChanges"),
 	},
 	{
-		toItself, waitforTests,
+		"wait-for-port: no connection to itself", waitforTests,
 		words("TestNeverConnectsToItself TestSelfConnectionIsDetected"),
 	},
 	{
