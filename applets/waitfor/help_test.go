@@ -214,8 +214,8 @@ func openFiles(t testing.TB, pid int) []string {
 }
 
 // begun waits until the signal handlers of wait-for-port and the socket of its watch exist. In a
-// machine of package kernels there is no sock_diag(7) for TCP, so that the socket is soon closed: it
-// waits until TERM is caught.
+// machine of package kernels there is no sock_diag(7) for TCP, so that the socket is soon closed:
+// there it waits until TERM is caught.
 func begun(t testing.TB, p *test.Process) {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(p.Process.Pid))

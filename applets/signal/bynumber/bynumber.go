@@ -168,8 +168,8 @@ func (s *sender) signalHeld(fd int) {
 	s.count(e)
 }
 
-// inodeOf returns the inode number of a pidfd, or 0 if there is none. No two processes have the same
-// one until the system reboots: see [sys.HasPidfdInodes].
+// inodeOf returns the inode number of a pidfd, or 0 if there is none. No two processes have the
+// same one until the system reboots: see [sys.HasPidfdInodes].
 func inodeOf(fd int) uint64 {
 	const pidfsMagic = 0x50494446 // PID_FS_MAGIC, include/uapi/linux/magic.h
 	if fd < 0 || !sys.HasPidfdInodes() || sys.Fstatfs(fd, &fdFS) != 0 || fdFS.Type != pidfsMagic {
