@@ -543,7 +543,7 @@ if [ "$1" = stay ]; then
 	trap 'exit 9' HUP
 	trap 'exit 15' TERM
 	echo ready
-	while :; do busybox sleep 1000 & wait; done
+	while :; do busybox sleep 5 & wait; done # a signal just before wait would be seen after it
 fi
 printf "${0##*/}"
 [ $# = 0 ] || printf ' <%s>' "$@"
