@@ -75,26 +75,35 @@ func TestWeight(t *testing.T) {
 			t.Parallel() // it mostly waits
 			// The command is searched for. The last PATH replaces that of environment.
 			command := filepath.Base(probe)
-			cmd := as(util, append(run.argv, "--", command, "say", "ready", "pause")...)
-			cmd.Env = append(slices.Clone(environment), "PATH=/nowhere:"+filepath.Dir(probe))
-			p := test.Start(t, cmd)
-			p.Expect("ready")
-			dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
-			waitsWithLimit(t, p.Process.Pid)
+			start := func() (p *test.Process, dir string, resident, anonymous int) {
+				cmd := as(util, append(run.argv, "--", command, "say", "ready", "pause")...)
+				cmd.Env = append(slices.Clone(environment), "PATH=/nowhere:"+filepath.Dir(probe))
+				p = test.Start(t, cmd)
+				p.Expect("ready")
+				dir = fmt.Sprintf("/proc/%d", p.Process.Pid)
+				waitsWithLimit(t, p.Process.Pid)
+				return p, dir, field(t, dir+"/smaps_rollup", "Rss:"),
+					field(t, dir+"/smaps_rollup", "Anonymous:")
+			}
+			mostAnonymous := max(run.anonymous, pages*page)
+			mostResident := max(run.resident, (code+page-1)/page*page+mostAnonymous) + far
+			p, dir, resident, anonymous := start()
+			// The kernel puts the stack, and what it has on it for the program, at random addresses. So
+			// they are rarely in a page more than usual.
+			const tries = 4
+			for n := 1; n < tries && (resident > mostResident || anonymous > mostAnonymous); n++ {
+				p, dir, resident, anonymous = start()
+			}
 
 			if threads := entries(t, dir+"/task"); len(threads) != 1 {
 				t.Errorf("%d threads", len(threads))
 			}
 			standardFilesOnly(t, p.Process.Pid)
-			mostAnonymous := max(run.anonymous, pages*page)
-			mostResident := max(run.resident, (code+page-1)/page*page+mostAnonymous) + far
-			resident := field(t, dir+"/smaps_rollup", "Rss:")
 			if resident > mostResident {
 				_, where := residentOf(t, dir, util)
 				t.Errorf("%d kB resident, want at most %d: a plain run uses several parts of the file; "+
 					"see ARCHITECTURE.md, Weight\n%s", resident, mostResident, where)
 			}
-			anonymous := field(t, dir+"/smaps_rollup", "Anonymous:")
 			if anonymous > mostAnonymous {
 				t.Errorf("%d kB of anonymous memory, want at most %d", anonymous, mostAnonymous)
 			}
