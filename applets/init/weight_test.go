@@ -126,17 +126,29 @@ func TestWeight(t *testing.T) {
 // from its first instruction to the clone of the child, and those of the child up to its exec. One
 // more, of the kernel, precedes the first instruction: it clears the end of the data segment.
 func TestPageFaults(t *testing.T) {
-	for _, name := range []string{"init", "tini", "dumb-init", "catatonit"} {
-		t.Run(name, func(t *testing.T) { countFaults(t, name) })
-	}
-}
-
-func countFaults(t *testing.T, name string) {
 	_, far := elsewhere()
 	maximum := 3 + far
 	if test.Alone() {
 		maximum = 2
 	}
+	for _, name := range []string{"init", "tini", "dumb-init", "catatonit"} {
+		t.Run(name, func(t *testing.T) {
+			ofInit, ofChild := countFaults(t, name)
+			const tries = 4 // for the same reason as in TestWeight
+			for n := 1; n < tries && ofInit+ofChild > maximum; n++ {
+				ofInit, ofChild = countFaults(t, name)
+			}
+			if ofInit+ofChild > maximum {
+				t.Errorf("%d page faults of init and %d of its child, want at most %d in all",
+					ofInit, ofChild, maximum)
+			}
+			t.Logf("%d page faults of init, %d of its child", ofInit, ofChild)
+		})
+	}
+}
+
+func countFaults(t *testing.T, name string) (ofInit, ofChild int) {
+	t.Helper()
 	cmd := as(test.Util(t), name, "--", test.Probe(t), "pause")
 	cmd.Env = environment
 	pid, child := startTraced(t, cmd), 0
@@ -155,7 +167,7 @@ func countFaults(t *testing.T, name string) {
 		t.Fatalf("init stopped by %v, event %d, not by its clone",
 			status.StopSignal(), status.TrapCause())
 	}
-	ofInit := faults(t, pid) - start
+	ofInit = faults(t, pid) - start
 
 	message, err := unix.PtraceGetEventMsg(pid)
 	test.Must(t, err)
@@ -167,10 +179,5 @@ func countFaults(t *testing.T, name string) {
 			test.Must(t, unix.PtraceSyscall(child, 0))
 		}
 	}
-	ofChild := faults(t, child)
-	if ofInit+ofChild > maximum {
-		t.Errorf("%d page faults of init and %d of its child, want at most %d in all",
-			ofInit, ofChild, maximum)
-	}
-	t.Logf("%d page faults of init, %d of its child", ofInit, ofChild)
+	return ofInit, faults(t, child)
 }
