@@ -24,7 +24,7 @@ VARIABLES = -X util/internal/version.number=$(VERSION) -X util/internal/version.
 # empty value would mean that of `go env -w`; a comma is an empty list of experiments.
 ENV   = CGO_ENABLED=0 GOOS=linux GO386=sse2 GOAMD64=v1 GOARM=$(GOARM) GOARM64=v8.0 \
 	GOPPC64=power8 GORISCV64=rva20u64 GOEXPERIMENT=, GOFIPS140=off GO_EXTLINK_ENABLED=0 \
-	 GOFLAGS=-mod=readonly GOWORK=off \
+	GOFLAGS=-mod=readonly GOWORK=off \
 	GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
 BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
 

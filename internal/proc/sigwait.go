@@ -14,9 +14,10 @@ const (
 	Syscall = "/syscall\x00"
 )
 
-// InSigwait reports whether the text of one of these files, [Wchan] or [Syscall], is that of a
-// process in sigwait(3).
-func InSigwait(text string) bool {
+// InSigwait reports whether the text of one of these files is that of a process in sigwait(3).
+// known is false if the text does not tell: then it is that of [Wchan], and [Syscall] may tell.
+func InSigwait(text string) (is, known bool) {
 	number, _, _ := ascii.Cut(text, ' ')
-	return ascii.HasPrefix(text, "do_sigtimedwait") || sys.IsSigtimedwait(ascii.ParseDecimal(number))
+	is = ascii.HasPrefix(text, "do_sigtimedwait") || sys.IsSigtimedwait(ascii.ParseDecimal(number))
+	return is, text != "" && text != "0"
 }

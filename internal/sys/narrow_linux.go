@@ -6,6 +6,7 @@ import (
 	"math"
 	"unsafe"
 
+	"util/internal/ascii"
 	"util/internal/sig"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +17,6 @@ import (
 // (setuid(2), "C library/kernel differences").
 
 const (
-	sysSigtimedwait = unix.SYS_RT_SIGTIMEDWAIT_TIME64
-
 	sysGeteuid   = unix.SYS_GETEUID32
 	sysGetresuid = unix.SYS_GETRESUID32
 	sysGetresgid = unix.SYS_GETRESGID32
@@ -75,6 +74,11 @@ func Sigtimedwait(set sig.Set, info *Siginfo, timeout *Timespec) (signal int, e 
 	return result(r)
 }
 
+// IsSigtimedwait reports whether nr is the number of rt_sigtimedwait(2), in either form.
+func IsSigtimedwait(nr int64) bool {
+	return nr == unix.SYS_RT_SIGTIMEDWAIT_TIME64 || nr == unix.SYS_RT_SIGTIMEDWAIT
+}
+
 // Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
 // EINVAL if there are more files than RLIMIT_NOFILE allows.
 func Ppoll(files []unix.PollFd, timeout *Timespec) (ready int, e Errno) {
@@ -108,19 +112,8 @@ func HasPidfdInodes() bool {
 	if Uname(&name) != 0 {
 		return false
 	}
-	major, rest := leading(String(&name.Release[0]))
-	minor := 0
-	if rest != "" && rest[0] == '.' {
-		minor, _ = leading(rest[1:])
-	}
-	return major > 6 || major == 6 && minor >= 14
-}
-
-// leading reads the decimal number that a text begins with, and returns what follows. It is at most
-// 9999.
-func leading(text string) (n int, rest string) {
-	for len(text) > 0 && text[0] >= '0' && text[0] <= '9' {
-		n, text = min(n*10+int(text[0]-'0'), 9999), text[1:]
-	}
-	return n, text
+	major, rest, _ := ascii.Cut(String(&name.Release[0]), '.')
+	minor, _, _ := ascii.Cut(rest, '.')
+	v := ascii.ParseDecimal(major)
+	return v > 6 || v == 6 && ascii.ParseDecimal(minor) >= 14
 }

@@ -126,11 +126,6 @@ func RtSigaction(signal sig.Signal, act, old *Sigaction) Errno {
 		uintptr(unsafe.Pointer(old)), sigsetSize, 0, 0))
 }
 
-// IsSigtimedwait reports whether nr is the number of rt_sigtimedwait(2), in either form.
-func IsSigtimedwait(nr int64) bool {
-	return nr == unix.SYS_RT_SIGTIMEDWAIT || nr == sysSigtimedwait
-}
-
 // Waitid is waitid(2). With WNOHANG and nothing to report, info.Pid is 0.
 func Waitid(idType int, id int32, info *Siginfo, options int, usage *unix.Rusage) Errno {
 	return errno(Call(unix.SYS_WAITID, uintptr(idType), uintptr(id), uintptr(unsafe.Pointer(info)),

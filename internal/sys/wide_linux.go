@@ -13,8 +13,6 @@ import (
 // What differs where a word has 64 bits: see narrow_linux.go.
 
 const (
-	sysSigtimedwait = unix.SYS_RT_SIGTIMEDWAIT
-
 	sysGeteuid   = unix.SYS_GETEUID
 	sysGetresuid = unix.SYS_GETRESUID
 	sysGetresgid = unix.SYS_GETRESGID
@@ -35,6 +33,9 @@ func Sigtimedwait(set sig.Set, info *Siginfo, timeout *Timespec) (signal int, e 
 	return result(Call(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)),
 		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(timeout)), sigsetSize, 0, 0))
 }
+
+// IsSigtimedwait reports whether nr is the number of rt_sigtimedwait(2).
+func IsSigtimedwait(nr int64) bool { return nr == unix.SYS_RT_SIGTIMEDWAIT }
 
 // Ppoll is ppoll(2) without a signal mask. A nil timeout waits without limit. Errors: EINTR;
 // EINVAL if there are more files than RLIMIT_NOFILE allows.

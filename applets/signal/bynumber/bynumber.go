@@ -228,7 +228,11 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 		if sig.MaskIn(status, "SigCgt:\t").Has(signal) || blocked && !running {
 			return true, true
 		}
-		if proc.InSigwait(readOf(1, proc.Wchan)) || proc.InSigwait(readOf(1, proc.Syscall)) {
+		waits, told := proc.InSigwait(readOf(1, proc.Wchan))
+		if !told {
+			waits, _ = proc.InSigwait(readOf(1, proc.Syscall))
+		}
+		if waits {
 			return true, true
 		}
 		if !running {

@@ -162,6 +162,11 @@ func (o options) try(ctx context.Context, k kernel, work string) (
 		c, unread := readConsole(&text)
 		err = errors.Join(err, booted, unread)
 		release = c.release
+		for name, how := range c.ends {
+			if how != protocol.Well && how != "exit status 1" { // with that, its tests tell what failed
+				err = errors.Join(err, fmt.Errorf("program %s: %s", name, how))
+			}
+		}
 		for name, output := range c.outputs {
 			if name == protocol.GuestName {
 				name += suffix

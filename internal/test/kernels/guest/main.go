@@ -57,7 +57,7 @@ func run() error {
 		return err
 	}
 	for _, p := range programs {
-		how := "well"
+		how := protocol.Well
 		if err := execute(p); err != nil {
 			how = err.Error()
 		}
@@ -100,15 +100,9 @@ func prepare() error {
 			return err
 		}
 	}
-	for path, text := range map[string]string{
-		"/sys/fs/cgroup/cgroup.subtree_control": "+memory +pids",
-	} {
-		if text == "" {
-			continue
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return err
-		}
+	const controllers = "/sys/fs/cgroup/cgroup.subtree_control"
+	if err := os.WriteFile(controllers, []byte("+memory +pids"), 0o644); err != nil {
+		return err
 	}
 	os.Setenv("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
 	os.Setenv("HOME", "/root")

@@ -27,9 +27,10 @@ const (
 	GuestName = "guest"
 
 	// Release precedes the release of the kernel in a line of Guest. End precedes the name of a
-	// program that has ended, and how it did.
+	// program that has ended, and how it did; Well is that its exit status was 0.
 	Release = "release "
 	End     = "end "
+	Well    = "well"
 
 	// Status is the exit status of the command of the machine's PID 1.
 	Status = 42
