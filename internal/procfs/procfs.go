@@ -263,8 +263,8 @@ func (fs *FS) Handles(pid int, s sig.Signal) (bool, error) {
 func (fs *FS) WaitsForSignals(pid int) bool {
 	for _, file := range []string{proc.Wchan, proc.Syscall} {
 		text, err := fs.readOf(pid, strings.TrimSuffix(file, "\x00"))
-		if is, known := proc.InSigwait(string(text)); err == nil && known {
-			return is
+		if err == nil && proc.InSigwait(string(text)) {
+			return true
 		}
 	}
 	return false

@@ -68,10 +68,10 @@ func isInSigwait(self, pid int32) bool {
 	}
 	var text [32]byte
 	n := w.read(pid, proc.Wchan, text[:])
-	is, known := proc.InSigwait(unsafe.String(&text[0], n))
-	if !known {
+	is := proc.InSigwait(unsafe.String(&text[0], n))
+	if !is {
 		n = w.read(pid, proc.Syscall, text[:])
-		is, _ = proc.InSigwait(unsafe.String(&text[0], n))
+		is = proc.InSigwait(unsafe.String(&text[0], n))
 	}
 	w.Close()
 	return is

@@ -228,11 +228,7 @@ func pid1Handles(signal sig.Signal) (handles, known bool) {
 		if sig.MaskIn(status, "SigCgt:\t").Has(signal) || blocked && !running {
 			return true, true
 		}
-		waits, told := proc.InSigwait(readOf(1, proc.Wchan))
-		if !told {
-			waits, _ = proc.InSigwait(readOf(1, proc.Syscall))
-		}
-		if waits {
+		if proc.InSigwait(readOf(1, proc.Wchan)) || proc.InSigwait(readOf(1, proc.Syscall)) {
 			return true, true
 		}
 		if !running {
