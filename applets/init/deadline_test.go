@@ -19,13 +19,14 @@ import (
 const deadlineGrace = 200 * time.Millisecond
 
 // endsInTime sends init a signal, and checks that p ends at the deadline. It returns the status and
-// stderr.
+// stderr. Init itself ends within a second of the deadline; the rest of the limit is for a machine
+// that is busy with other tests, and for the end of the namespace.
 func endsInTime(t *testing.T, p *test.Process, send syscall.Signal, init int) (int, string) {
 	t.Helper()
 	start := time.Now()
 	kill(t, init, send)
 	status, took := p.Status(), time.Since(start)
-	if took < deadlineGrace/2 || took > deadlineGrace+1500*time.Millisecond {
+	if took < deadlineGrace/2 || took > deadlineGrace+4*time.Second {
 		t.Errorf("ended after %v", took)
 	}
 	return status, p.Stderr()
