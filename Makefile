@@ -1,6 +1,6 @@
-# Targets: build (default), build-all, sbom, test, test-kernels, test-kubernetes, check, bench, demo,
-# demo-docker, demo-update, examples, install, clean. GOARCH, and for arm GOARM, select another
-# architecture.
+# Targets: build (default), build-all, sbom, test, torture, test-kernels, test-kubernetes, check,
+# bench, demo, demo-docker, demo-update, examples, install, clean. GOARCH, and for arm GOARM, select
+# another architecture.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -43,8 +43,8 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build build-all test test-kernels test-kubernetes check bench demo demo-docker demo-update \
-	examples install clean
+.PHONY: build build-all test torture test-kernels test-kubernetes check bench demo demo-docker \
+	demo-update examples install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
 
@@ -94,6 +94,16 @@ sbom: bin/util-init
 TESTS = ./...
 test:
 	go run ./internal/test/runner -count=1 -timeout=20m $(TESTS)
+
+# Tries for a long time what make test tries for a short one: see docs/testing.md. TORTURE is how long
+# each part tries that has no end of its own, SEED the seed of the random numbers, PART one part, as
+# in make torture TORTURE=1h PART=./internal/test/torture/chaos.
+TORTURE = 30s
+SEED    =
+PART    = ./internal/test/torture/... ./applets/init/supervise
+torture:
+	UTIL_TEST_TORTURE=$(TORTURE) UTIL_TEST_SEED=$(SEED) \
+		go run ./internal/test/runner -count=1 -timeout=0 $(PART)
 
 # Tests on Debian's kernels, in emulated machines: see docs/kernels.md. KERNELS selects some, as in
 # make test-kernels KERNELS='6.1-amd64 7.2-amd64'. The first time, it downloads them.

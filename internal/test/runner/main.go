@@ -1,5 +1,6 @@
 // Runner runs go test with the given arguments. It prints the output of the tests that fail and, at
-// the end, a list of the skipped tests with the reasons.
+// the end, what tests have reported with torture.Result, and a list of the skipped tests with the
+// reasons.
 //
 // If tests of early code are among those that the arguments select, it runs them again with other
 // programs in the place of util: those of init with util-init, and on amd64 all with util for 386,
@@ -45,6 +46,7 @@ type event struct {
 type results struct {
 	passed, failed int
 	skipped        []string            // each with its reason
+	reported       []string            // each with the name of its test
 	output         map[string][]string // of each test that has not ended
 	explained      map[string]bool     // the packages in which a test has failed
 	packages       map[string]bool     // the packages that were selected
@@ -143,6 +145,9 @@ func (r *results) addTest(e event) {
 	switch e.Action {
 	case "output":
 		r.output[key] = append(r.output[key], r.program+e.Output)
+		if _, result, ok := strings.Cut(e.Output, ": result: "); ok {
+			r.reported = append(r.reported, r.program+e.Test+": "+strings.TrimSpace(result))
+		}
 		return
 	case "pass":
 		r.passed++
@@ -165,6 +170,9 @@ func (r *results) addTest(e event) {
 
 // print prints what is known at the end.
 func (r *results) print() {
+	if len(r.reported) > 0 {
+		fmt.Printf("\nResults:\n  %s\n", strings.Join(r.reported, "\n  "))
+	}
 	if len(r.skipped) > 0 {
 		sort.Strings(r.skipped)
 		fmt.Printf("\nCould not run here:\n  %s\n", strings.Join(r.skipped, "\n  "))
