@@ -47,6 +47,8 @@ func printing(word string, w *words, envp []*byte) bool {
 	switch word {
 	case "say":
 		say(w.text())
+	case "begin":
+		begin = w.text()
 	case "state":
 		state()
 	case "fds":
@@ -77,6 +79,8 @@ func signals(word string, w *words) bool {
 		await()
 	case "block":
 		sys.Sigprocmask(mask() | sig.Of(w.signal()))
+	case "unblock":
+		sys.Sigprocmask(mask() &^ sig.Of(w.signal()))
 	case "ignore":
 		sys.RtSigaction(w.signal(), &sys.Sigaction{Handler: sys.SigIgn}, nil)
 	case "raise":
@@ -126,6 +130,8 @@ func processes(word string, w *words, envp []*byte) bool {
 		sys.Setsid()
 	case "setpgid":
 		sys.Setpgid()
+	case "foreground":
+		foregroundGroup()
 	case "traceme":
 		sys.Call(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0, 0, 0, 0)
 	case "setuid":

@@ -74,6 +74,15 @@ func env(envp []*byte, name string) {
 	}
 }
 
+// foregroundGroup makes the process group of this process the foreground group of the terminal that
+// is file 3. TTOU is blocked meanwhile, or it would stop a process of the background (tcsetpgrp(3)).
+func foregroundGroup() {
+	old := mask()
+	sys.Sigprocmask(old | sig.Of(sig.TTOU))
+	sys.IoctlSetInt(3, unix.TIOCSPGRP, sys.Getpgid())
+	sys.Sigprocmask(old)
+}
+
 func tty() {
 	fd, e := sys.Open(unsafe.StringData("/dev/tty\x00"), unix.O_RDWR, 0)
 	if e != 0 {
@@ -148,8 +157,14 @@ func (l *line) digit(n int) {
 	l.str(digits[n : n+1])
 }
 
-// end prints the line.
+// begin is what each line begins with.
+var begin string
+
+// end prints the line, in one write, so that lines of several processes do not mix.
 func (l *line) end() {
-	l.buf[l.n] = '\n'
-	_, _ = sys.Write(1, l.buf[:l.n+1])
+	var out line
+	out.str(begin)
+	out.str(unsafe.String(&l.buf[0], l.n))
+	out.buf[out.n] = '\n'
+	_, _ = sys.Write(1, out.buf[:out.n+1])
 }

@@ -5,6 +5,7 @@
 // What it prints:
 //
 //	say WORD      print WORD
+//	begin WORD    begin each line from now on with WORD
 //	state         print the pid, the parent, the process group, the session, the foreground process
 //	              group of the terminal (or -1), the signal mask and the ignored signals
 //	fds           print the open files below 64
@@ -20,6 +21,7 @@
 //	await         print the number of each signal that sigwait(3) returns, with none blocked, and
 //	              exit after signal 64
 //	block N       block signal N
+//	unblock N     do not block signal N
 //	ignore N      ignore signal N
 //	raise N       send signal N to itself
 //	signaltrap    send TRAP to itself with tgkill(2)
@@ -38,6 +40,7 @@
 //	bomb          fork without end, and so do the children: only where processes are limited
 //	setsid        lead a new session
 //	setpgid       lead a new process group
+//	foreground    make its process group the foreground group of the terminal, which is file 3
 //	traceme       make the parent the tracer (ptrace(2))
 //	setuid N      become user N
 //	exec ARG…     execute the path that follows with the arguments that follow

@@ -1,0 +1,375 @@
+package scenario
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"util/internal/test"
+	"util/internal/test/torture/tracer"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// slack is how much later than it must something may happen, because the machine is busy.
+	slack = 4 * time.Second
+	// maxCalls is more system calls than init makes in any scenario. An init that makes more spins.
+	maxCalls = 20_000
+)
+
+// Life is a run of a scenario.
+type Life struct {
+	Scenario
+	Status   int      // of init, as test.StatusOf returns it
+	Stdout   []string // of all processes
+	Stderr   string
+	Problems []string // what went wrong
+	Calls    int      // system calls of init
+
+	t        testing.TB
+	cmd      *exec.Cmd
+	terminal *test.Terminal
+	pid      int // of init, in the namespace of the test
+	command  int // the pid of the command, 0 as long as it is not known
+	others   []int
+	lines    chan string
+	began    chan struct{} // closed when the first process has been started
+	blocks   chan struct{} // closed when init has blocked all signals
+	ended    chan struct{} // closed when init has ended
+	mutex    sync.Mutex    // for Problems
+}
+
+// Run lets init live through a scenario. hook, if not nil, is called before and after each of init's
+// system calls.
+func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.Call)) *Life {
+	t.Helper()
+	l := &Life{
+		Scenario: *sc, t: t, lines: make(chan string, 4096),
+		began: make(chan struct{}), blocks: make(chan struct{}), ended: make(chan struct{}),
+	}
+	dir, err := os.MkdirTemp("", "util-scenario-")
+	test.Must(t, err)
+	defer os.RemoveAll(dir)
+	l.prepare(util, dir)
+	outRead, outWrite, err := os.Pipe()
+	test.Must(t, err)
+	errRead, errWrite, err := os.Pipe()
+	test.Must(t, err)
+	l.cmd.Stdout, l.cmd.Stderr = outWrite, errWrite
+	var readers sync.WaitGroup
+	readers.Go(func() { scan(outRead, func(line string) { l.lines <- line }); close(l.lines) })
+	readers.Go(func() { scan(errRead, func(line string) { l.Stderr += line + "\n" }) })
+	go l.trace(hook)
+	<-l.began
+	outWrite.Close()
+	errWrite.Close()
+	played := make(chan struct{})
+	go func() {
+		defer close(played)
+		select {
+		case <-l.blocks:
+			l.Play(l)
+		case <-l.ended:
+		}
+	}()
+	select {
+	case <-played:
+	case <-l.ended:
+	}
+	select {
+	case <-l.ended:
+	case <-time.After(l.Grace + time.Second + slack):
+		l.Problem("init does not end")
+		_ = l.cmd.Process.Kill()
+		<-l.ended
+	}
+	if l.Place != PID1 {
+		_ = l.cmd.Wait()
+	}
+	<-played
+	for line := range l.lines {
+		l.Stdout = append(l.Stdout, line)
+	}
+	readers.Wait()
+	outRead.Close()
+	errRead.Close()
+	if l.terminal != nil {
+		l.terminal.Master.Close()
+		l.terminal.Line.Close()
+	}
+	l.judge()
+	return l
+}
+
+func scan(r *os.File, line func(string)) {
+	for s := bufio.NewScanner(r); s.Scan(); {
+		line(s.Text())
+	}
+}
+
+// prepare makes the command line.
+func (l *Life) prepare(util, dir string) {
+	probe := test.Probe(l.t)
+	words := []string{"mountproc"}
+	if l.Place != PID1 {
+		words = append(words, "beside", "6", "begin", bystander, "setsid", "catch", "echo", "64", "fork")
+	}
+	if l.Place == Job {
+		words = append(words, "setpgid", "foreground", "close", "3")
+	}
+	words = append(words, l.Before...)
+	if l.Place != PID1 {
+		words = append(words, "raise", "19")
+	}
+	words = append(words, "exec", util)
+	for _, word := range l.Init {
+		words = append(words, strings.ReplaceAll(word, "{dir}", dir))
+	}
+	if len(l.Command) > 0 {
+		words = append(words, probe)
+		words = append(words, l.Command...)
+	}
+	l.cmd = test.ProcNamespace(exec.Command(probe, words...))
+	if l.Terminal {
+		l.terminal = test.NewTerminal(l.t)
+		l.cmd.SysProcAttr.Setsid, l.cmd.SysProcAttr.Setctty = true, true
+		l.cmd.SysProcAttr.Ctty = 3
+		l.cmd.ExtraFiles = []*os.File{l.terminal.Line}
+		l.cmd.Stdin = l.terminal.Line
+	}
+}
+
+// trace starts the scenario and traces init until it ends.
+func (l *Life) trace(hook func(l *Life, c *tracer.Call)) {
+	runtime.LockOSThread() // tracing belongs to a thread; it ends with it
+	defer close(l.ended)
+	t, err := l.start()
+	close(l.began)
+	if err != nil {
+		l.Problem("tracing init: %v", err)
+		return
+	}
+	t.Hook = func(c *tracer.Call) {
+		if c.Seq == 2 && !c.Made { // the first call blocks all signals
+			close(l.blocks)
+		}
+		if c.Seq > maxCalls {
+			l.Problem("init spins: more than %d system calls", maxCalls)
+			_ = unix.Kill(t.PID, unix.SIGKILL)
+		}
+		if hook != nil {
+			hook(l, c)
+		}
+	}
+	t.AtExit = l.atExit
+	status, err := t.Follow()
+	if err != nil {
+		l.Problem("tracing init: %v", err)
+		_ = l.cmd.Process.Kill()
+	}
+	l.Calls = t.Calls()
+	l.Status = status.ExitStatus()
+	if status.Signaled() {
+		l.Status = 256 + int(status.Signal())
+	}
+}
+
+// start starts the scenario, and stops init before the exec that makes it init.
+func (l *Life) start() (*tracer.Tracee, error) {
+	if l.Place == PID1 {
+		l.cmd.SysProcAttr.Ptrace = true
+		if err := l.cmd.Start(); err != nil {
+			return nil, err
+		}
+		l.pid = l.cmd.Process.Pid
+		return tracer.Started(l.pid)
+	}
+	if err := l.cmd.Start(); err != nil {
+		return nil, err
+	}
+	stopped := func() bool {
+		for _, child := range Children(l.cmd.Process.Pid) {
+			if State(child) == 'T' {
+				l.pid = child
+			}
+		}
+		return l.pid != 0
+	}
+	if !l.within(slack, stopped) {
+		return nil, fmt.Errorf("no process stopped before it became init")
+	}
+	for _, child := range Children(l.cmd.Process.Pid) {
+		if child != l.pid {
+			l.others = append(l.others, child)
+		}
+	}
+	return tracer.Seize(l.pid)
+}
+
+// within waits until cond is true. It reports whether that was so within d.
+func (l *Life) within(d time.Duration, cond func() bool) bool {
+	for end := time.Now().Add(d); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// Problem records what went wrong.
+func (l *Life) Problem(format string, args ...any) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if text := fmt.Sprintf(format, args...); !slices.Contains(l.Problems, text) {
+		l.Problems = append(l.Problems, text)
+	}
+}
+
+// Fail records what went wrong, and ends Play.
+func (l *Life) Fail(format string, args ...any) {
+	l.Problem(format, args...)
+	runtime.Goexit()
+}
+
+// Expect waits until a process has printed the line, which it may have done before.
+func (l *Life) Expect(want string) {
+	if slices.Contains(l.Stdout, want) {
+		return
+	}
+	timeout := time.After(l.Grace + time.Second + slack)
+	for {
+		select {
+		case line, ok := <-l.lines:
+			if !ok {
+				l.Fail("no line %q: the output has ended", want)
+			}
+			l.Stdout = append(l.Stdout, line)
+			if line == want {
+				return
+			}
+		case <-timeout:
+			l.Fail("no line %q", want)
+		}
+	}
+}
+
+// Deliver sends init a signal, which the command is to print.
+func (l *Life) Deliver(signal syscall.Signal) {
+	l.Signal(signal)
+	l.Expect(strconv.Itoa(int(signal)))
+}
+
+// Signal sends init a signal.
+func (l *Life) Signal(signal syscall.Signal) {
+	_ = unix.Kill(l.pid, signal) // init may have ended: Run tells how
+}
+
+// Type types a text at the terminal.
+func (l *Life) Type(text string) { _, _ = l.terminal.Master.WriteString(text) }
+
+// AwaitStop waits until init is stopped.
+func (l *Life) AwaitStop() {
+	if !l.within(time.Second+slack, func() bool { return strings.ContainsRune("Tt", State(l.pid)) }) {
+		l.Fail("init does not stop with the command")
+	}
+}
+
+// Settle waits until init has no child that is a zombie, and notes which process is the command.
+func (l *Life) Settle() {
+	zombie := 0
+	reaped := func() bool {
+		zombie = 0
+		for _, child := range Children(l.pid) {
+			if State(child) == 'Z' {
+				zombie = child
+			}
+		}
+		return zombie == 0
+	}
+	if !l.within(time.Second+slack, reaped) {
+		l.Fail("a zombie is not reaped")
+	}
+	if len(l.Command) > 0 && l.command == 0 {
+		for _, child := range Children(l.pid) {
+			l.command = child
+			break
+		}
+	}
+}
+
+// atExit checks what holds when init has begun to exit.
+func (l *Life) atExit() {
+	isLive := func(pid int) bool { return !strings.ContainsRune("ZX?", State(pid)) }
+	if l.command != 0 && isLive(l.command) {
+		l.Problem("init ends before the command")
+	}
+	if l.Place != PID1 && l.Wide {
+		for _, child := range Children(l.pid) {
+			if isLive(child) {
+				l.Problem("a process of the scope is left after the deadline")
+			}
+		}
+	}
+	for _, other := range l.others {
+		if !isLive(other) {
+			l.Problem("a process outside the scope has ended")
+		}
+	}
+}
+
+// judge checks what holds after each scenario.
+func (l *Life) judge() {
+	for _, line := range l.Stdout {
+		for _, who := range []string{bystander, member} {
+			if text, ok := strings.CutPrefix(line, who); ok && text != "ready" && text != "15" {
+				l.Problem("signal %s reaches a process that is not meant", text)
+			} else if ok && text == "15" && who == bystander {
+				l.Problem("TERM reaches a bystander")
+			}
+		}
+	}
+	if l.Status > 256 {
+		l.Problem("init is killed by signal %d", l.Status-256)
+	} else if l.Status != l.WantStatus {
+		l.Problem("status %d, not %d", l.Status, l.WantStatus)
+	}
+}
+
+// HasStarted reports whether the command has printed anything.
+func (l *Life) HasStarted() bool {
+	return slices.ContainsFunc(l.Stdout, func(line string) bool {
+		return !strings.HasPrefix(line, bystander)
+	})
+}
+
+// Children returns the children of a process, zombies too.
+func Children(pid int) (children []int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	for word := range strings.FieldsSeq(string(text)) {
+		if child, err := strconv.Atoi(word); err == nil {
+			children = append(children, child)
+		}
+	}
+	return children
+}
+
+// State returns the state of a process as a letter (proc_pid_stat(5)), or '?' if there is none.
+func State(pid int) rune {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	_, rest, ok := strings.Cut(string(text), ") ")
+	if err != nil || !ok || rest == "" {
+		return '?'
+	}
+	return rune(rest[0])
+}
