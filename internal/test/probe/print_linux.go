@@ -75,7 +75,7 @@ func env(envp []*byte, name string) {
 }
 
 // foregroundGroup makes the process group of this process the foreground group of the terminal that
-// is file 3. TTOU is blocked meanwhile, or it would stop a process of the background (tcsetpgrp(3)).
+// is file 3. TTOU is blocked meanwhile, or it would stop the process (tcsetpgrp(3)).
 func foregroundGroup() {
 	old := mask()
 	sys.Sigprocmask(old | sig.Of(sig.TTOU))

@@ -16,7 +16,7 @@
 // Signals:
 //
 //	catch         block all signals, so that echo can wait for them, and print "ready"
-//	echo N        print the number of each signal that arrives; continue after signal N
+//	echo N        print the number of each blocked signal that arrives; continue after signal N
 //	handle        print the number of each signal in a handler, and exit after signal 64
 //	await         print the number of each signal that sigwait(3) returns, with none blocked, and
 //	              exit after signal 64

@@ -14,8 +14,9 @@ import (
 // echo prints each signal that arrives, up to and including last. They must be blocked.
 func echo(last sig.Signal) {
 	var info sys.Siginfo
+	blocked := mask()
 	for {
-		n, e := sys.Sigtimedwait(sig.All, &info, nil)
+		n, e := sys.Sigtimedwait(blocked, &info, nil)
 		if e != 0 {
 			continue
 		}
@@ -29,8 +30,9 @@ func echo(last sig.Signal) {
 // await prints each signal that it waits for, without having blocked it.
 func await() {
 	var info sys.Siginfo
+	blocked := mask()
 	for {
-		n, e := sys.Sigtimedwait(sig.All, &info, nil)
+		n, e := sys.Sigtimedwait(blocked, &info, nil)
 		if e == 0 {
 			handled(n)
 		}

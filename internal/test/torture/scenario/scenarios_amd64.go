@@ -17,7 +17,7 @@ const (
 )
 
 // How the lines begin that processes print which must get no signal: one that init does not know,
-// and one in the command's group. That may get TERM after the end of the command.
+// and one in the command's group.
 const (
 	bystander = "bystander:"
 	member    = "member:"
@@ -164,8 +164,8 @@ func stops() (all []*Scenario) {
 	// What the command leaves ignores TERM: in its group, or in a session of its own.
 	inGroup := w("beside", "5", "ignore", "15", "say", "there", "pause", "catch", "echo", "15", "exit",
 		"7")
-	outside := w("beside", "6", "setsid", "ignore", "15", "say", "there", "pause", "catch", "echo", "15",
-		"exit", "7")
+	outside := w("beside", "6", "setsid", "ignore", "15", "say", "there", "pause", "catch", "echo",
+		"15", "exit", "7")
 	stop := func(l *Life) {
 		l.Expect("ready")
 		l.Expect("there")

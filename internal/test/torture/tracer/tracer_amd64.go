@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -37,7 +38,7 @@ type Call struct {
 	errno syscall.Errno
 }
 
-// Refuse, before a call, makes the kernel skip it, so that it fails with this error.
+// Refuse makes the kernel skip a call that has not been made, so that it fails with this error.
 func (c *Call) Refuse(e syscall.Errno) { c.errno = e }
 
 // EXITKILL: nothing is left behind if the test ends.
@@ -115,8 +116,8 @@ func (t *Tracee) Follow() (unix.WaitStatus, error) {
 		} else {
 			err = unix.PtraceSyscall(t.PID, signal)
 		}
-		if err != nil && err != unix.ESRCH { // ESRCH: it was killed
-			return 0, os.NewSyscallError("ptrace", err)
+		if err := ignoreKilled(err); err != nil {
+			return 0, err
 		}
 	}
 }
@@ -167,7 +168,7 @@ func (t *Tracee) call(entry bool) error {
 // ignoreKilled returns no error for a process that was killed while it was stopped: the next wait
 // tells its end.
 func ignoreKilled(err error) error {
-	if err == unix.ESRCH {
+	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
 	return os.NewSyscallError("ptrace", err)
