@@ -46,6 +46,7 @@ type Life struct {
 	lines    chan string
 	began    chan struct{} // closed when the first process has been started
 	blocks   chan struct{} // closed when init has blocked all signals
+	stopped  chan struct{} // one element for each time that init was stopped
 	ended    chan struct{} // closed when init has ended
 	mutex    sync.Mutex    // for Problems
 }
@@ -57,6 +58,7 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	l := &Life{
 		Scenario: *sc, t: t, lines: make(chan string, 4096),
 		began: make(chan struct{}), blocks: make(chan struct{}), ended: make(chan struct{}),
+		stopped: make(chan struct{}, 16),
 	}
 	dir, err := os.MkdirTemp("", "util-scenario-")
 	test.Must(t, err)
@@ -173,6 +175,12 @@ func (l *Life) trace(hook func(l *Life, c *tracer.Call)) {
 		}
 	}
 	t.AtExit = l.atExit
+	t.AtStop = func() {
+		select {
+		case l.stopped <- struct{}{}:
+		default:
+		}
+	}
 	status, err := t.Follow()
 	if err != nil {
 		l.Problem("tracing init: %v", err)
@@ -280,7 +288,9 @@ func (l *Life) Type(text string) { _, _ = l.terminal.Master.WriteString(text) }
 
 // AwaitStop waits until init is stopped.
 func (l *Life) AwaitStop() {
-	if !l.within(time.Second+slack, func() bool { return strings.ContainsRune("Tt", State(l.pid)) }) {
+	select {
+	case <-l.stopped:
+	case <-time.After(time.Second + slack):
 		l.Fail("init does not stop with the command")
 	}
 }

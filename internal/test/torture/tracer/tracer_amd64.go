@@ -18,6 +18,8 @@ type Tracee struct {
 	// AtExit is called when the process has begun to exit, if it is not nil: its children still have
 	// it as their parent.
 	AtExit func()
+	// AtStop is called when the process was stopped as by SIGSTOP, if it is not nil.
+	AtStop func()
 
 	seized bool
 	counts map[int]int // calls, by number
@@ -103,12 +105,15 @@ func (t *Tracee) Follow() (unix.WaitStatus, error) {
 				t.AtExit()
 			}
 		case event == unix.PTRACE_EVENT_STOP:
-			listen = status.StopSignal() != unix.SIGTRAP // it is to stay stopped until it is continued
+			listen = status.StopSignal() != unix.SIGTRAP // it is to stay stopped until SIGCONT
 		default:
 			signal = int(status.StopSignal())
 		}
 		var err error
 		if listen {
+			if executed && t.AtStop != nil {
+				t.AtStop()
+			}
 			_, _, e := unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_LISTEN, uintptr(t.PID), 0, 0, 0, 0)
 			if e != 0 {
 				err = e
