@@ -51,8 +51,9 @@ func IsReady(fd int, event int16) bool {
 
 // Directory reads the names in a directory. The zero value begins at the beginning.
 type Directory struct {
-	n, i int
-	buf  [1024]byte
+	Failed bool // the end was an error
+	n, i   int
+	buf    [1024]byte
 }
 
 // Next returns the next name in the directory fd, or "" at the end. The name is valid until the
@@ -61,6 +62,7 @@ func (d *Directory) Next(fd int) string {
 	if d.i >= d.n {
 		n, e := sys.Getdents(fd, d.buf[:])
 		if e != 0 || n == 0 {
+			d.Failed = e != 0
 			return ""
 		}
 		d.n, d.i = n, 0

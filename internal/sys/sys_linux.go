@@ -100,10 +100,15 @@ func Kill(pid int32, signal sig.Signal) Errno {
 	return errno(Call(unix.SYS_KILL, uintptr(pid), uintptr(signal), 0, 0, 0, 0))
 }
 
+// Times is times(2): nanoseconds since some time before the boot, in steps of a hundredth of a
+// second.
+func Times() int64 { return int64(Call(unix.SYS_TIMES, 0, 0, 0, 0, 0, 0)) * (1e9 / 100) }
+
 // Exit is exit_group(2). It does not return.
 func Exit(status int) {
 	for {
 		Call(unix.SYS_EXIT_GROUP, uintptr(status), 0, 0, 0, 0, 0)
+		Call(unix.SYS_EXIT, uintptr(status), 0, 0, 0, 0, 0) // a seccomp filter refuses the other
 	}
 }
 

@@ -53,7 +53,8 @@ type Walk struct {
 	pidfd int   // of the process that Next returned last, or -1
 	names files.Directory
 
-	// Incomplete says that some process could not be read because no file descriptor was free.
+	// Incomplete says that some process could not be read: no file descriptor was free, or a seccomp
+	// filter refuses the call.
 	Incomplete bool
 }
 
@@ -129,6 +130,7 @@ func (w *Walk) Next() (p Process) {
 			return p
 		}
 	}
+	w.Incomplete = w.Incomplete || w.names.Failed
 	return Process{}
 }
 
@@ -136,7 +138,7 @@ func (w *Walk) Next() (p Process) {
 func (w *Walk) Signal(p *Process, signal sig.Signal) sys.Errno {
 	if w.pidfd >= 0 {
 		e := sys.PidfdSendSignal(w.pidfd, signal, 0)
-		if e != unix.ENOSYS && e != unix.EPERM { // EPERM: a seccomp filter that does not know the call
+		if e == 0 || e == unix.ESRCH { // else before Linux 5.1, or a seccomp filter
 			return e
 		}
 	}
@@ -304,16 +306,17 @@ func (w *Walk) read(pid int32, file string, text []byte) int {
 		w.closePidfd()
 		fd, e = files.AboveStdio(sys.Openat(w.proc, &path[0], unix.O_RDONLY|unix.O_CLOEXEC, 0))
 	}
-	if e == unix.EMFILE || e == unix.ENFILE || e == unix.ENOMEM {
+	n = 0
+	if e == 0 {
+		n, e = sys.Read(fd, text)
+		sys.Close(fd)
+	}
+	switch e {
+	case 0:
+		return n
+	case unix.ENOENT, unix.ESRCH: // it has ended, or is hidden (hidepid, proc(5))
+	default:
 		w.Incomplete = true
 	}
-	if e != 0 {
-		return 0
-	}
-	n, e = sys.Read(fd, text)
-	sys.Close(fd)
-	if e != 0 { // ESRCH
-		return 0
-	}
-	return n
+	return 0
 }

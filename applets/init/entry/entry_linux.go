@@ -168,7 +168,7 @@ func cannotStart(p *compat.Personality) {
 	o, s := r.Options, r.Facts
 	status := uint8(proc.ExitNotFound)
 	switch f := &s.Failure; {
-	case f.Fork != 0:
+	case f.Wait != 0 || f.Fork != 0:
 		r.CannotStart()
 		sys.Exit(proc.ExitFailed)
 	case o.As != options.Util:

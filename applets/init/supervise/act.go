@@ -177,7 +177,9 @@ func (s *Supervisor) send(signal sig.Signal) sys.Errno {
 	case !s.Single:
 		return s.signalGroup(signal)
 	case s.wait.command >= 0: // the kernel may have reaped the command
-		return sys.PidfdSendSignal(s.wait.command, signal, 0)
+		if e := sys.PidfdSendSignal(s.wait.command, signal, 0); isCertain(e) {
+			return e
+		}
 	case s.reaped: // its number may be another process's
 		return unix.ESRCH
 	}
@@ -191,9 +193,7 @@ func (s *Supervisor) send(signal sig.Signal) sys.Errno {
 func (s *Supervisor) signalGroup(signal sig.Signal) sys.Errno {
 	if s.wait.command >= 0 {
 		e := sys.PidfdSendSignal(s.wait.command, signal, unix.PIDFD_SIGNAL_PROCESS_GROUP)
-		switch e {
-		case unix.EINVAL, unix.ENOSYS, unix.EPERM: // before Linux 6.9, before 5.1, a seccomp filter
-		default:
+		if isCertain(e) {
 			return e
 		}
 	}
@@ -202,3 +202,7 @@ func (s *Supervisor) signalGroup(signal sig.Signal) sys.Errno {
 	}
 	return sys.Kill(-s.PID, signal)
 }
+
+// isCertain reports whether kill(2) would do the same as pidfd_send_signal(2) has done. It is not
+// before Linux 5.1 (ENOSYS), before 6.9 for a process group (EINVAL), or below a seccomp filter.
+func isCertain(e sys.Errno) bool { return e == 0 || e == unix.ESRCH }

@@ -20,6 +20,9 @@ func (s *Supervisor) Start() bool {
 	s.console, s.wait.command = -1, -1
 	s.Self = sys.Getpid()
 	s.cannotStop = s.Self == 1
+	if s.cannotWait() {
+		return false
+	}
 	if s.Self != 1 && !s.NoSubreaper {
 		s.SubreaperErr = sys.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1) // Linux 3.4; a filter may refuse it
 	}
@@ -40,6 +43,20 @@ func (s *Supervisor) Start() bool {
 		return false
 	}
 	s.closeInherited()
+	return true
+}
+
+// cannotWait reports whether rt_sigtimedwait(2) is refused, as by a seccomp filter: init could not
+// hear a signal, and nothing could stop the container. The empty set, which no signal is in, gives
+// EAGAIN.
+func (s *Supervisor) cannotWait() bool {
+	var info sys.Siginfo
+	var none sys.Timespec
+	_, e := sys.Sigtimedwait(0, &info, &none)
+	if e == unix.EAGAIN {
+		return false
+	}
+	s.Failure.Wait = e
 	return true
 }
 

@@ -154,7 +154,14 @@ func (s *Supervisor) checkCommand() {
 		s.commandEnded(proc.FromWait(status), false)
 		return
 	}
-	if files.IsReady(s.wait.command, unix.POLLIN) || proc.Gone(s.PID) { // ended, not yet reaped
+	gone := proc.Gone(s.PID) // or the kernel is reaping it
+	if gone && s.recheckAfter == maxRecheck {
+		// For a second, ioctl(2) has not told the status, although it told that of an orphan. It never
+		// will: init must not wait for it.
+		s.commandEnded(proc.Status{Exit: proc.ExitFailed}, false)
+		return
+	}
+	if gone || files.IsReady(s.wait.command, unix.POLLIN) { // ended, not yet reaped
 		s.wait.pausedUntil = 0
 		s.recheckLater()
 	}

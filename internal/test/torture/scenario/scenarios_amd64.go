@@ -152,11 +152,11 @@ func playJob(l *Life) {
 
 // stops returns the scenarios of a stop with a grace period, as PID 1 and as a subreaper.
 func stops() (all []*Scenario) {
-	const grace = 150 * time.Millisecond
+	const grace = 300 * time.Millisecond
 	add := func(name string, wide bool, want int, options, command []string, play func(*Life)) {
 		for place, suffix := range map[Place]string{PID1: "", Subreaper: ", subreaper"} {
 			all = append(all, &Scenario{
-				Name: name + suffix, Place: place, Init: append(w("init", "-g", "150ms"), options...),
+				Name: name + suffix, Place: place, Init: append(w("init", "-g", "300ms"), options...),
 				Command: command, Grace: grace, Wide: wide, Play: play, WantStatus: want,
 			})
 		}
