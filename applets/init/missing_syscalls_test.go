@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"util/internal/test"
@@ -20,11 +21,11 @@ func TestWithoutSystemCalls(t *testing.T) {
 		"close_range": unix.SYS_CLOSE_RANGE, "pidfd_open": unix.SYS_PIDFD_OPEN,
 		"pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL, "signalfd4": unix.SYS_SIGNALFD4,
 		"ioctl": unix.SYS_IOCTL, "pwritev2": unix.SYS_PWRITEV2, "prctl": unix.SYS_PRCTL,
-		"waitid": unix.SYS_WAITID, "ppoll": unix.SYS_PPOLL,
+		"waitid": unix.SYS_WAITID, "ppoll": unix.SYS_PPOLL, "wait4": unix.SYS_WAIT4,
+		"clock_gettime": unix.SYS_CLOCK_GETTIME, "exit_group": unix.SYS_EXIT_GROUP,
 	}
-	if test.Arch() == "386" { // it has an older form of these
+	if test.Arch() == "386" { // it has an older form
 		calls["rt_sigtimedwait"] = unix.SYS_RT_SIGTIMEDWAIT
-		calls["clock_gettime"] = unix.SYS_CLOCK_GETTIME
 	}
 	for name, nr := range calls {
 		for _, errno := range []unix.Errno{unix.ENOSYS, unix.EPERM} {
@@ -37,6 +38,24 @@ func TestWithoutSystemCalls(t *testing.T) {
 					return test.ProcNamespace(exec.Command(test.Probe(t), append(words, args...)...))
 				})
 			})
+		}
+	}
+}
+
+// Without the call that waits for signals, init would be deaf, and its container could not be
+// stopped. It does not start the command.
+func TestCannotWait(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.ENOSYS, unix.EPERM} {
+		e := strconv.Itoa(int(errno))
+		words := []string{"deny", strconv.Itoa(test.Number(unix.SYS_RT_SIGTIMEDWAIT)), e}
+		if test.Arch() == "386" {
+			words = append(words, "deny", "177", e) // the older form
+		}
+		words = append(words, "exec", test.Util(t), "init", test.Probe(t), "say", "started")
+		status, stdout, stderr := test.Run(t, test.Namespace(exec.Command(test.Probe(t), words...)))
+		want := "util init: cannot wait for signals: rt_sigtimedwait: "
+		if status != 1 || stdout != "" || !strings.HasPrefix(stderr, want) {
+			t.Errorf("%v: status %d, stdout %q, stderr %q", errno, status, stdout, stderr)
 		}
 	}
 }

@@ -115,8 +115,15 @@ func Detach(pid int32) {
 // it and the children it waited for have used. It returns false, and nothing happens, if pid is
 // no such child.
 func Reap(pid int32, usage *unix.Rusage) bool {
-	n, _ := sys.Wait4(pid, nil, unix.WNOHANG, usage) // ECHILD: reaped before
-	return n > 0
+	n, e := sys.Wait4(pid, nil, unix.WNOHANG, usage)
+	if e == 0 {
+		return n > 0
+	}
+	// ECHILD: reaped before. Else a seccomp filter refuses the call; a zombie that stayed would be
+	// found again and again.
+	var info sys.Siginfo
+	e = sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG, usage)
+	return e == 0 && info.Pid != 0
 }
 
 // Gone reports whether pid is not a child of the caller any more: it has been reaped, or the

@@ -26,6 +26,7 @@ var numbers386 = map[int]int{
 	unix.SYS_CAPSET:            185,
 	unix.SYS_CLOSE_RANGE:       436,
 	unix.SYS_EXECVE:            11,
+	unix.SYS_EXIT_GROUP:        252,
 	unix.SYS_IOCTL:             54,
 	unix.SYS_MEMFD_CREATE:      356,
 	unix.SYS_PIDFD_OPEN:        434,
@@ -33,6 +34,7 @@ var numbers386 = map[int]int{
 	unix.SYS_PRCTL:             172,
 	unix.SYS_PWRITEV2:          379,
 	unix.SYS_SIGNALFD4:         327,
+	unix.SYS_WAIT4:             114,
 	unix.SYS_WAITID:            284,
 	unix.SYS_WRITE:             4,
 }

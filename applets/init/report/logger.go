@@ -76,8 +76,10 @@ func (l *Logger) write(p []byte) {
 		_, e = sys.Send(l.fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	case mayBlock:
 		_, e = sys.WriteNowait(l.fd, p)
-		if e == unix.EOPNOTSUPP || e == unix.ENOSYS {
-			// An old kernel. Between the check and the write another process may fill the pipe.
+		switch e {
+		case unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM, unix.EACCES:
+			// An old kernel, or a seccomp filter. Between the check and the write another process may
+			// fill the pipe.
 			e = unix.EAGAIN
 			if files.IsReady(l.fd, unix.POLLOUT) {
 				_, e = sys.Write(l.fd, p)

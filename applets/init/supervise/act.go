@@ -100,6 +100,9 @@ func (s *Supervisor) markStop() {
 	}
 	const tick = 1e9 / descendants.TicksPerSecond // nanoseconds
 	s.stopSentAt = uint64(sys.ClockGettime(unix.CLOCK_BOOTTIME)) / tick
+	if s.stopSentAt == 0 { // a filter refuses the call: no process counts as started since
+		s.stopSentAt = ^uint64(0)
+	}
 	s.lastPID = descendants.LastPID()
 }
 

@@ -53,7 +53,7 @@ func (s *Supervisor) cannotWait() bool {
 	var info sys.Siginfo
 	var none sys.Timespec
 	_, e := sys.Sigtimedwait(0, &info, &none)
-	if e == unix.EAGAIN {
+	if e == unix.EAGAIN || e == unix.EINTR {
 		return false
 	}
 	s.Failure.Wait = e

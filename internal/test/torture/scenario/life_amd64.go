@@ -67,6 +67,9 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	outRead, outWrite, err := os.Pipe()
 	test.Must(t, err)
 	errRead, errWrite, err := os.Pipe()
+	if l.Socket {
+		errRead, errWrite, err = socketpair()
+	}
 	test.Must(t, err)
 	l.cmd.Stdout, l.cmd.Stderr = outWrite, errWrite
 	var readers sync.WaitGroup
@@ -114,14 +117,36 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	return l
 }
 
+// socketpair returns two connected sockets.
+func socketpair() (a, b *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
+}
+
 func scan(r *os.File, line func(string)) {
 	for s := bufio.NewScanner(r); s.Scan(); {
 		line(s.Text())
 	}
 }
 
-// prepare makes the command line.
+// nobody is a user, and a group, that is not root.
+const nobody = 65534
+
+// foreign is the beginning of a program for a machine that this is not: ELF, 64 bits, big endian,
+// version 1; a program, for s390 (elf(5)).
+const foreign = "\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16"
+
+// prepare makes the command line, and the files in dir.
 func (l *Life) prepare(util, dir string) {
+	test.Must(l.t, os.Chmod(dir, 0o755))
+	test.Must(l.t, os.WriteFile(filepath.Join(dir, "log"), nil, 0o666))
+	mine := filepath.Join(dir, "mine")
+	test.Must(l.t, os.Symlink("log", mine))
+	test.Must(l.t, os.Lchown(mine, nobody, nobody))
+	test.Must(l.t, os.WriteFile(filepath.Join(dir, "program"), []byte(foreign+strings.Repeat("\x00", 44)), 0o755))
 	probe := test.Probe(l.t)
 	words := []string{"mountproc"}
 	if l.Place != PID1 {
@@ -143,6 +168,7 @@ func (l *Life) prepare(util, dir string) {
 		words = append(words, l.Command...)
 	}
 	l.cmd = test.ProcNamespace(exec.Command(probe, words...))
+	l.cmd.Dir = dir
 	if l.Terminal {
 		l.terminal = test.NewTerminal(l.t)
 		l.cmd.SysProcAttr.Setsid, l.cmd.SysProcAttr.Setctty = true, true
@@ -169,6 +195,9 @@ func (l *Life) trace(hook func(l *Life, c *tracer.Call)) {
 		if c.Seq > maxCalls {
 			l.Problem("init spins: more than %d system calls", maxCalls)
 			_ = unix.Kill(t.PID, unix.SIGKILL)
+		}
+		if !c.Made && slices.Contains(l.Refused, c.Nr) {
+			c.Refuse(unix.ENOSYS)
 		}
 		if hook != nil {
 			hook(l, c)

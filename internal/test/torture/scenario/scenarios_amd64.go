@@ -29,6 +29,8 @@ type Scenario struct {
 	Place      Place
 	Terminal   bool     // PID 1 leads the session of a terminal
 	Before     []string // words of the probe in the process that becomes init
+	Socket     bool     // stderr is a socket, not a pipe
+	Refused    []int    // system calls that the kernel does not know
 	Init       []string // the arguments of util; {dir} is a directory for files
 	Command    []string // words of the probe
 	Grace      time.Duration
@@ -70,6 +72,26 @@ func All() []*Scenario {
 			Before: w("beside", "2", "orphans", "3", "beside", "3", "say", "ready", "pause"),
 			Play:   func(l *Life) { l.Expect("ready"); l.Settle(); l.Signal(unix.SIGTERM) },
 		},
+		{Name: "stderr a socket", Init: w("init", "-v"), Socket: true, Command: standard, Play: play},
+		{
+			Name: "user", Before: w("setuid", "65534"), Command: standard, Play: play,
+			Init: w("init", "-v", "--termination-log", "mine"),
+		},
+		{
+			Name: "stdin closed", Init: w("init"), Before: w("close", "0"), Command: orphans,
+			Play: playOrphans,
+		},
+		{
+			Name: "traced", Init: w("init"), Play: play,
+			Command: append(w("traceme", "raise", "28", "traceme", "raise", "23"), standard...),
+		},
+		{
+			Name: "old kernel", Init: w("init", "-v"), Command: orphans, Play: playOrphans,
+			Refused: []int{
+				unix.SYS_CLOSE_RANGE, unix.SYS_PIDFD_OPEN, unix.SYS_PIDFD_SEND_SIGNAL, unix.SYS_PWRITEV2,
+				unix.SYS_SIGNALFD4,
+			},
+		},
 		{Name: "tini", Init: w("tini", "-v", "--"), Command: orphans, Play: playOrphans},
 		{Name: "dumb-init", Init: w("dumb-init", "-v", "--"), Command: orphans, Play: playOrphans},
 		{Name: "catatonit", Init: w("catatonit", "--"), Command: orphans, Play: playOrphans},
@@ -79,7 +101,7 @@ func All() []*Scenario {
 			Name: "not found", Init: w("init", "no-such-command"), Play: func(*Life) {}, WantStatus: 127,
 		},
 		{
-			Name: "no program", Init: w("init", "--log-format", "json", "/etc/passwd"),
+			Name: "no program", Init: w("init", "--log-format", "json", "{dir}/program"),
 			Play: func(*Life) {}, WantStatus: 126,
 		},
 	}
