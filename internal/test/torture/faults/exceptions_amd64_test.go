@@ -60,7 +60,8 @@ var exceptions = []exception{
 		why: "It has no errors; only a filter can refuse it. Init does not find its descendants.",
 	},
 	{
-		call: "getppid", when: ever, in: "subreaper", where: "--parent-death", what: []outcome{lost},
+		call: "getppid", when: ever, in: "subreaper", where: "--parent-death",
+		what: []outcome{lost, other},
 		why: "It has no errors; only a filter can refuse it. Init takes its parent to have ended.",
 	},
 	{
@@ -125,9 +126,9 @@ var exceptions = []exception{
 		why: noProc,
 	},
 	{
-		call: "write", errnos: []syscall.Errno{unix.EAGAIN}, when: all, in: "help|usage",
+		call: "write", errnos: []syscall.Errno{unix.EAGAIN, unix.EINTR}, when: all, in: "help|usage",
 		where: "help, usage errors", what: []outcome{spins},
-		why: "poll(2) says that there is room, and write(2) that there is none.",
+		why: "To try again is what these errors ask for. poll(2) says that there is room.",
 	},
 	{
 		call: "write", when: ever, in: "help", where: "help", what: []outcome{refuses, other},
