@@ -118,6 +118,15 @@ var exceptions = []exception{
 		why: noProc,
 	},
 	{
+		call: "openat", when: ever, in: "job", where: "a job of a shell", what: []outcome{hangs, lost},
+		why: "Init cannot open its terminal, and so gives the command a session of its own, as where " +
+			"there is none. What is typed reaches init.",
+	},
+	{
+		call: "ppoll", errnos: []syscall.Errno{unix.EINTR}, when: all, what: []outcome{spins},
+		why: "The error asks to try again.",
+	},
+	{
 		call: "readlinkat", when: all, in: "subreaper", where: "a subreaper", what: []outcome{survives},
 		why: noProc,
 	},
