@@ -1,0 +1,142 @@
+package procfs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"util/internal/sig"
+	"util/internal/test"
+)
+
+// fakeProc is a directory with the files of one process, read as if it were /proc.
+type fakeProc struct {
+	reader
+	dir string
+}
+
+func newFakeProc(f *testing.F) *fakeProc {
+	root := f.TempDir()
+	p := &fakeProc{dir: filepath.Join(root, "1")}
+	test.Must(f, os.Mkdir(p.dir, 0o755))
+	dir, err := os.Open(root)
+	test.Must(f, err)
+	f.Cleanup(func() { dir.Close() })
+	p.reader = newReader(dir.Fd())
+	return p
+}
+
+func (p *fakeProc) write(t *testing.T, file string, text []byte) {
+	test.Must(t, os.WriteFile(filepath.Join(p.dir, file), text, 0o644))
+}
+
+// FuzzStat gets texts of /proc/PID/stat, and reads them a second time in a plain way.
+func FuzzStat(f *testing.F) {
+	own, err := os.ReadFile("/proc/self/stat")
+	test.Must(f, err)
+	f.Add(own)
+	const rest = " S 1 2 3 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 5 0 77 1 2 18446744073709551615\n"
+	f.Add([]byte("1 (a) b (c))" + rest))
+	f.Add([]byte("1 ()" + rest))
+	f.Add([]byte("1 (x\n) Z 0 0 0 0 -1 2129984 0"))
+	f.Add([]byte("1 (x)"))
+	f.Add([]byte(")("))
+	p := newFakeProc(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p.write(t, "stat", text)
+		got, err := p.Stat(1)
+		_, named, begins := strings.Cut(string(text), "(")
+		end := strings.LastIndex(named, ")")
+		if !begins || end < 0 || len(named)-end < len(") S ") {
+			if err == nil {
+				t.Errorf("%q: %+v, want an error", text, got)
+			}
+			return
+		}
+		name, state, columns := named[:end], named[end+2], named[end+4:]
+		column := strings.Split(columns, " ")
+		number := func(n int) uint64 { // 0 if it is no number; one that is too large is unlike any other
+			if n-4 >= len(column) || strings.Trim(column[n-4], "0123456789") != "" {
+				return 0
+			}
+			value, _ := strconv.ParseUint(column[n-4], 10, 64)
+			return value
+		}
+		want := Stat{
+			PID: 1, Name: name, State: state,
+			Parent: int(number(4)), Group: int(number(5)), Session: int(number(6)),
+			Kernel: number(9)&0x200000 != 0, Threads: int(number(20)), Start: number(22),
+		}
+		if err != nil || got != want && !tooLarge(columns) {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v", text, got, err, want)
+		}
+	})
+}
+
+// tooLarge reports whether a text has a number that no field holds. The kernel writes none.
+func tooLarge(text string) bool { return regexp.MustCompile(`[0-9]{19}`).MatchString(text) }
+
+// FuzzStatus gets texts of /proc/PID/status.
+func FuzzStatus(f *testing.F) {
+	own, err := os.ReadFile("/proc/self/status")
+	test.Must(f, err)
+	f.Add(own)
+	f.Add([]byte("Name:\tSigCgt:\tfffffff\nState:\tR (running)\nUid:\t0\t7\t8\t9\nNSpid:\t9\t1\n" +
+		"SigBlk:\t0000000000010000\nSigIgn:\t0000000000000004\nSigCgt:\tffffffffffffffff\n"))
+	f.Add([]byte("Uid:\nUid:\t1\t2\nNSpid:\t\nState:"))
+	p := newFakeProc(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p.write(t, "status", text)
+		fs := FS{reader: p.reader}
+		got, err := fs.Status(1)
+		test.Must(t, err)
+		lines := map[string]string{}
+		for line := range strings.Lines(string(text)) {
+			name, value, _ := strings.Cut(line, ":")
+			if _, found := lines[name]; !found && strings.Contains(line, ":") {
+				lines[name] = strings.TrimSpace(value)
+			}
+		}
+		if got.Running != strings.HasPrefix(lines["State"], "R") ||
+			got.Nested != (len(strings.Fields(lines["NSpid"])) > 1) {
+			t.Errorf("%q: %+v", text, got)
+		}
+		for name, set := range map[string]sig.Set{
+			"SigBlk": got.Blocked, "SigIgn": got.Ignored, "SigCgt": got.Caught,
+		} {
+			want, err := strconv.ParseUint(lines[name], 16, 64)
+			if err == nil && set != sig.Set(want) {
+				t.Errorf("%q: %s is %#x, want %#x", text, name, set, want)
+			}
+		}
+		if ids := strings.Fields(lines["Uid"]); len(ids) > 1 {
+			if want, err := strconv.ParseUint(ids[1], 10, 32); err == nil && got.UID != uint32(want) {
+				t.Errorf("%q: user %d, want %d", text, got.UID, want)
+			}
+		}
+	})
+}
+
+// FuzzHidePID gets texts of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+func FuzzHidePID(f *testing.F) {
+	own, err := os.ReadFile("/proc/self/mountinfo")
+	test.Must(f, err)
+	f.Add(string(own))
+	f.Add("22 1 0:21 / /proc rw,nosuid shared:12 - proc proc rw,gid=4,hidepid=invisible,subset=pid\n")
+	f.Add("22 1 0:21 / /proc rw - proc proc rw,hidepid=0\n22 1 0:21 / /proc/x rw - proc p hidepid=2")
+	f.Add("22 1 0:21 / /proc rw - proc proc rw,hidepid=2\n23 22 0:22 / /proc rw - proc proc rw\n - ")
+	f.Fuzz(func(t *testing.T, text string) {
+		hides := hidePID(text)
+		if hides == "" {
+			return
+		}
+		option, ok := strings.CutPrefix(hides, "hidepid=")
+		if !ok || option == "0" || option == "off" || strings.ContainsAny(option, ",\n") ||
+			!strings.Contains(text, hides) || !strings.Contains(text, "/proc") {
+			t.Errorf("%q: %q", text, hides)
+		}
+	})
+}
