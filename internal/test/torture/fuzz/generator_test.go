@@ -108,8 +108,9 @@ func (g generator) strange() string {
 	case 2:
 		return g.oneOf("-", "---", "-=", "--=", "-é", "--é=", "\xff", "-\xff", "\x1b[31m", "\"", "%s", "\\n")
 	case 3:
-		// As the name of a command, it is a path: see the differences.
-		return g.oneOf("/", "-", "--", "--x=/") + long
+		// A name that no file can have is ENAMETOOLONG for the originals, and not found for util, which
+		// then tries the next directory. With a slash it is a path, for which both fail at once.
+		return g.oneOf("", "-", "--", "--x=") + "/" + long
 	case 4:
 		word := make([]byte, g.IntN(20))
 		for i := range word {
