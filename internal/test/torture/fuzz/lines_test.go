@@ -322,6 +322,9 @@ var peers = []peer{
 	},
 }
 
+// longLine is a message with a long word. Util cuts it off.
+var longLine = regexp.MustCompile(`[^\n]*x{1000}[^\n]*(\n|$)`)
+
 // normalize removes the intended differences from an outcome of a call.
 func (p *peer) normalize(o outcome, c call) outcome {
 	hasDebug := func(entry string) bool { return strings.HasPrefix(entry, p.debug) }
@@ -332,10 +335,8 @@ func (p *peer) normalize(o outcome, c call) outcome {
 		for _, d := range p.removes {
 			*text = d.text.ReplaceAllString(*text, d.by)
 		}
-		// A message of util does not show characters that could disturb, and not all of a long word.
-		if before, _, isLong := strings.Cut(*text, long[:1000]); isLong {
-			*text = before + "(long)"
-		}
+		// A message of util does not show characters that could disturb.
+		*text = longLine.ReplaceAllString(*text, "(long)\n")
 		for _, word := range c.argv {
 			if clean := strings.ReplaceAll(printable.Text(word), `"`, "?"); clean != word {
 				*text = strings.ReplaceAll(*text, word, clean)
