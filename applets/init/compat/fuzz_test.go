@@ -195,8 +195,8 @@ type personality struct {
 	command                    []string
 }
 
-// FuzzRead compares the command lines that run a command. All others end the process: they are part
-// of FuzzGetopt, and of the comparison with the originals.
+// FuzzRead compares the command lines that run a command. All others would end the process: what is
+// wrong with them is in FuzzGetopt and FuzzValues, and in the comparison with the originals.
 func FuzzRead(f *testing.F) {
 	for _, s := range seeds {
 		f.Add(strings.ReplaceAll(s.args, " ", "\x00"), strings.ReplaceAll(s.env, " ", "\x00"))
@@ -258,6 +258,69 @@ func limited(digits string) int {
 	return int(n.Int64())
 }
 
+// referenceInt is a second implementation of leadingInt.
+func referenceInt(text string) (n int, rest string) {
+	match := integer.FindStringSubmatch(text)
+	if match == nil {
+		return 0, text
+	}
+	return limited(match[1]), text[len(match[0]):]
+}
+
+func referenceRewrite(o *options.Options, value string) bool {
+	match := pair.FindStringSubmatch(value)
+	if match == nil {
+		return false
+	}
+	from, to := limited(match[1]), limited(match[2])
+	if from < 1 || from > 31 || to < 0 || to > 31 {
+		return false
+	}
+	o.Rewrite[from] = supervise.Drop
+	if to != 0 {
+		o.Rewrite[from] = supervise.Rewriting(to)
+	}
+	return true
+}
+
+func referenceParentDeath(o *options.Options, value string) bool {
+	switch value {
+	case "SIGSTKFLT", "SIGIO", "SIGPOLL", "SIGPWR", "SIGCLD", "SIGIOT", "SIGUNUSED":
+		return false
+	}
+	s := sig.Signal(unix.SignalNum(value))
+	if s != 0 {
+		o.ParentDeath = s
+	}
+	return s != 0
+}
+
+// FuzzValues gets values of options. What an original rejects is rejected.
+func FuzzValues(f *testing.F) {
+	for _, text := range []string{
+		"15:3", "15,3", "15:", ":3", "+1:-0", " 1: 2x", "32:1", "1:32", "0:1", "4294967311:3", "15:3:4",
+		"SIGTERM", "TERM", "sigterm", "SIGRTMIN", "SIGRTMIN+1", "SIGPOLL", "SIGPWR", "SIG15", "SIG", "",
+		"\v3", "3 ", "0x3", "- 3", "99999999999999999999", "-99999999999999999999",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var got, want options.Options
+		if ok := dumbInitRewrite(&got, text); ok != referenceRewrite(&want, text) || got != want {
+			t.Errorf("-r %q: %v, %v, want %v", text, ok, got.Rewrite, want.Rewrite)
+		}
+		if ok := tiniParentDeath(&got, text); ok != referenceParentDeath(&want, text) || got != want {
+			t.Errorf("-p %q: %v, %v, want %v", text, ok, got.ParentDeath, want.ParentDeath)
+		}
+		n, rest := leadingInt(text)
+		wantN, wantRest := referenceInt(text)
+		const most = 1 << 30
+		if min(max(n, -most), most) != wantN || rest != wantRest {
+			t.Errorf("%q: %d, %q, want %d, %q", text, n, rest, wantN, wantRest)
+		}
+	})
+}
+
 func referenceDumbInit(args, env []string) (p personality, runs bool) {
 	debug, _ := getenv(env, "DUMB_INIT_DEBUG")
 	setsid, _ := getenv(env, "DUMB_INIT_SETSID")
@@ -276,17 +339,8 @@ func referenceDumbInit(args, env []string) (p personality, runs bool) {
 		case 'c':
 			single = true
 		case 'r':
-			match := pair.FindStringSubmatch(o.value)
-			if match == nil {
+			if !referenceRewrite(&p.o, o.value) {
 				return p, false
-			}
-			from, to := limited(match[1]), limited(match[2])
-			if from < 1 || from > 31 || to < 0 || to > 31 {
-				return p, false
-			}
-			p.o.Rewrite[from] = supervise.Drop
-			if to != 0 {
-				p.o.Rewrite[from] = supervise.Rewriting(to)
 			}
 		}
 	}
@@ -323,36 +377,19 @@ func referenceTini(args, env []string) (p personality, runs bool) {
 		case 'g':
 			group = true
 		case 'p':
-			s := sig.Signal(unix.SignalNum(o.value))
-			switch o.value {
-			case "SIGSTKFLT", "SIGIO", "SIGPOLL", "SIGPWR", "SIGCLD", "SIGIOT", "SIGUNUSED":
-				s = 0
-			}
-			if s == 0 {
+			if !referenceParentDeath(&p.o, o.value) {
 				return p, false
 			}
-			p.o.ParentDeath = s
 		case 'e':
-			match := integer.FindString(o.value)
-			if match != o.value {
-				return p, false
-			}
-			n := 0
-			if match != "" {
-				n = limited(strings.TrimLeft(match, " \t\n\v\f\r"))
-			}
-			if n < 0 || n > 255 {
+			n, rest := referenceInt(o.value)
+			if rest != "" || n < 0 || n > 255 {
 				return p, false
 			}
 			p.o.Exit.Map(uint8(n), proc.ExitOK)
 		}
 	}
 	if value, set := getenv(env, "TINI_VERBOSITY"); set {
-		level = 0
-		if match := integer.FindStringSubmatch(value); match != nil {
-			level = limited(match[1])
-		}
-		if level < 0 {
+		if level, _ = referenceInt(value); level < 0 {
 			level = 4
 		}
 	}
