@@ -5,10 +5,13 @@ import (
 	"debug/elf"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"util/internal/sys"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,6 +89,7 @@ func FuzzEnvironment(f *testing.F) {
 	f.Add("PATH=/bin\x00LISTEN_PID=7\x00HOME=/", int32(7))
 	f.Add("PATH=\x00PATH=/bin\x00LISTEN_PID=8\x00LISTEN_PID=7", int32(7))
 	f.Add("PATHS=x\x00PATH\x00LISTEN_PIDS=7\x00LISTEN_PID=\x00\x00P\x00L", int32(0))
+	f.Add("LISTEN_PIDFDID=1\x00LISTEN_FDS=2\x00LISTEN_PID=1\x00LISTEN_PIDFDID=3\x00LISTEN_PID=2", int32(1))
 	f.Add("LISTEN_PID=-7\x00LISTEN_PID=007", int32(7))
 	f.Fuzz(func(t *testing.T, text string, self int32) {
 		self = max(1, self)
@@ -110,6 +114,26 @@ func FuzzEnvironment(f *testing.F) {
 		gotPath, gotListen := Environment(&env[0], self)
 		if gotPath != path || gotListen != listen {
 			t.Errorf("%q, pid %d: %q, %v, want %q, %v", text, self, gotPath, gotListen, path, listen)
+		}
+		// The first LISTEN_PID is replaced, and what names the same process by its pidfd is removed.
+		var want []string
+		replaced := false
+		for entry := range strings.SplitSeq(text, "\x00") {
+			switch {
+			case strings.HasPrefix(entry, "LISTEN_PIDFDID="):
+				continue
+			case strings.HasPrefix(entry, "LISTEN_PID=") && !replaced:
+				entry, replaced = "LISTEN_PID=77", true
+			}
+			want = append(want, entry)
+		}
+		setListen(&env[0], unsafe.StringData("LISTEN_PID=77\x00"))
+		var got []string
+		for _, entry := range env[:slices.Index(env, nil)] {
+			got = append(got, sys.String(entry))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	})
 }
