@@ -86,7 +86,7 @@ func FuzzStatus(f *testing.F) {
 	f.Add(own)
 	f.Add([]byte("Name:\tSigCgt:\tfffffff\nState:\tR (running)\nUid:\t0\t7\t8\t9\nNSpid:\t9\t1\n" +
 		"SigBlk:\t0000000000010000\nSigIgn:\t0000000000000004\nSigCgt:\tffffffffffffffff\n"))
-	f.Add([]byte("Uid:\nUid:\t1\t2\nNSpid:\t\nState:"))
+	f.Add([]byte("Uid:\n" + "Uid:\t1\t2\nNSpid:\t\nState:"))
 	p := newFakeProc(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p.write(t, "status", text)

@@ -3,6 +3,7 @@ package readiness
 import (
 	"encoding/binary"
 	"maps"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -23,7 +24,7 @@ func diagMessage(kind uint16, port uint16, inode uint32) []byte {
 // parser of package syscall finds.
 func FuzzReadMessages(f *testing.F) {
 	one := diagMessage(unix.SOCK_DIAG_BY_FAMILY, 80, 1000)
-	two := append(one[:len(one):len(one)], diagMessage(unix.SOCK_DIAG_BY_FAMILY, 80, 1<<32-1)...)
+	two := append(slices.Clip(one), diagMessage(unix.SOCK_DIAG_BY_FAMILY, 80, 1<<32-1)...)
 	f.Add(one)
 	f.Add(append(two, diagMessage(unix.NLMSG_DONE, 80, 7)...))
 	f.Add(diagMessage(unix.NLMSG_ERROR, 0, 0))

@@ -94,8 +94,8 @@ func FuzzMaskIn(f *testing.F) {
 	})
 }
 
-// referenceMask is a second implementation of MaskIn. The kernel writes sixteen digits. Of more, the
-// last sixteen count.
+// referenceMask is a second implementation of MaskIn. The kernel writes sixteen digits. Of more,
+// the last sixteen count.
 func referenceMask(text, key string) Set {
 	for line := range strings.SplitSeq(text, "\n") {
 		if value, ok := strings.CutPrefix(line, key+":\t"); ok {

@@ -132,9 +132,9 @@ func (set Set) Has(s Signal) bool { return set&Of(s) != 0 }
 // Names lists the canonical names in the order of the numbers.
 func Names() []string { return names[HUP:] }
 
-// MaskIn returns the set of signals in the line of a text of /proc/PID/status that begins with a key
-// such as "SigCgt:\t" (proc_pid_status(5)). It is empty if there is no such line. A key elsewhere
-// does not count: it may be in the name of the process.
+// MaskIn returns the set of signals in the line of a text of /proc/PID/status that begins with a
+// key such as "SigCgt:\t" (proc_pid_status(5)). It is empty if there is no such line. A key
+// elsewhere does not count: it may be in the name of the process.
 func MaskIn(status, key string) (set Set) {
 	for more := true; more; {
 		var line string

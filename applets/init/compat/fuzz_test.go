@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests of this file compare the command lines of the other inits, as they are read here, with a
-// second parser, which was written from their manuals and that of getopt_long(3).
+// The tests of this file compare how the command lines of the other inits are read with a second
+// parser, which was written from their manuals and that of getopt_long(3).
 
-// syntax is what an init gives getopt: its letters, of which some take a value, and its long options
-// with the letters that they stand for.
+// syntax is what an init gives getopt: its letters, of which some take a value, and its long
+// options with the letters that they stand for.
 type syntax struct {
 	name    string
 	table   []options.Option

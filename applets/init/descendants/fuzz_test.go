@@ -48,7 +48,7 @@ func FuzzStat(f *testing.F) {
 	})
 }
 
-// plainStat reads a text of /proc/PID/stat. The process has PID 0 if there is nothing after its name.
+// plainStat reads a text of /proc/PID/stat. The process has PID 0 if nothing follows its name.
 func plainStat(text []byte) (p Process, name string) {
 	end := bytes.LastIndexByte(text, ')')
 	if end < 0 {

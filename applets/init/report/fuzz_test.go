@@ -12,14 +12,14 @@ import (
 	"util/internal/test"
 )
 
-// FuzzCgroup gets texts of /proc/self/cgroup and of the file that counts what the kernel has killed.
+// FuzzCgroup gets texts of /proc/self/cgroup and of the file with the count of kills.
 func FuzzCgroup(f *testing.F) {
 	own, err := os.ReadFile("/proc/self/cgroup")
 	test.Must(f, err)
 	f.Add(string(own), "low 0\nhigh 0\nmax 4\noom 1\noom_kill 1\noom_group_kill 0\n")
 	f.Add("0::/\n", "oom_kill_disable 0\nunder_oom 0\noom_kill 12")
 	f.Add("4:memory:/a:b\n0::/c (deleted)\n1:name=systemd:/\n", "oom_kill 99999999999\n")
-	f.Add("0:\n:\n::\n:::\n5:cpu,memory:/x", "oom_kill \noom_kill 3")
+	f.Add("0:\n:\n::\n:::\n5:cpu,memory:/x", "oom_kill \n"+"oom_kill 3")
 	f.Fuzz(func(t *testing.T, cgroups, events string) {
 		v1, v2 := memoryPaths(cgroups)
 		var want1, want2 string
@@ -57,8 +57,8 @@ func FuzzCgroup(f *testing.F) {
 }
 
 // FuzzLine gets texts from outside, such as names of processes, and makes lines of them. A line is
-// one line, whatever the texts are, and shows no character that could disturb. In the format json it
-// is an object, whose fields have the texts.
+// one line, whatever the texts are, and shows no character that could disturb. In the format json
+// it is an object, whose fields have the texts.
 func FuzzLine(f *testing.F) {
 	f.Add("sleep", "exit status 3", "UTIL_INIT_GRAEC")
 	f.Add("\x1b[31m\"\\\x00\xff\u202e", strings.Repeat(`"\`, 700), strings.Repeat("é", 300))

@@ -36,8 +36,8 @@ func FuzzGroup(f *testing.F) {
 func FuzzCommandLine(f *testing.F) {
 	for _, line := range []string{
 		"app true", "--keep-groups --no-new-privs -- 30:40 -- true -v", "app: true", ":30 true",
-		"a:b:c true", "4294967295 true", "0:00000000004294967294 true", "--verbose app true", "app --", "--",
-		"- true", " true", "-- -- app true",
+		"a:b:c true", "4294967295 true", "0:00000000004294967294 true", "--verbose app true", "app --",
+		"--", "- true", " true", "-- -- app true",
 	} {
 		f.Add(strings.ReplaceAll(line, " ", "\x00"))
 	}
@@ -50,9 +50,11 @@ func FuzzCommandLine(f *testing.F) {
 		var got, want Options
 		command, ok := got.parse(argv)
 		rest := args
-		for ; len(rest) > 0 && (rest[0] == "--no-new-privs" || rest[0] == "--keep-groups"); rest = rest[1:] {
-			want.NoNewPrivs = want.NoNewPrivs || rest[0] == "--no-new-privs"
-			want.KeepGroups = want.KeepGroups || rest[0] == "--keep-groups"
+		flags := map[string]*bool{
+			"--no-new-privs": &want.NoNewPrivs, "--keep-groups": &want.KeepGroups,
+		}
+		for ; len(rest) > 0 && flags[rest[0]] != nil; rest = rest[1:] {
+			*flags[rest[0]] = true
 		}
 		dashes := len(rest) > 0 && rest[0] == "--"
 		if dashes {

@@ -14,13 +14,14 @@ import (
 	"util/internal/sig"
 )
 
-// FuzzWords gets command lines with NUL bytes between the words. It compares what is read before the
-// runtime with a plain reading by the rules of the manual.
+// FuzzWords gets command lines with NUL bytes between the words. It compares what is read before
+// the runtime with a plain reading by the rules of the manual.
 func FuzzWords(f *testing.F) {
 	for _, line := range []string{
 		"TERM 7", "-TERM 7:9 8", "-15 7 -9", "-s TERM -g 5 7", "-sTERM --group=5", "--signal=hup -- -5",
-		"-stop 7", "-g5 -cont", "7 -s KILL", "-- TERM 7", "TERM -- -- 7", "0 7", "-0 -0", "-g", "-s", "-g5",
-		"-s TERM -s KILL 7", "TERM -1", "TERM 2147483648", "TERM 7:0", "TERM 007:18446744073709551615",
+		"-stop 7", "-g5 -cont", "7 -s KILL", "-- TERM 7", "TERM -- -- 7", "0 7", "-0 -0", "-g", "-s",
+		"-g5", "-s TERM -s KILL 7", "TERM -1", "TERM 2147483648", "TERM 7:0",
+		"TERM 007:18446744073709551615",
 		"TERM - 7", "TERM  7", "KILL 7 -x", "-segv 3", "--wait TERM 7",
 	} {
 		f.Add(strings.ReplaceAll(line, " ", "\x00"))

@@ -80,7 +80,8 @@ func (g generator) rest() (words []string) {
 	case 0:
 		return words
 	case 1:
-		return append(words, g.oneOf("/no/such", "nowhere", "/etc", "/etc/passwd", "/etc/passwd/x", "", "-"))
+		none := g.oneOf("/no/such", "nowhere", "/etc", "/etc/passwd", "/etc/passwd/x", "", "-")
+		return append(words, none)
 	case 2:
 		return append(words, g.command())
 	case 3, 4:
@@ -106,7 +107,8 @@ func (g generator) strange() string {
 	case 1:
 		return "--"
 	case 2:
-		return g.oneOf("-", "---", "-=", "--=", "-é", "--é=", "\xff", "-\xff", "\x1b[31m", "\"", "%s", "\\n")
+		return g.oneOf("-", "---", "-=", "--=", "-é", "--é=", "\xff", "-\xff", "\x1b[31m", "\"", "%s",
+			"\\n")
 	case 3:
 		// A name that no file can have is ENAMETOOLONG for the originals, and not found for util, which
 		// then tries the next directory. With a slash it is a path, for which both fail at once.

@@ -194,7 +194,9 @@ func isCompat(args []string) bool {
 
 // canonical maps the names that messages show to themselves. With --compat, init does not know by
 // which other name the original was meant.
-var canonical = map[string]string{"dumb-init": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
+var canonical = map[string]string{
+	"dumb-init": "dumb-init", "tini": "tini", "catatonit": "catatonit",
+}
 
 // A random command line does the same in util and in util-init, to the byte.
 func TestTwins(t *testing.T) {
@@ -312,7 +314,7 @@ var peers = []peer{
 			},
 			{
 				"the licence is util's own",
-				regexp.MustCompile(`(?s)^(catatonit: a container init|This is util, called as ).*`), "(licence)",
+				regexp.MustCompile(`(?s)^(catatonit: a container|This is util, called as ).*`), "(licence)",
 			},
 			{
 				"the version of util is on stderr too",

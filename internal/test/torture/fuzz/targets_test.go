@@ -27,9 +27,9 @@ func (x target) String() string { return filepath.Base(x.dir) + "." + x.name }
 // shortRuns is how many inputs a target gets in make test.
 const shortRuns = 200
 
-// Each fuzz target of this module tries new inputs, and make test some of the targets a few. Inputs
-// that execute new code stay in the cache of go (go env GOCACHE), where the next run begins. go test
-// writes an input that fails to testdata/fuzz of the package; committed, it is a test from then on.
+// Go tries new inputs for each fuzz target of this module, and in make test a few for some of them.
+// Inputs that execute new code stay in its cache (go env GOCACHE), where the next run begins. One
+// that fails is written to testdata/fuzz of the package; committed, it is a test from then on.
 func TestFuzz(t *testing.T) {
 	targets := findTargets(t, sources(t))
 	tried, amount := targets, fmt.Sprint(shortRuns, "x")
