@@ -3,7 +3,6 @@ package sendsig
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -24,10 +23,10 @@ func FuzzPidfile(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
-	path := filepath.Join(f.TempDir(), "pidfile")
+	pidfile := test.NewFile(f, filepath.Join(f.TempDir(), "pidfile"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		test.Must(t, os.WriteFile(path, text, 0o644))
-		file, err := openPidfile(path)
+		test.Rewrite(t, pidfile, text)
+		file, err := openPidfile(pidfile.Name())
 		test.Must(t, err)
 		defer file.Close()
 		got, err := readTarget(file)

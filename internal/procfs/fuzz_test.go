@@ -13,25 +13,19 @@ import (
 	"util/internal/test"
 )
 
-// fakeProc is a directory with the files of one process, read as if it were /proc.
+// fakeProc is a directory with one file of process 1, read as if it were /proc.
 type fakeProc struct {
 	reader
-	dir string
+	file *os.File
 }
 
-func newFakeProc(f *testing.F) *fakeProc {
+func newFakeProc(f *testing.F, name string) *fakeProc {
 	root := f.TempDir()
-	p := &fakeProc{dir: filepath.Join(root, "1")}
-	test.Must(f, os.Mkdir(p.dir, 0o755))
+	test.Must(f, os.Mkdir(filepath.Join(root, "1"), 0o755))
 	dir, err := os.Open(root)
 	test.Must(f, err)
 	f.Cleanup(func() { dir.Close() })
-	p.reader = newReader(dir.Fd())
-	return p
-}
-
-func (p *fakeProc) write(t *testing.T, file string, text []byte) {
-	test.Must(t, os.WriteFile(filepath.Join(p.dir, file), text, 0o644))
+	return &fakeProc{newReader(dir.Fd()), test.NewFile(f, filepath.Join(root, "1", name))}
 }
 
 // FuzzStat gets texts of /proc/PID/stat, and reads them a second time in a plain way.
@@ -45,9 +39,9 @@ func FuzzStat(f *testing.F) {
 	f.Add([]byte("1 (x\n) Z 0 0 0 0 -1 2129984 0"))
 	f.Add([]byte("1 (x)"))
 	f.Add([]byte(")("))
-	p := newFakeProc(f)
+	p := newFakeProc(f, "stat")
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p.write(t, "stat", text)
+		test.Rewrite(t, p.file, text)
 		got, err := p.Stat(1)
 		_, named, begins := strings.Cut(string(text), "(")
 		end := strings.LastIndex(named, ")")
@@ -87,9 +81,9 @@ func FuzzStatus(f *testing.F) {
 	f.Add([]byte("Name:\tSigCgt:\tfffffff\nState:\tR (running)\nUid:\t0\t7\t8\t9\nNSpid:\t9\t1\n" +
 		"SigBlk:\t0000000000010000\nSigIgn:\t0000000000000004\nSigCgt:\tffffffffffffffff\n"))
 	f.Add([]byte("Uid:\n" + "Uid:\t1\t2\nNSpid:\t\nState:"))
-	p := newFakeProc(f)
+	p := newFakeProc(f, "status")
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p.write(t, "status", text)
+		test.Rewrite(t, p.file, text)
 		fs := FS{reader: p.reader}
 		got, err := fs.Status(1)
 		test.Must(t, err)

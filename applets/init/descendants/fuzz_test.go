@@ -25,14 +25,14 @@ func FuzzStat(f *testing.F) {
 	f.Add([]byte(")("))
 	f.Add([]byte("1 (x) S " + strings.Repeat("1234567890 ", 50)))
 	root := f.TempDir()
-	path := filepath.Join(root, "1", "stat")
-	test.Must(f, os.Mkdir(filepath.Dir(path), 0o755))
+	test.Must(f, os.Mkdir(filepath.Join(root, "1"), 0o755))
+	file := test.NewFile(f, filepath.Join(root, "1", "stat"))
 	dir, err := os.Open(root)
 	test.Must(f, err)
 	defer dir.Close()
 	w := Walk{proc: int(dir.Fd()), pidfd: -1}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		test.Must(t, os.WriteFile(path, text, 0o644))
+		test.Rewrite(t, file, text)
 		text = text[:min(len(text), 512)]
 		want, name := plainStat(text)
 		if got := w.stat(1); got != want {

@@ -63,13 +63,12 @@ func (o outcome) String() string {
 
 // stage is where inits are called: an empty directory, and a PATH with two harmless commands.
 type stage struct {
-	t          *testing.T
-	dir, path  string
-	out, err   *os.File
-	null       *os.File
-	calls      int
-	seed       uint64
-	whole, own string // util, util-init
+	t              *testing.T
+	dir, path      string
+	out, err, null *os.File
+	calls          int
+	seed           uint64
+	whole, own     string // util, util-init
 }
 
 func newStage(t *testing.T) *stage {
@@ -78,19 +77,9 @@ func newStage(t *testing.T) *stage {
 	s.whole, s.own = test.Whole(t), test.UtilInit(t, test.Arch(), "")
 	test.Must(t, os.Symlink(test.Probe(t), filepath.Join(s.path, "probe")))
 	test.Must(t, os.Symlink(test.Tool(t, "true"), filepath.Join(s.path, "true")))
-	for _, file := range []struct {
-		file **os.File
-		path string
-	}{
-		{&s.out, filepath.Join(t.TempDir(), "out")},
-		{&s.err, filepath.Join(t.TempDir(), "err")},
-		{&s.null, os.DevNull},
-	} {
-		f, err := os.OpenFile(file.path, os.O_RDWR|os.O_CREATE, 0o600)
-		test.Must(t, err)
-		t.Cleanup(func() { f.Close() })
-		*file.file = f
-	}
+	s.out = test.NewFile(t, filepath.Join(t.TempDir(), "out"))
+	s.err = test.NewFile(t, filepath.Join(t.TempDir(), "err"))
+	s.null = test.NewFile(t, os.DevNull)
 	return s
 }
 
