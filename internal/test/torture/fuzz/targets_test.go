@@ -102,12 +102,12 @@ func isTarget(f *ast.FuncDecl) bool {
 	return ok && selector.Sel.Name == "F"
 }
 
-// What go prints of its progress, of an input that fails, and sometimes by mistake at the end of the
-// time (go.dev/issue/75804, in Go before 1.27).
+// What go prints of its progress, of an input that fails, and sometimes by mistake at the end of
+// the time (go.dev/issue/75804, in Go before 1.27).
 var (
 	execs    = regexp.MustCompile(`execs: ([0-9]+)`)
 	written  = regexp.MustCompile(`Failing input written to (\S+)`)
-	timeOver = regexp.MustCompile(`--- FAIL: Fuzz\w+ \([0-9.]+s\)\n +context deadline exceeded\nFAIL\n`)
+	timeOver = regexp.MustCompile(`--- FAIL: \w+ \([0-9.]+s\)\n +context deadline exceeded\nFAIL\n`)
 )
 
 // run has go try a target for a time or a number of inputs, and returns how many it has tried. It
