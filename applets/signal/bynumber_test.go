@@ -49,6 +49,9 @@ var sendsigLines = []string{
 	"TERM -g%G",
 	"TERM --group %G",
 	"TERM --group=%G %P",
+	"-g %G", // no signal
+	"-g%G",
+	"--group=%G",
 	"-stop %G",
 	"-cont %G",
 	"-hup %P",

@@ -76,8 +76,13 @@ func (fs *FS) HidePID() string {
 	if err != nil {
 		return ""
 	}
-	hides := ""
-	for line := range strings.Lines(string(info)) {
+	return hidePID(string(info))
+}
+
+// hidePID is [FS.HidePID] for a text of /proc/self/mountinfo. Of several mounts at /proc, the last
+// counts.
+func hidePID(mountinfo string) (hides string) {
+	for line := range strings.Lines(mountinfo) {
 		mount, super, _ := strings.Cut(line, " - ")
 		if f := strings.Fields(mount); len(f) < 5 || f[4] != "/proc" {
 			continue

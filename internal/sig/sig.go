@@ -132,14 +132,23 @@ func (set Set) Has(s Signal) bool { return set&Of(s) != 0 }
 // Names lists the canonical names in the order of the numbers.
 func Names() []string { return names[HUP:] }
 
-// MaskIn returns the set of signals that follows a key such as "SigCgt:\t" in a text of
-// /proc/PID/status (proc_pid_status(5)). It is empty if the key is missing.
+// MaskIn returns the set of signals in the line of a text of /proc/PID/status that begins with a
+// key such as "SigCgt:\t" (proc_pid_status(5)). It is empty if there is no such line. A key
+// elsewhere does not count: it may be in the name of the process.
 func MaskIn(status, key string) (set Set) {
-	at := ascii.Index(status, key)
-	if at < 0 {
-		return 0
+	for more := true; more; {
+		var line string
+		line, status, more = ascii.Cut(status, '\n')
+		if ascii.HasPrefix(line, key) {
+			return maskOf(line[len(key):])
+		}
 	}
-	for _, c := range []byte(status[at+len(key):]) {
+	return 0
+}
+
+// maskOf reads a set of signals in hexadecimal, up to the first other character.
+func maskOf(digits string) (set Set) {
+	for _, c := range []byte(digits) {
 		switch {
 		case c >= '0' && c <= '9':
 			set = set<<4 | Set(c-'0')

@@ -15,6 +15,25 @@ func Must(t testing.TB, err error) {
 	}
 }
 
+// Rewrite replaces what is in a file. It is for files that are read again and again with other
+// contents: the file stays open, because some filesystems write one to the disk that was truncated
+// and is closed.
+func Rewrite(t testing.TB, file *os.File, text []byte) {
+	t.Helper()
+	Must(t, file.Truncate(0))
+	_, err := file.WriteAt(text, 0)
+	Must(t, err)
+}
+
+// NewFile makes an empty file that is closed at the end of the test.
+func NewFile(t testing.TB, path string) *os.File {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	Must(t, err)
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
 // CopyFile copies a program to a new file, which can be executed.
 func CopyFile(t testing.TB, from, to string) {
 	t.Helper()

@@ -60,6 +60,7 @@ Use --help for full usage.
 func (p *Personality) dumbInit(c *commandLine, argv, envp []*byte) {
 	o := c.o
 	sharedGroup := false
+	debug, setsid := false, false // if a variable is there twice, the first counts (getenv(3))
 	for _, entry := range envp {
 		if *entry != 'D' {
 			continue
@@ -70,12 +71,18 @@ func (p *Personality) dumbInit(c *commandLine, argv, envp []*byte) {
 		}
 		switch text[5:11] { // see variable
 		case "INIT_D":
-			if value, is := variable(text, "DUMB_INIT_DEBUG="); is && value == "1" {
-				o.Verbose, p.debugVar = 1, true
+			if value, is := variable(text, "DUMB_INIT_DEBUG="); is && !debug {
+				debug = true
+				if value == "1" {
+					o.Verbose, p.debugVar = 1, true
+				}
 			}
 		case "INIT_S":
-			if value, is := variable(text, "DUMB_INIT_SETSID="); is && value == "0" {
-				sharedGroup, p.groupVar = true, true
+			if value, is := variable(text, "DUMB_INIT_SETSID="); is && !setsid {
+				setsid = true
+				if value == "0" {
+					sharedGroup, p.groupVar = true, true
+				}
 			}
 		}
 	}

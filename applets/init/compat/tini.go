@@ -157,7 +157,8 @@ func (env *tiniEnv) read(entry string) {
 			env.group = true
 		}
 	case "VERB":
-		if value, is := variable(entry, "TINI_VERBOSITY="); is {
+		value, is := variable(entry, "TINI_VERBOSITY=")
+		if is && env.level < 0 { // the first counts, as for getenv(3)
 			if env.level, _ = leadingInt(value); env.level < 0 {
 				env.level = traceLevel // as an unsigned number it is large
 			}

@@ -38,7 +38,11 @@ func oomKills() int64 {
 	if memoryCgroup.n == 0 && !findMemory() {
 		return -1
 	}
-	text := memoryText(countFile)
+	return oomKillsIn(memoryText(countFile))
+}
+
+// oomKillsIn is oomKills for the text of the file.
+func oomKillsIn(text string) int64 {
 	const key = "oom_kill "
 	for more := true; more; {
 		var row string
@@ -54,11 +58,16 @@ func oomKills() int64 {
 // the mount shows only the container's own part of the hierarchy, at the mount itself.
 func findMemory() bool {
 	n := files.Read("/proc/self/cgroup\x00", memoryCgroup.text[:])
-	rest := unsafe.String(&memoryCgroup.text[0], n)
-	var v1, v2 string
+	v1, v2 := memoryPaths(unsafe.String(&memoryCgroup.text[0], n))
+	return tryMemory(false, v2) || tryMemory(false, "") || tryMemory(true, v1) || tryMemory(true, "")
+}
+
+// memoryPaths returns the paths of the memory cgroup of version 1, and of the cgroup of version 2,
+// in a text of /proc/self/cgroup (cgroups(7)).
+func memoryPaths(text string) (v1, v2 string) {
 	for more := true; more; {
 		var row string
-		row, rest, more = ascii.Cut(rest, '\n')
+		row, text, more = ascii.Cut(text, '\n')
 		_, row, _ = ascii.Cut(row, ':')
 		controllers, path, ok := ascii.Cut(row, ':')
 		switch {
@@ -69,7 +78,7 @@ func findMemory() bool {
 			v1 = path
 		}
 	}
-	return tryMemory(false, v2) || tryMemory(false, "") || tryMemory(true, v1) || tryMemory(true, "")
+	return v1, v2
 }
 
 // tryMemory reports whether the cgroup's files are below path, and records that.

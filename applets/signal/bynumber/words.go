@@ -48,7 +48,7 @@ func (s *sender) isPlain() bool {
 	for w := s.words(); ; {
 		switch next := w.next(); next.kind {
 		case none:
-			return targets
+			return targets && !w.first
 		case other:
 			return false
 		case signal:
