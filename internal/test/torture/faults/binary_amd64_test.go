@@ -16,7 +16,7 @@ import (
 )
 
 // What objdump prints of the linked program: the beginning of a function; a number stored as the
-// first argument of sys.Call, and that call; a number in EAX, and a system call that assembly makes.
+// first argument of sys.Call, and that call; a number in EAX, and a system call of assembly.
 var (
 	function  = regexp.MustCompile(`^[0-9a-f]+ <(.*)>:$`)
 	argument  = regexp.MustCompile(`\smovq\s+\$0x([0-9a-f]+),\(%rsp\)`)

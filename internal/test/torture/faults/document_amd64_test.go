@@ -40,7 +40,8 @@ func TestDocument(t *testing.T) {
 func tables() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nThe scenarios are: %s.\n\n", strings.Join(names(), "; "))
-	fmt.Fprintf(&b, "| call | what init does with it | errors, besides %s | outcome |\n", errnoNames(filter))
+	fmt.Fprintf(&b, "| call | what init does with it | errors, besides %s | outcome |\n",
+		errnoNames(filter))
 	b.WriteString("| --- | --- | --- | --- |\n")
 	for i := range calls {
 		c := &calls[i]
@@ -59,7 +60,8 @@ func tables() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.name, c.use, errnoNames(c.errnos), outcome)
 	}
-	b.WriteString("\n## Exceptions\n\n| | call | errors | which calls fail | where | outcome | why |\n")
+	b.WriteString("\n## Exceptions\n\n")
+	b.WriteString("| | call | errors | which calls fail | where | outcome | why |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- |\n")
 	for i := range exceptions {
 		e := &exceptions[i]

@@ -43,8 +43,8 @@ var exceptions = []exception{
 	},
 	{
 		call: "rt_sigtimedwait", when: ever, what: []outcome{spins, lost, hangs, early, survives},
-		why: "It has worked before; no kernel and no filter begins to refuse it later. EAGAIN and EINTR " +
-			"say that nothing has arrived.",
+		why: "It has worked before; no kernel and no filter begins to refuse it later. EAGAIN and " +
+			"EINTR say that nothing has arrived.",
 	},
 	{
 		call: "rt_sigprocmask", when: ever, what: []outcome{lost, hangs, other},
@@ -62,7 +62,7 @@ var exceptions = []exception{
 	{
 		call: "getppid", when: ever, in: "subreaper", where: "--parent-death",
 		what: []outcome{lost, other},
-		why: "It has no errors; only a filter can refuse it. Init takes its parent to have ended.",
+		why:  "It has no errors; only a filter can refuse it. Init takes its parent to have ended.",
 	},
 	{
 		call: "clock_gettime", when: later, what: []outcome{lost, hangs, early, survives},

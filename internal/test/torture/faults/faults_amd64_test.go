@@ -196,8 +196,8 @@ func sample(t *testing.T, all []*fault) []*fault {
 	return all
 }
 
-// try runs a fault. A run that goes wrong is repeated: on a busy machine the command can be too late
-// for the deadline.
+// try runs a fault. A run that goes wrong is repeated: on a busy machine the command can be too
+// late for the deadline.
 func (r *tried) try(t *testing.T, util string, f *fault) {
 	expected := exceptionOf(f)
 	var got outcome

@@ -146,7 +146,8 @@ func (l *Life) prepare(util, dir string) {
 	mine := filepath.Join(dir, "mine")
 	test.Must(l.t, os.Symlink("log", mine))
 	test.Must(l.t, os.Lchown(mine, nobody, nobody))
-	test.Must(l.t, os.WriteFile(filepath.Join(dir, "program"), []byte(foreign+strings.Repeat("\x00", 44)), 0o755))
+	program := []byte(foreign + strings.Repeat("\x00", 44))
+	test.Must(l.t, os.WriteFile(filepath.Join(dir, "program"), program, 0o755))
 	probe := test.Probe(l.t)
 	words := []string{"mountproc"}
 	if l.Place != PID1 {
