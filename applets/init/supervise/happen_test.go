@@ -22,7 +22,7 @@ const (
 	ends           // a process ends by itself
 	dies           // a process is ended by the signal that it has
 	halts          // a process is stopped by the signal that it has
-	stops_         // another process stops it
+	halted         // another process has stopped it
 	continues      // another process continues it
 	traces         // the command makes init its tracer, and stops
 	releases       // the kernel has reaped the command
@@ -38,9 +38,11 @@ const (
 )
 
 var whatNames = [numWhat]string{
-	nothing: "a turn", arrives: "signal to init", types: "typed", ends: "ends", dies: "dies", halts: "stops by its signal",
-	stops_: "is stopped", continues: "is continued", traces: "the command is traced by init",
-	releases: "the command is released", spawns: "the command forks", orphans: "the command leaves an orphan",
+	nothing: "a turn", arrives: "signal to init", types: "typed", ends: "ends", dies: "dies",
+	halts:  "stops by its signal",
+	halted: "is stopped", continues: "is continued", traces: "the command is traced by init",
+	releases: "the command is released", spawns: "the command forks",
+	orphans: "the command leaves an orphan",
 	nephews: "an orphan forks into the command's group", enters: "a process enters",
 	reuses: "the command's number is given again", ticks: "10 ms pass", delays: "init is late",
 	bursts: "a burst of signals",
@@ -50,7 +52,7 @@ func (h happening) String() string {
 	switch h.what {
 	case arrives, types:
 		return whatNames[h.what] + ": " + sig.Signal(h.arg).Name()
-	case ends, dies, halts, stops_, continues:
+	case ends, dies, halts, halted, continues:
 		if h.arg == 0 {
 			return "the command " + whatNames[h.what]
 		}
@@ -64,7 +66,7 @@ func (h happening) String() string {
 // the kernel gives all others before.
 func (h happening) inTurn() bool {
 	switch h.what {
-	case ends, dies, halts, stops_, continues, releases, spawns, orphans, nephews, traces:
+	case ends, dies, halts, halted, continues, releases, spawns, orphans, nephews, traces:
 		return true
 	case arrives:
 		return sig.Signal(h.arg) == sig.CHLD
@@ -82,7 +84,7 @@ func (c *container) happenings() (all []happening) {
 	}
 	for w := numWhat - 1; w > types; w-- {
 		switch w {
-		case ends, dies, halts, stops_, continues:
+		case ends, dies, halts, halted, continues:
 			for i := range int8(len(kernel{}.tasks)) {
 				all = append(all, happening{w, i})
 			}
@@ -111,7 +113,7 @@ func (k *kernel) can(m *machine, h happening) bool {
 		return t.endBy != 0 && (t.state == runs || t.lives() && t.endBy == sig.KILL)
 	case halts:
 		return t.stopPending && t.state == runs
-	case stops_:
+	case halted:
 		return c.stopping && t.state == runs && !t.bystander && !t.stopPending
 	case continues:
 		return c.stopping && t.state == stopped
@@ -190,7 +192,7 @@ func (k *kernel) make(m *machine, h happening) {
 	if h.what != arrives && h.what != types {
 		t = &k.tasks[h.arg]
 	}
-	// How a process is treated that is started in the middle of a turn, or after the command has ended,
+	// How a process is treated that is started in the middle of a turn, or after the command's end,
 	// depends on what init has seen by then.
 	spare := either
 	if len(m.calls) == 0 && !k.hasCommandEnded() {
@@ -209,8 +211,8 @@ func (k *kernel) make(m *machine, h happening) {
 		k.end(c, t, status)
 	case dies:
 		k.end(c, t, int32(t.endBy))
-	case halts, stops_:
-		if h.what == stops_ {
+	case halts, halted:
+		if h.what == halted {
 			t.stopBy = sig.STOP
 			if spare != mustGet && h.arg > 0 {
 				t.spared = either

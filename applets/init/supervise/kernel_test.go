@@ -115,7 +115,7 @@ type kernel struct {
 	noCldWait  bool
 	stopsAgain bool  // a stop signal has removed the pending CONT by which the shell continued init
 	foreground int32 // the process group of the terminal
-	burst      bool  // as many signals have arrived in a row as init handles without a look at children
+	burst      bool  // so many signals have arrived in a row that init looks at its children
 
 	// What is left of what can happen only so often.
 	forks, ticks int8
@@ -128,7 +128,6 @@ type kernel struct {
 	endedAt   int64   // when the command ended
 	killedAt  int64   // when KILL was first sent
 	endedWith int32   // how it ended, as wait(2) stores it
-	spoilt    bool    // something happened while init looked at processes: what it saw may be old
 }
 
 const (
@@ -162,28 +161,23 @@ func (k *kernel) isUsed(number int32) bool {
 	return false
 }
 
-// fork makes a process and returns it, or nil where there is no more room for one.
-func (k *kernel) fork(t task) *task {
-	if k.forks == 0 {
-		return nil
+// fork makes a process, where there is room for one.
+func (k *kernel) fork(t task) {
+	t.state, t.start = runs, k.tick
+	if t.pid == 0 {
+		t.pid = k.nextPid
+		k.nextPid++
+	}
+	if t.group == 0 {
+		t.group = t.pid
 	}
 	for i := range k.tasks {
-		if i == 0 || k.tasks[i].state != noTask {
-			continue
+		if i > 0 && k.tasks[i].state == noTask {
+			k.forks--
+			k.tasks[i] = t
+			return
 		}
-		k.forks--
-		t.state, t.start = runs, k.tick
-		if t.pid == 0 {
-			t.pid = k.nextPid
-			k.nextPid++
-		}
-		if t.group == 0 {
-			t.group = t.pid
-		}
-		k.tasks[i] = t
-		return &k.tasks[i]
 	}
-	return nil
 }
 
 // release gives the number of a process back.
@@ -250,7 +244,7 @@ func minus(e sys.Errno) uintptr { return -uintptr(e) }
 func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
 
 // call is a system call.
-func (m *machine) call(nr, a1, a2, a3, a4, a5, a6 uintptr) uintptr {
+func (m *machine) call(nr, a1, a2, a3, a4, _, _ uintptr) uintptr {
 	for _, i := range m.inject {
 		if int(i.at) == len(m.calls) {
 			m.k.happen(m, i.ev)
