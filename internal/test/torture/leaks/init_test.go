@@ -102,9 +102,9 @@ func start(t *testing.T, program string, options []string, orphans int) *contain
 	t.Helper()
 	c := &container{t: t, words: make(chan string, 10)}
 	argv := slices.Concat([]string{"mountproc", "exec", program, "init"}, options, []string{
-		"--", test.Probe(t), "catch", "echo", "10", "orphans", strconv.Itoa(warmUp.orphans), "say", "warm", "echo", "10",
-		"say", "begun",
-		"beside", "5", "setsid", "orphans", strconv.Itoa(orphans), "say", "orphaned",
+		"--", test.Probe(t), "catch", "echo", "10",
+		"orphans", strconv.Itoa(warmUp.orphans), "say", "warm", "echo", "10",
+		"say", "begun", "beside", "5", "setsid", "orphans", strconv.Itoa(orphans), "say", "orphaned",
 		"echo", "64",
 	})
 	c.cmd = test.ProcNamespace(exec.Command(test.Probe(t), argv...))
@@ -215,7 +215,8 @@ func (c *container) happens(n amount) {
 	}
 }
 
-// enter runs a program on a terminal in the container, as docker exec -it does. It leaves an orphan.
+// enter runs a program on a terminal in the container, as docker exec -it does. The program leaves
+// an orphan.
 func (c *container) enter() {
 	c.t.Helper()
 	c.t.Run("terminal", func(t *testing.T) { // which closes the terminal
@@ -300,7 +301,8 @@ func TestTerminals(t *testing.T) {
 	for range n {
 		t.Run("terminal", func(t *testing.T) {
 			term := test.NewTerminal(t)
-			cmd := test.Namespace(exec.Command(util, "init", "--", probe, "tty", "orphans", "3", "exit", "7"))
+			cmd := test.Namespace(exec.Command(util, "init", "--", probe, "tty", "orphans", "3",
+				"exit", "7"))
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = term.Line, term.Line, term.Line
 			cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 			if err := cmd.Run(); cmd.ProcessState == nil || test.StatusOf(cmd.ProcessState) != 7 {
@@ -314,5 +316,6 @@ func TestTerminals(t *testing.T) {
 	if after.children > before.children || after.files > before.files+5 { // those of the runtime
 		t.Errorf("left: before %v, after %v", before, after)
 	}
-	torture.Result(t, "%d runs on terminals of their own in %v", n, time.Since(begin).Round(time.Second))
+	torture.Result(t, "%d runs on terminals of their own in %v", n,
+		time.Since(begin).Round(time.Second))
 }

@@ -11,9 +11,9 @@ import (
 	"util/internal/test/torture"
 )
 
-// TestWaitingLeaks compares what wait-for-port and sendsig use while they wait for a long time. They
-// run under the Go runtime, whose memory is not steady to the page. So the test allows what a leak
-// would soon exceed.
+// TestWaitingLeaks compares what wait-for-port and sendsig use while they wait for a long time.
+// They run under the Go runtime, whose memory is not steady to the page. So the test allows what a
+// leak would soon exceed.
 func TestWaitingLeaks(t *testing.T) {
 	sleeper := test.Start(t, exec.Command(test.Probe(t), "ignore", "15", "say", "ready", "pause"))
 	sleeper.Expect("ready")
