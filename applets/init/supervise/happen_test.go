@@ -209,7 +209,9 @@ func (k *kernel) make(m *machine, h happening) {
 	case ends:
 		const status = 3 << 8
 		k.end(c, t, status)
+		m.endsNow = m.endsNow || t == command
 	case dies:
+		m.endsNow = m.endsNow || t == command
 		k.end(c, t, int32(t.endBy))
 	case halts, halted:
 		if h.what == halted {
@@ -231,6 +233,7 @@ func (k *kernel) make(m *machine, h happening) {
 		k.notify(t, c.self(), cldTrapped, int32(sig.TRAP))
 	case releases:
 		k.release(t)
+		k.endedAt = k.now // nothing tells the status before
 	case spawns:
 		k.fork(task{parent: commandID, group: commandID, spared: spare})
 	case orphans:

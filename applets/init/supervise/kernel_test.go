@@ -206,6 +206,7 @@ type machine struct {
 	outcome outcome
 	problem string // the invariant that is violated
 	isOver  bool   // init has ended
+	endsNow bool   // the command has ended in this turn, perhaps after init looked last
 }
 
 // injection is an event before a system call of a turn.

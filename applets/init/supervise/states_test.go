@@ -281,6 +281,8 @@ func (m *machine) exits(status int) {
 		if tooLate {
 			m.fail("init ends before the command")
 		}
+	}
+	if !k.hasCommandEnded() || !s.Ended && m.endsNow && !tooLate {
 		want = proc.ExitSignal + int(sig.KILL)
 	}
 	if status != want {
@@ -341,7 +343,7 @@ func (c *container) begin() state {
 // run lets init take one turn.
 func (m *machine) run(st *state, inject []injection, pass bool) {
 	m.k, m.s, m.inject, m.pass = st.k, st.s, inject, pass
-	m.calls, m.problem, m.isOver = m.calls[:0], "", false
+	m.calls, m.problem, m.isOver, m.endsNow = m.calls[:0], "", false, false
 	m.turn()
 	if m.k.burst && m.outcome != waits && m.outcome != blocked {
 		m.k.burst = false
@@ -414,19 +416,25 @@ func (m *machine) canonical() (st state) {
 // observed reports whether a system call sees or changes what can happen beside it.
 func observed(nr uintptr) bool {
 	switch nr {
-	case unix.SYS_CLOCK_GETTIME, unix.SYS_CLOSE, unix.SYS_READLINKAT, unix.SYS_LSEEK, unix.SYS_GETPGID,
-		unix.SYS_GETSID, unix.SYS_RT_SIGPROCMASK:
+	case unix.SYS_CLOCK_GETTIME, unix.SYS_OPENAT, unix.SYS_CLOSE, unix.SYS_READLINKAT, unix.SYS_LSEEK,
+		unix.SYS_GETPGID, unix.SYS_GETSID, unix.SYS_RT_SIGPROCMASK:
 		return false
 	}
 	return true
 }
 
-// node is a state that was reached, and how.
+// node says how a state was reached.
 type node struct {
 	from  int32
-	depth int16
+	depth int16     // how many turns there were, and things that happened before one
 	alone happening // what happened while init had no processor; else it took a turn
 	turn  [2]injection
+}
+
+// reached is a state and the index of its node.
+type reached struct {
+	state
+	id int32
 }
 
 // search visits all states of a container, breadth first.
@@ -437,8 +445,9 @@ type search struct {
 	seed        [2]maphash.Seed
 	visited     map[[2]uint64]struct{}
 	nodes       []node
-	frontier    []state // those of the nodes from first on
-	first       int
+	frontier    []reached // those that are to be expanded, at this depth
+	next        []reached // at the next depth
+	depth       int16
 	transitions int
 	twice       bool // two things happen in a turn
 	problem     string
@@ -464,22 +473,30 @@ func (s *search) add(n node) {
 		return
 	}
 	s.visited[key] = struct{}{}
+	r := reached{st, int32(len(s.nodes))}
 	s.nodes = append(s.nodes, n)
-	s.frontier = append(s.frontier, st)
+	if n.depth == s.depth {
+		s.frontier = append(s.frontier, r)
+	} else {
+		s.next = append(s.next, r)
+	}
 }
 
 // explore visits states until all are visited, or enough. It reports whether all are.
 func (s *search) explore(enough func() bool) (all bool) {
-	for len(s.frontier) > 0 && s.problem == "" {
-		st := s.frontier[0]
-		s.frontier = s.frontier[1:]
-		s.expand(&st, int32(s.first))
-		s.first++
-		if enough() {
-			return false
+	for s.problem == "" && !enough() {
+		if len(s.frontier) == 0 {
+			if len(s.next) == 0 {
+				return true
+			}
+			s.frontier, s.next = s.next, nil
+			s.depth++
 		}
+		r := s.frontier[0]
+		s.frontier = s.frontier[1:]
+		s.expand(&r.state, r.id)
 	}
-	return true
+	return false
 }
 
 // mostCalls is before how many system calls of a turn something happens. Only KILL needs more: it
@@ -488,22 +505,23 @@ const mostCalls = 80
 
 // expand makes everything happen in a state that can.
 func (s *search) expand(st *state, id int32) {
-	depth := s.nodes[id].depth + 1
+	n := node{from: id, depth: s.depth + 1}
 	m := &s.m
+	if s.take(st, n, nil) {
+		calls := slices.Clone(m.calls)
+		for i := 1; i < min(len(calls), mostCalls); i++ {
+			if observed(calls[i]) {
+				s.disturb(st, n, nil, i)
+			}
+		}
+	}
 	for _, h := range s.all {
 		m.k, m.s, m.calls = st.k, st.s, m.calls[:0]
 		if m.k.can(m, h) {
 			m.k.make(m, h)
 			s.transitions++
-			s.add(node{from: id, depth: depth, alone: h})
-		}
-	}
-	if s.take(st, node{from: id, depth: depth}, nil) {
-		calls := slices.Clone(m.calls)
-		for i := 1; i < min(len(calls), mostCalls); i++ {
-			if observed(calls[i]) {
-				s.disturb(st, node{from: id, depth: depth}, nil, i)
-			}
+			n.alone = h
+			s.add(n)
 		}
 	}
 	if s.problem == "" {
@@ -734,6 +752,10 @@ func containers() []*container {
 			forks: 1, late: true,
 		},
 		{
+			name: "delay, orphan", settings: Settings{Delay: grace}, pid1: true, signals: user[:1],
+			forks: 1,
+		},
+		{
 			name: "rewritten", settings: rewritten, pid1: true,
 			signals: []sig.Signal{sig.TERM, sig.USR1, sig.HUP}, forks: 1,
 		},
@@ -819,26 +841,31 @@ func TestStates(t *testing.T) {
 		return
 	}
 	all := containers()
+	searches := []bool{false}
+	if torture.Long() {
+		searches = append(searches, true)
+	}
 	states, transitions := 0, 0
 	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
-			s := newSearch(c)
-			s.twice = torture.Long()
-			end := time.Now().Add(torture.Time(t, time.Hour) / time.Duration(len(all)))
-			whole := s.explore(func() bool {
-				return torture.Long() && time.Now().After(end) || len(s.nodes) >= c.mostStates()
-			})
-			if s.problem != "" {
-				t.Fatalf("%s, after:\n\t%s", s.problem, strings.Join(s.path, "\n\t"))
+			for _, twice := range searches {
+				s := newSearch(c)
+				s.twice = twice
+				end := time.Now().Add(torture.Time(t, 0) / time.Duration(len(all)*len(searches)))
+				whole := s.explore(func() bool {
+					return torture.Long() && time.Now().After(end) || len(s.nodes) >= c.mostStates()
+				})
+				if s.problem != "" {
+					t.Fatalf("%s, after:\n\t%s", s.problem, strings.Join(s.path, "\n\t"))
+				}
+				states += len(s.nodes)
+				transitions += s.transitions
+				text := "all"
+				if !whole {
+					text = fmt.Sprintf("all to depth %d", s.depth-1)
+				}
+				t.Logf("%s: %d states, %s, %d transitions", c.name, len(s.nodes), text, s.transitions)
 			}
-			depth := s.nodes[min(s.first, len(s.nodes)-1)].depth
-			text := fmt.Sprintf("all %d states", len(s.nodes))
-			if !whole {
-				text = fmt.Sprintf("%d states, all to depth %d", len(s.nodes), depth-1)
-			}
-			states += len(s.nodes)
-			transitions += s.transitions
-			t.Logf("%s: %s, %d transitions", c.name, text, s.transitions)
 		})
 	}
 	torture.Result(t, "%d containers, %d states, %d transitions", len(all), states, transitions)
@@ -849,7 +876,7 @@ func (c *container) mostStates() int {
 	if torture.Long() {
 		return 1_000_000 // which take 300 MB
 	}
-	most := 1500
+	most := 2500
 	if c.short != 0 {
 		most = c.short
 	}
