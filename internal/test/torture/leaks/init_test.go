@@ -3,6 +3,7 @@ package leaks_test
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"util/internal/test"
 	"util/internal/test/torture"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -219,21 +221,31 @@ func (c *container) happens(n amount) {
 // an orphan.
 func (c *container) enter() {
 	c.t.Helper()
-	c.t.Run("terminal", func(t *testing.T) { // which closes the terminal
-		master, line := test.PTY(t)
-		cmd := exec.Command(test.Tool(t, "nsenter"), "--target", strconv.Itoa(c.init), "--pid", "--mount",
-			"--", test.Probe(t), "tty", "beside", "2", "sleep", "1", "exit", "0")
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = line, line, line
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-		test.Must(t, cmd.Start())
-		text := make([]byte, 5)
-		if _, err := master.Read(text); err != nil || !strings.HasPrefix(string(text), "tty") {
-			t.Errorf("the terminal shows %q, %v", text, err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("nsenter: %v", err)
-		}
-	})
+	cmd := exec.Command(test.Tool(c.t, "nsenter"), "--target", strconv.Itoa(c.init), "--pid",
+		"--mount", "--", test.Probe(c.t), "tty", "beside", "2", "sleep", "1", "exit", "0")
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	shown, err := onTerminal(c.t, cmd)
+	if err != nil || !strings.HasPrefix(shown, "tty") {
+		c.t.Errorf("nsenter: %v, the terminal shows %q", err, shown)
+	}
+}
+
+// onTerminal runs a command as the leader of the session of a new terminal. It returns what the
+// terminal shows, once no process has it open.
+func onTerminal(t *testing.T, cmd *exec.Cmd) (shown string, err error) {
+	t.Helper()
+	master, line, err := pty.Open()
+	if err != nil {
+		test.Missing(t, "a pseudoterminal", err.Error())
+	}
+	defer master.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = line, line, line
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	err = cmd.Start()
+	line.Close()
+	test.Must(t, err)
+	text, _ := io.ReadAll(master) // EIO at the end
+	return string(text), cmd.Wait()
 }
 
 // settle waits until init has nothing to do, and returns what it uses.
@@ -299,18 +311,12 @@ func TestTerminals(t *testing.T) {
 	before := useOf(t, os.Getpid())
 	begin := time.Now()
 	for range n {
-		t.Run("terminal", func(t *testing.T) {
-			term := test.NewTerminal(t)
-			cmd := test.Namespace(exec.Command(util, "init", "--", probe, "tty", "orphans", "3",
-				"exit", "7"))
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = term.Line, term.Line, term.Line
-			cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
-			if err := cmd.Run(); cmd.ProcessState == nil || test.StatusOf(cmd.ProcessState) != 7 {
-				t.Errorf("init: %v", err)
-			}
-			term.Line.Close()
-			<-term.Ended // no process has it open
-		})
+		cmd := test.Namespace(exec.Command(util, "init", "--", probe, "tty", "orphans", "3",
+			"exit", "7"))
+		_, err := onTerminal(t, cmd)
+		if got := test.StatusOf(cmd.ProcessState); got != 7 {
+			t.Fatalf("init: status %d, %v", got, err)
+		}
 	}
 	after := useOf(t, os.Getpid())
 	if after.children > before.children || after.files > before.files+5 { // those of the runtime
