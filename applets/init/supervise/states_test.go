@@ -713,7 +713,7 @@ func containers() []*container {
 		},
 		{
 			name: "ordered, stops", settings: Settings{Grace: grace}, pid1: true, signals: user[:1],
-			forks: 1, stopping: true, child: true,
+			forks: 1, stopping: true,
 		},
 		{
 			name: "ordered, stubborn", settings: Settings{Grace: grace}, pid1: true, signals: user[:1],
