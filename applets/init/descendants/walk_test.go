@@ -6,8 +6,8 @@ import (
 )
 
 // Init reads the signals of the command for each TSTP, TTIN and TTOU. Such a walk must not count as
-// one that remembers processes: when the number of these begins again, all of the memory for them is
-// written.
+// one that remembers processes: when the number of these begins again, the whole memory for them
+// is written.
 func TestWalkForgets(t *testing.T) {
 	self := int32(os.Getpid())
 	before := currentWalk
