@@ -216,9 +216,9 @@ func (k *kernel) make(m *machine, h happening) {
 	case halts, halted:
 		if h.what == halted {
 			t.stopBy = sig.STOP
-			if spare != mustGet && h.arg > 0 {
-				t.spared = either
-			}
+		}
+		if spare != mustGet && h.arg > 0 {
+			t.spared = either
 		}
 		t.stopPending, t.state = false, stopped
 		k.notify(t, c.self(), cldStopped, int32(t.stopBy))

@@ -137,7 +137,11 @@ func (m *machine) judge(t *task, s sig.Signal, toAll bool) {
 				paid |= sig.Of(from)
 			}
 		}
-		k.owed &^= paid &^ k.pending // one that is still pending is another one
+		another := k.pending // sent again
+		if k.chldCode > 0 {
+			another &^= sig.Of(sig.CHLD) // by the kernel
+		}
+		k.owed &^= paid &^ another
 		if paid == 0 && !(s == sig.CONT && k.asked) {
 			m.fail("the command gets " + s.Name() + ", which nobody has sent")
 		}
