@@ -986,8 +986,8 @@ var mutations = []struct{ what, file, old, text string }{
 		"command := pidfd(s.PID)\n\tif command < 0 {\n\t\treturn\n\t}", "command := -1",
 	},
 	{
-		"what SIGCHLD has told before the kernel reaps is forgotten", "wait.go",
-		"\ts.wakePending()\n", "",
+		"what SIGCHLD has told before the kernel reaps is forgotten", "loop.go",
+		"if info != nil || s.wait.kernelReaps {", "if info != nil && !s.wait.kernelReaps {",
 	},
 	{"what is wanted to know does not matter", "wait.go", "return s.phase == running && ", "return "},
 	{

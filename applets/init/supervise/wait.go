@@ -214,9 +214,7 @@ func (s *Supervisor) letKernelReap(orphan int32) {
 	s.wait = waiter{kernelReaps: true, signals: signals, command: command}
 	s.maybeStopped = true
 	sys.RtSigaction(sig.CHLD, &sys.Sigaction{Flags: sys.NoCldWait}, nil)
-	// What ended before that call is still a zombie: the caller checks for more. A stop that SIGCHLD
-	// has told, perhaps the one that led here, is not looked at after this.
-	s.wakePending()
+	// What ended before that call is still a zombie: the caller checks for more.
 }
 
 func closeIfOpen(fd int) {
