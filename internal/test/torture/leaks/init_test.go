@@ -271,6 +271,7 @@ func TestJobLeaks(t *testing.T) {
 	term.Type(fmt.Sprintf("%s init -- %s say running pause\n", test.Util(t), test.Probe(t)))
 	p.Expect("running")
 	init := children(t, p.Process.Pid)[0]
+	repeated := 0
 	again := func(n int) {
 		for range n {
 			term.Type("\x1a")
@@ -278,7 +279,16 @@ func TestJobLeaks(t *testing.T) {
 			term.Expect(prompt)
 			test.Eventually(t, "^Z stops init", func() bool { return state(t, init) == 'T' })
 			term.Type("fg\n")
-			test.Eventually(t, "fg continues init", func() bool { return rests(t, init) })
+			typed := time.Now()
+			test.Eventually(t, "fg continues init", func() bool {
+				// Rarely, after a ^Z that comes at once, the job stops again for the same stop.
+				if state(t, init) == 'T' && time.Since(typed) > time.Second {
+					term.Type("fg\n")
+					typed = time.Now()
+					repeated++
+				}
+				return rests(t, init)
+			})
 			command := children(t, init)[0]
 			test.Eventually(t, "fg continues the command", func() bool { return state(t, command) == 'S' })
 			test.Eventually(t, "fg gives the command the terminal", func() bool {
@@ -299,8 +309,8 @@ func TestJobLeaks(t *testing.T) {
 	term.Expect(prompt)
 	term.Type("exit\n")
 	_ = p.Status()
-	torture.Result(t, "the terminal changed hands %d times in %v: %v", 2*n,
-		time.Since(begin).Round(time.Second), after)
+	torture.Result(t, "the terminal changed hands %d times in %v, %d times by a second fg: %v", 2*n,
+		time.Since(begin).Round(time.Second), repeated, after)
 }
 
 // TestTerminals starts init on one terminal after another, as docker run -it does. Nothing of it is
