@@ -52,6 +52,7 @@ type Walk struct {
 	proc  int   // /proc
 	pidfd int   // of the process that Next returned last, or -1
 	names files.Directory
+	knows bool // what is known is of this walk
 
 	// Incomplete says that some process could not be read: no file descriptor was free, or a seccomp
 	// filter refuses the call.
@@ -73,7 +74,6 @@ func (w *Walk) Open(self int32) bool {
 		sys.Close(fd)
 		return false
 	}
-	known.forget()
 	return true
 }
 
@@ -93,7 +93,7 @@ func (w *Walk) Close() {
 func (w *Walk) Rewind() {
 	w.names = files.Directory{}
 	sys.Rewind(w.proc)
-	known.forget()
+	w.knows = false
 }
 
 // closePidfd closes the pidfd of the process that Next returned last.
@@ -151,6 +151,10 @@ func (w *Walk) Signal(p *Process, signal sig.Signal) sys.Errno {
 // result is remembered for every process on the path, so that a chain of thousands is climbed
 // once.
 func (w *Walk) descends(p Process) bool {
+	if !w.knows { // only now, because most walks only read a file of one process
+		known.forget()
+		w.knows = true
+	}
 	is, certain := w.climb(p)
 	if !certain {
 		return false

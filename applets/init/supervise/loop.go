@@ -136,7 +136,7 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 		s.wait.pauseCHLD()
 	}
 	s.checkCommand()
-	if s.wait.kernelReaps || s.over {
+	if s.over {
 		return
 	}
 	if s.Job && !s.cannotStop {
@@ -144,9 +144,11 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 			s.handle(Event{Kind: Suspended, Signal: by})
 		}
 	}
-	if info != nil {
+	if info != nil || s.wait.kernelReaps { // letKernelReap may have discarded a SIGCHLD
 		s.maybeStopped = true
-		s.wakePending()
+		if s.endSignals != 0 {
+			s.wakePending()
+		}
 	}
 }
 

@@ -1,0 +1,100 @@
+package leaks_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"util/internal/test"
+)
+
+// use is what a process uses.
+type use struct {
+	files     int
+	threads   int
+	mappings  int
+	children  int
+	anonymous int // kB in memory that is its own (RssAnon)
+	resident  int // kB in memory, pages of files among them (VmRSS)
+	data      int // kB of address space (VmData)
+	tables    int // kB of page tables (VmPTE)
+}
+
+func (u use) String() string {
+	return fmt.Sprintf("files %d, threads %d, mappings %d, children %d, kB: anonymous %d, "+
+		"resident %d, data %d, page tables %d", u.files, u.threads, u.mappings, u.children, u.anonymous,
+		u.resident, u.data, u.tables)
+}
+
+// exceeds reports whether a process uses more than it did. Pages of the program are not its own:
+// the kernel drops and maps them as it likes, in blocks of 64 kB.
+func (u use) exceeds(before use) bool {
+	const block = 64
+	return u.files > before.files || u.threads > before.threads || u.mappings > before.mappings ||
+		u.children > before.children || u.anonymous > before.anonymous || u.data > before.data ||
+		u.tables > before.tables || u.resident > before.resident+block
+}
+
+// useOf returns what a process uses.
+func useOf(t *testing.T, pid int) use {
+	t.Helper()
+	status := text(t, pid, "status")
+	field := func(name string) int {
+		_, rest, _ := strings.Cut(status, "\n"+name+":")
+		value, _, _ := strings.Cut(rest, "\n")
+		n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+		if err != nil {
+			t.Fatalf("%s of process %d: %v", name, pid, err)
+		}
+		return n
+	}
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	test.Must(t, err)
+	return use{
+		files: len(files), threads: field("Threads"), mappings: strings.Count(text(t, pid, "maps"), "\n"),
+		children: len(children(t, pid)), anonymous: field("RssAnon"), resident: field("VmRSS"),
+		data: field("VmData"), tables: field("VmPTE"),
+	}
+}
+
+func text(t *testing.T, pid int, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+	test.Must(t, err)
+	return string(data)
+}
+
+// children returns the children of a process, of all its threads, zombies among them.
+func children(t *testing.T, pid int) (pids []int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	test.Must(t, err)
+	for _, list := range lists {
+		data, _ := os.ReadFile(list) // the thread may have ended
+		for word := range strings.FieldsSeq(string(data)) {
+			n, err := strconv.Atoi(word)
+			test.Must(t, err)
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// state returns the state of a process as a letter (proc_pid_stat(5)).
+func state(t *testing.T, pid int) byte {
+	t.Helper()
+	stat := text(t, pid, "stat")
+	return stat[strings.LastIndexByte(stat, ')')+2]
+}
+
+// rests reports whether a process sleeps, and no signal is pending.
+func rests(t *testing.T, pid int) bool {
+	t.Helper()
+	const none = ":\t0000000000000000\n"
+	status := text(t, pid, "status")
+	return state(t, pid) == 'S' && strings.Contains(status, "\nSigPnd"+none) &&
+		strings.Contains(status, "\nShdPnd"+none)
+}
