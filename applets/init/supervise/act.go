@@ -139,17 +139,25 @@ func (s *Supervisor) startGrace() {
 }
 
 // stopSelf stops init by the signal that stopped, or was meant to stop, the command. It returns
-// when init is continued.
+// when init is continued. For a job, the CONT that has done that is the next event: a SIGCHLD, which
+// has the lower number, would have init take the stop that it tells of for another one. And if a
+// TSTP has discarded the CONT meanwhile, nothing else would continue the command.
 func (s *Supervisor) stopSelf(by sig.Signal) {
 	if !s.Job || by == sig.STOP {
 		sys.Kill(s.Self, sig.STOP)
-		return
+	} else {
+		// Without init in between, the terminal would have stopped the whole job, with the rest of a
+		// pipeline.
+		sys.Kill(0, by)
+		sys.Sigprocmask(sig.All &^ sig.Of(by)) // init stops here
+		sys.Sigprocmask(sig.All)
 	}
-	// Without init in between, the terminal would have stopped the whole job, with the rest of a
-	// pipeline.
-	sys.Kill(0, by)
-	sys.Sigprocmask(sig.All &^ sig.Of(by)) // init stops here
-	sys.Sigprocmask(sig.All)
+	if s.Job {
+		var info sys.Siginfo
+		var none sys.Timespec
+		received(sig.Of(sig.CONT), &info, &none)
+		s.continued = true
+	}
 }
 
 // end ends init. If the command has survived KILL, the kernel kills it when PID 1 exits.

@@ -269,9 +269,9 @@ func (k *kernel) arrive(m *machine, s sig.Signal) {
 	switch {
 	case s == sig.CONT:
 		k.flush(stops)
-		k.stopsAgain = false
+		k.removed = false
 	case s.Stops():
-		k.stopsAgain = k.stopsAgain || k.pending.Has(sig.CONT)
+		k.removed = k.removed || k.pending.Has(sig.CONT)
 		k.flush(sig.Of(sig.CONT))
 	}
 	if k.pending.Has(s) {

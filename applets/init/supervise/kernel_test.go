@@ -113,7 +113,7 @@ type kernel struct {
 	chldCode   int32
 	chldStatus int32
 	noCldWait  bool
-	stopsAgain bool  // a stop signal has removed the pending CONT by which the shell continued init
+	removed    bool  // a stop signal has removed the pending CONT by which the shell continued init
 	foreground int32 // the process group of the terminal
 	burst      bool  // so many signals have arrived in a row that init looks at its children
 

@@ -80,6 +80,8 @@ func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 	case sig.CHLD:
 		s.children(info)
 		return info.Code <= 0 // one that a process sent is forwarded like any signal
+	case sig.CONT:
+		s.continued = false
 	case sig.TSTP, sig.TTIN, sig.TTOU:
 		ev.Taken = s.ttyRule(ev.Signal) == StopUnlessTaken && !s.Job &&
 			descendants.Handles(s.Self, s.PID, ev.Signal)
@@ -139,7 +141,7 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 	if s.over {
 		return
 	}
-	if s.Job && !s.cannotStop {
+	if s.Job && !s.cannotStop && !s.continued { // else the stop may be the one that is over
 		if by := proc.Stopped(s.PID); by != 0 {
 			s.handle(Event{Kind: Suspended, Signal: by})
 		}

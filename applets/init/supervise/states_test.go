@@ -142,7 +142,7 @@ func (m *machine) judge(t *task, s sig.Signal, toAll bool) {
 			another &^= sig.Of(sig.CHLD) // by the kernel
 		}
 		k.owed &^= paid &^ another
-		if paid == 0 && !(s == sig.CONT && k.asked) {
+		if paid == 0 && !(s == sig.CONT && (k.asked || k.removed)) {
 			m.fail("the command gets " + s.Name() + ", which nobody has sent")
 		}
 	case inGroup:
@@ -200,7 +200,7 @@ func (m *machine) check(ns int64) {
 	if next, _ := s.timer(); next != 0 && !within(max(next-k.now, 0)) {
 		m.fail("init waits past its next time")
 	}
-	if m.c.job && k.command().state == stopped && !k.stopsAgain {
+	if m.c.job && k.command().state == stopped {
 		m.fail("the command is stopped, and the job of the shell is not")
 	}
 	if k.hasCommandEnded() && !s.Ended && !within(maxRecheck) {

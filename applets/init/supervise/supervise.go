@@ -157,6 +157,7 @@ type Supervisor struct {
 	begun        bool       // the loop has begun
 	denied       bool       // Denied was noted
 	maybeStopped bool       // the command may be stopped
+	continued    bool       // init was stopped as a job, and has not yet handled the CONT
 	endSignals   sig.Set    // the signals that asked it to end since SIGCHLD last told its state
 
 	// Times on the monotonic clock in nanoseconds; 0 none.

@@ -44,6 +44,10 @@ const (
 // next waits for a signal or for a time. If there is neither, ok is false.
 func (s *Supervisor) next(info *sys.Siginfo) (ev Event, ok bool) {
 	s.wait.turns++
+	if s.continued {
+		*info = sys.Siginfo{}
+		return Event{Kind: Arrived, Signal: sig.CONT}, true
+	}
 	var timeout *sys.Timespec
 	var left sys.Timespec
 	if at, kind := s.timer(); at != 0 {
