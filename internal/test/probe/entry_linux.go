@@ -176,7 +176,11 @@ func settings(word string, w *words) bool {
 	case "mountproc":
 		mountproc()
 	case "hidepid":
-		mount("hidepid=2\x00")
+		hidepid(w.text())
+	case "empty":
+		mount("tmpfs\x00", w.pointer(), "\x00")
+	case "uncover":
+		uncover(w.pointer())
 	default:
 		return false
 	}

@@ -62,7 +62,10 @@
 //	deny N E      make system call N fail with errno E from now on (seccomp(2))
 //	nextpid N     make N the next pid of this PID namespace (/proc/sys/kernel/ns_last_pid)
 //	mountproc     mount the /proc of this PID namespace (in a mount namespace: test.ProcNamespace)
-//	hidepid       mount /proc again so that users see only their own processes
+//	hidepid N     mount /proc again so that users see only their own processes: with 1, of the
+//	              others only that they exist
+//	empty DIR     mount an empty file system over a directory
+//	uncover DIR   unmount what was mounted last on a directory
 package main
 
 func main() {

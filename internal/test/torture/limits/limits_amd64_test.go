@@ -1,0 +1,311 @@
+package limits_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"util/internal/test"
+	"util/internal/test/torture"
+	"util/internal/test/torture/scenario"
+	"util/internal/test/torture/tracer"
+
+	"golang.org/x/sys/unix"
+)
+
+// limit is something of which init has little.
+type limit struct {
+	name string
+	// prepare changes the scenario, if it is not nil. What it makes is removed at the end of the test.
+	prepare func(t testing.TB, sc *scenario.Scenario)
+	// impose limits the process init, if it is not nil: before init reads its command line, or, if
+	// late is set, after it has started the command. In that case init alone is limited.
+	impose func(t testing.TB, init int) error
+	late   bool
+	user   bool // init is not root's
+	// mute says that stderr does not take the messages.
+	mute bool
+	// applies says for which scenarios there is such a limit, if it is not nil.
+	applies func(sc *scenario.Scenario) bool
+	// expect says what a limit changes in a scenario, if it is not nil.
+	expect func(sc *scenario.Scenario) outcome
+}
+
+// outcome is what a limit changes. The zero value is nothing: the status, the signals, the
+// invariants of the scenario and the messages are those without the limit.
+type outcome struct {
+	says    string   // what stderr has besides the messages without the limit
+	instead string   // which message of those is missing then, by a part of it
+	refuses bool     // init does not start the command; says is why
+	status  int      // if it is another one
+	because string   // an exception, and its reason
+	allowed []string // with because: the problems that are allowed, by how they begin
+}
+
+// unlimited are the messages of each scenario without a limit.
+type unlimited map[string][]string
+
+// cell lets init live through a scenario with a limit. It returns what that has changed.
+func cell(t *testing.T, messages unlimited, l *limit, sc *scenario.Scenario) string {
+	want := l.outcome(sc)
+	limited := *sc
+	if want.status != 0 {
+		limited.WantStatus = want.status
+	}
+	life := live(t, &limited, l)
+	var wrong []string
+	for _, problem := range life.Problems {
+		if !want.allows(problem) {
+			wrong = append(wrong, problem)
+		}
+	}
+	if want.refuses && life.HasStarted() {
+		wrong = append(wrong, "the command was started")
+	}
+	if !l.mute {
+		wrong = append(wrong, want.compare(life.Stderr, messages[sc.Name])...)
+	}
+	if len(wrong) > 0 {
+		t.Errorf("%q\nstatus %d, stdout %q\nstderr %s", wrong, life.Status, life.Stdout, life.Stderr)
+	}
+	switch {
+	case want.because != "" && (want.status != 0 || len(life.Problems) > 0):
+		return exception + ": " + want.because
+	case want.refuses:
+		return fmt.Sprintf("%s: status %d: %s", refusal, life.Status, want.says)
+	case want.says != "":
+		return message + ": " + want.says
+	}
+	return same
+}
+
+// What a limit changes, in the table that is printed.
+const (
+	same      = "as without the limit"
+	message   = "says what is missing"
+	refusal   = "refuses to start"
+	exception = "exception"
+)
+
+// live lets init live through a scenario with limits.
+func live(t testing.TB, sc *scenario.Scenario, limits ...*limit) *scenario.Life {
+	limited := *sc
+	limited.Env = smallEnvironment
+	for _, l := range limits {
+		if l.prepare != nil {
+			l.prepare(t, &limited)
+		}
+	}
+	return scenario.Run(t, test.Util(t), &limited, hook(t, limits))
+}
+
+// outcome returns what a limit changes in a scenario.
+func (l *limit) outcome(sc *scenario.Scenario) (o outcome) {
+	if l.expect != nil {
+		o = l.expect(sc)
+	}
+	return o
+}
+
+// isFor reports whether there is such a limit in a scenario.
+func (l *limit) isFor(sc *scenario.Scenario) bool { return l.applies == nil || l.applies(sc) }
+
+// kind is the first word of the name.
+func (l *limit) kind() string {
+	kind, _, _ := strings.Cut(l.name, " ")
+	return kind
+}
+
+// compare returns what is wrong with what init says. unlimited are its messages without the limit.
+func (o *outcome) compare(stderr string, unlimited []string) (wrong []string) {
+	if !strings.Contains(stderr, o.says) {
+		wrong = append(wrong, fmt.Sprintf("stderr does not say %q", o.says))
+	}
+	if o.refuses || o.because != "" {
+		return wrong
+	}
+	said := lines(stderr)
+	for _, line := range unlimited {
+		if !slices.Contains(said, line) && !o.replaces(line) {
+			wrong = append(wrong, fmt.Sprintf("stderr does not say %q", line))
+		}
+	}
+	for _, line := range said {
+		if o.says == "" && !slices.Contains(unlimited, line) {
+			wrong = append(wrong, fmt.Sprintf("stderr also says %q", line))
+		}
+	}
+	return wrong
+}
+
+// replaces reports whether a message is not there because of another one.
+func (o *outcome) replaces(line string) bool {
+	return o.instead != "" && strings.Contains(line, o.instead)
+}
+
+// allows reports whether a problem of a life is part of the outcome.
+func (o *outcome) allows(problem string) bool {
+	if o.refuses && strings.HasPrefix(problem, "no line ") {
+		return true
+	}
+	return slices.ContainsFunc(o.allowed, func(text string) bool {
+		return strings.HasPrefix(problem, text)
+	})
+}
+
+// hook returns what imposes the limits on init while it runs.
+func hook(t testing.TB, limits []*limit) func(*scenario.Life, *tracer.Call) {
+	return func(life *scenario.Life, c *tracer.Call) {
+		begins := c.Seq == 2 && !c.Made // the first call has blocked all signals
+		started := c.Nr == unix.SYS_CLONE && c.Made && c.Result > 0
+		for _, l := range limits {
+			if l.impose == nil || !l.late && !begins || l.late && !started {
+				continue
+			}
+			if err := l.impose(t, life.PID()); err != nil {
+				life.Problem("%s: %v", l.name, err)
+			}
+		}
+	}
+}
+
+var smallEnvironment = []string{"PATH=/usr/bin:/bin", "HOME=/"}
+
+var numbers = regexp.MustCompile(`[0-9]+`)
+
+// lines returns the different lines of a text, without their numbers, because processes end in any
+// order; and without those about orphans, which may have ended before a signal for the command's
+// group.
+func lines(text string) []string {
+	all := map[string]bool{}
+	for line := range strings.Lines(numbers.ReplaceAllString(text, "#")) {
+		if !strings.Contains(line, "reaped orphan") && !strings.Contains(line, "A child with PID") {
+			all[line] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// scenarios returns the scenarios, always in the same order.
+func scenarios() []*scenario.Scenario {
+	return slices.SortedFunc(slices.Values(scenario.All()), func(a, b *scenario.Scenario) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// without lets init live through each scenario without a limit.
+func without(t *testing.T) unlimited {
+	messages := unlimited{}
+	for _, sc := range scenarios() {
+		life := live(t, sc)
+		if len(life.Problems) > 0 {
+			t.Fatalf("%s: %q\nstderr %s", sc.Name, life.Problems, life.Stderr)
+		}
+		messages[sc.Name] = lines(life.Stderr)
+	}
+	return messages
+}
+
+// table is what the cells have shown.
+type table struct {
+	mutex sync.Mutex
+	rows  map[string]map[string][]string // scenarios, by limit and by what happened
+}
+
+func (m *table) add(limit, kind, scenario string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.rows[limit] == nil {
+		m.rows[limit] = map[string][]string{}
+	}
+	m.rows[limit][kind] = append(m.rows[limit][kind], scenario)
+}
+
+// report prints the table, and what it says in a line.
+func (m *table) report(t *testing.T) {
+	sums := map[string]int{}
+	cells := 0
+	for _, limit := range slices.Sorted(maps.Keys(m.rows)) {
+		var text strings.Builder
+		for _, kind := range slices.Sorted(maps.Keys(m.rows[limit])) {
+			names := m.rows[limit][kind]
+			slices.Sort(names)
+			cells += len(names)
+			short, _, _ := strings.Cut(kind, ":")
+			sums[short] += len(names)
+			fmt.Fprintf(&text, "\n  %s: %d", kind, len(names))
+			if kind != same {
+				fmt.Fprintf(&text, ": %s", strings.Join(names, "; "))
+			}
+		}
+		t.Logf("%s%s", limit, text.String())
+	}
+	torture.Result(t, "%d limits, %d lives of init: %d as without the limit, %d say what is missing, "+
+		"%d refuse to start and say why, %d exceptions", len(m.rows), cells, sums[same], sums[message],
+		sums[refusal], sums[exception])
+}
+
+// Init lives through every scenario with every limit; in the short run, through a part of those that
+// take long.
+func TestLimits(t *testing.T) {
+	test.NotOther(t, "a tracer that knows its system calls")
+	messages := without(t)
+	random := torture.Random(torture.Seed(t), 0)
+	outcomes := &table{rows: map[string]map[string][]string{}}
+	t.Run("cells", func(t *testing.T) {
+		for _, l := range limits {
+			for _, sc := range scenarios() {
+				if !l.isFor(sc) {
+					continue
+				}
+				if !torture.Long() && sc.Grace > 0 && random.IntN(4) > 0 {
+					continue
+				}
+				t.Run(l.name+"/"+sc.Name, func(t *testing.T) {
+					t.Parallel()
+					outcomes.add(l.name, cell(t, messages, l, sc), sc.Name)
+				})
+			}
+		}
+	})
+	outcomes.report(t)
+}
+
+// Init lives through scenarios with two limits at once, which are chosen by the seed. It may do what
+// it does with one of them.
+func TestPairs(t *testing.T) {
+	test.NotOther(t, "a tracer that knows its system calls")
+	seed := torture.Seed(t)
+	all := scenarios()
+	lives := 0
+	for end := time.Now().Add(torture.Time(t, 2*time.Second)); time.Now().Before(end); lives++ {
+		random := torture.Random(seed, lives)
+		first, second := limits[random.IntN(len(limits))], limits[random.IntN(len(limits))]
+		if first.user {
+			first, second = second, first // what comes before it needs root
+		}
+		sc := all[random.IntN(len(all))]
+		if first.user || first.kind() == second.kind() || !first.isFor(sc) || !second.isFor(sc) {
+			continue
+		}
+		name := fmt.Sprintf("%d/%s/%s/%s", lives, first.name, second.name, sc.Name)
+		t.Run(name, func(t *testing.T) {
+			life := live(t, sc, first, second)
+			one, other := first.outcome(sc), second.outcome(sc)
+			for _, problem := range life.Problems {
+				isStatus := strings.HasPrefix(problem, "status ") &&
+					(life.Status == one.status || life.Status == other.status)
+				if !isStatus && !one.allows(problem) && !other.allows(problem) {
+					t.Errorf("%s\nstatus %d, stdout %q\nstderr %s", problem, life.Status, life.Stdout,
+						life.Stderr)
+				}
+			}
+		})
+	}
+	torture.Result(t, "%d lives with two limits at once", lives)
+}
