@@ -21,10 +21,20 @@ var limits = slices.Concat(
 	openFiles(), resources(), stacks(), cgroups(), users(), fileSystems(), standardErrors(), vectors(),
 )
 
-// starts reports whether init starts a process, or tries to.
-func starts(sc *scenario.Scenario) bool {
-	return len(sc.Command) > 0 || sc.Name == "not found" || sc.Name == "no program"
+// noProcess is the outcome where init cannot make a process.
+func noProcess(sc *scenario.Scenario) outcome {
+	if len(sc.Command) == 0 && sc.Name != "not found" && sc.Name != "no program" {
+		return outcome{}
+	}
+	return outcome{
+		refuses: true, status: 1,
+		says: w("cannot create a process: resource temporarily unavailable (the container's pids limit " +
+			"or RLIMIT_NPROC has been reached)"),
+	}
 }
+
+// w returns its arguments.
+func w(texts ...string) []string { return texts }
 
 // resource returns a limit of getrlimit(2).
 func resource(
@@ -47,8 +57,8 @@ func timed(name string, late bool) string {
 	return name
 }
 
-// openFiles returns limits of open files. Files 0, 1 and 2 are open. For a message, init opens a pipe
-// again. At a stop, it opens a pidfd of the command after its end, /proc, and a file in /proc.
+// openFiles returns limits of open files. Files 0, 1 and 2 are open. For a message, init opens a
+// pipe again. At a stop, it opens a pidfd of the command after its end, /proc, and a file in /proc.
 func openFiles() (all []*limit) {
 	const enough = 6
 	for _, late := range []bool{false, true} {
@@ -59,7 +69,7 @@ func openFiles() (all []*limit) {
 					case n < enough && sc.Wide:
 						return unseen(sc)
 					case n < enough && sc.Name == "JSON":
-						return outcome{says: "too many open files"}
+						return outcome{says: w("too many open files")}
 					}
 					return outcome{}
 				}))
@@ -71,11 +81,15 @@ func openFiles() (all []*limit) {
 // unseen is the outcome of a stop of all descendants where init cannot find these.
 func unseen(sc *scenario.Scenario) outcome {
 	if sc.Place == scenario.PID1 {
-		return outcome{says: "sent KILL to all processes that are left", instead: "KILL"}
+		return outcome{says: w("sent KILL to all processes that are left"), instead: "KILL"}
 	}
 	return outcome{
 		because: "a subreaper finds what is outside the command's group in /proc only",
-		says:    "not all ended by KILL",
+		says: w(
+			"sent KILL to the process group; the processes outside it could not all be found",
+			"not all ended by KILL; init cannot tell which: that takes a /proc of this PID namespace and "+
+				"free files",
+		),
 		allowed: []string{"a process of the scope is left"},
 	}
 }
@@ -102,7 +116,7 @@ func resources() (all []*limit) {
 	}
 	noLog := func(sc *scenario.Scenario) outcome {
 		if sc.Name == "JSON" {
-			return outcome{says: "file too large"}
+			return outcome{says: w("file too large")}
 		}
 		return outcome{}
 	}
@@ -150,15 +164,6 @@ func stacks() (all []*limit) {
 
 // cgroups returns limits of cgroups, which init joins.
 func cgroups() (all []*limit) {
-	noProcess := func(sc *scenario.Scenario) outcome {
-		if !starts(sc) {
-			return outcome{}
-		}
-		return outcome{
-			refuses: true, status: 1,
-			says: "cannot create a process: resource temporarily unavailable (the container's pids limit",
-		}
-	}
 	// The kernel kills the process that takes the most, and init takes more than the probe.
 	outOfMemory := func(*scenario.Scenario) outcome {
 		return outcome{
@@ -219,16 +224,7 @@ func users() []*limit {
 		}}
 	}
 	full := user("a user's NPROC 1", "tasklimit", "1")
-	full.expect = func(sc *scenario.Scenario) outcome {
-		if !starts(sc) {
-			return outcome{}
-		}
-		return outcome{
-			refuses: true, status: 1,
-			says: "cannot create a process: resource temporarily unavailable (the container's pids limit or " +
-				"RLIMIT_NPROC has been reached)",
-		}
-	}
+	full.expect = noProcess
 	return []*limit{
 		user("a user"), full,
 		user("a user, hidepid 1", "hidepid", "1"), user("a user, hidepid 2", "hidepid", "2"),
@@ -252,8 +248,8 @@ func fileSystems() []*limit {
 	}
 }
 
-// standardErrors returns files that are stderr and do not take messages, and a terminal that is hung
-// up while init lives.
+// standardErrors returns files that are stderr and do not take messages, and a terminal that is
+// hung up while init lives.
 func standardErrors() (all []*limit) {
 	for name, open := range map[string]func(t testing.TB, sc *scenario.Scenario) *os.File{
 		"/dev/full":             opener("/dev/full", os.O_WRONLY),
@@ -377,7 +373,7 @@ func vectors() []*limit {
 	none := environment("no", []string{})
 	none.expect = func(sc *scenario.Scenario) outcome {
 		if sc.Name == "not found" {
-			return outcome{says: `PATH "/usr/local/bin:/bin:/usr/bin"`, instead: "PATH"}
+			return outcome{says: w(`PATH "/usr/local/bin:/bin:/usr/bin"`), instead: "PATH"}
 		}
 		return outcome{}
 	}
