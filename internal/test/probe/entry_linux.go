@@ -168,6 +168,9 @@ func settings(word string, w *words) bool {
 		limit(unix.RLIMIT_STACK, w.number())
 	case "tasklimit":
 		limit(unix.RLIMIT_NPROC, w.number())
+	case "rlimit":
+		resource := w.number()
+		limit(resource, w.number())
 	case "deny":
 		nr := w.number()
 		deny(nr, w.number())

@@ -59,6 +59,7 @@
 //	openlimit N   limit the open files to N (RLIMIT_NOFILE)
 //	stacklimit N  limit the stack to N bytes (RLIMIT_STACK)
 //	tasklimit N   limit the processes and threads of the user to N (RLIMIT_NPROC); root is exempt
+//	rlimit R N    limit resource R of getrlimit(2) to N
 //	deny N E      make system call N fail with errno E from now on (seccomp(2))
 //	nextpid N     make N the next pid of this PID namespace (/proc/sys/kernel/ns_last_pid)
 //	mountproc     mount the /proc of this PID namespace (in a mount namespace: test.ProcNamespace)

@@ -188,8 +188,6 @@ func hook(t testing.TB, limits []*limit) func(*scenario.Life, *tracer.Call) {
 	}
 }
 
-var smallEnvironment = []string{"PATH=/usr/bin:/bin", "HOME=/"}
-
 var numbers = regexp.MustCompile(`[0-9]+`)
 
 // lines returns the different lines of a text, without their numbers, because processes end in any

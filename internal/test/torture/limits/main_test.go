@@ -11,3 +11,13 @@ import (
 )
 
 func TestMain(m *testing.M) { test.Main(m, applets.Main) }
+
+// smallEnvironment is the environment of init.
+var smallEnvironment = []string{"PATH=/usr/bin:/bin", "HOME=/"}
+
+// The most that execve(2) takes: for a string with its NUL byte (MAX_ARG_STRLEN), and for all
+// strings and pointers to them, which is a quarter of the stack's limit of 8 MB.
+const (
+	maxString = 128 << 10
+	maxBytes  = 2 << 20
+)

@@ -386,13 +386,6 @@ func vectors() []*limit {
 	}}
 }
 
-// The most that execve(2) takes: for a string with its NUL byte (MAX_ARG_STRLEN), and for all
-// strings and pointers to them, which is a quarter of the stack's limit of 8 MB.
-const (
-	maxString = 128 << 10
-	maxBytes  = 2 << 20
-)
-
 // largest returns some strings with as many more as execve(2) takes besides the other vector, which
 // is small.
 func largest(some ...string) (all []string) {
