@@ -226,6 +226,9 @@ func (l *Life) trace(hook func(l *Life, c *tracer.Call)) {
 	if status.Signaled() {
 		l.Status = 256 + int(status.Signal())
 	}
+	if t.Fault != 0 {
+		l.Status = 256 + int(t.Fault)
+	}
 }
 
 // start starts the scenario, and stops init before the exec that makes it init.
