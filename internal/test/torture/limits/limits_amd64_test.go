@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,11 +24,12 @@ type limit struct {
 	name string
 	// prepare changes the scenario, if it is not nil. What it makes is removed at the end of the test.
 	prepare func(t testing.TB, sc *scenario.Scenario)
-	// impose limits the process init, if it is not nil: before init reads its command line, or, if
-	// late is set, after it has started the command. In that case init alone is limited.
+	// impose limits the process init, if it is not nil, at some time.
 	impose func(t testing.TB, init int) error
-	late   bool
-	user   bool // init is not root's
+	at     moment
+	// play is what happens instead of Scenario.Play, if it is not nil.
+	play func(l *scenario.Life)
+	user bool // init is not root's
 	// mute says that stderr does not take the messages.
 	mute bool
 	// applies says for which scenarios there is such a limit, if it is not nil.
@@ -35,6 +37,15 @@ type limit struct {
 	// expect says what a limit changes in a scenario, if it is not nil.
 	expect func(sc *scenario.Scenario) outcome
 }
+
+// moment is when a limit is imposed. From the start of the command on, init alone is limited.
+type moment int
+
+const (
+	atStart   moment = iota // before init reads its command line
+	atCommand               // after it has started the command
+	atRest                  // when it waits, with two files, while the kernel reaps orphans
+)
 
 // outcome is what a limit changes. The zero value is nothing: the status, the signals, the
 // invariants of the scenario and the messages are those without the limit.
@@ -47,11 +58,13 @@ type outcome struct {
 	allowed []string // with because: the problems that are allowed, by how they begin
 }
 
-// unlimited are the messages of each scenario without a limit.
-type unlimited map[string][]string
+// unlimited is what is printed in each scenario without a limit.
+type unlimited map[string]printed
+
+type printed struct{ stdout, stderr []string }
 
 // cell lets init live through a scenario with a limit. It returns what that has changed.
-func cell(t *testing.T, messages unlimited, l *limit, sc *scenario.Scenario) string {
+func cell(t *testing.T, all unlimited, l *limit, sc *scenario.Scenario) string {
 	want := l.outcome(sc)
 	limited := *sc
 	if want.status != 0 {
@@ -68,7 +81,11 @@ func cell(t *testing.T, messages unlimited, l *limit, sc *scenario.Scenario) str
 		wrong = append(wrong, "the command was started")
 	}
 	if !l.mute {
-		wrong = append(wrong, want.compare(life.Stderr, messages[sc.Name])...)
+		wrong = append(wrong, want.compare(life.Stderr, all[sc.Name].stderr)...)
+	}
+	if want := all[sc.Name].stdout; len(life.Problems) == 0 && l.play == nil &&
+		!slices.Equal(signals(life), want) {
+		wrong = append(wrong, fmt.Sprintf("%q arrives, without the limit %q", signals(life), want))
 	}
 	if len(wrong) > 0 {
 		t.Errorf("%q\nstatus %d, stdout %q\nstderr %s", wrong, life.Status, life.Stdout, life.Stderr)
@@ -111,6 +128,9 @@ func liveOnce(t testing.TB, sc *scenario.Scenario, limits []*limit) *scenario.Li
 	for _, l := range limits {
 		if l.prepare != nil {
 			l.prepare(t, &limited)
+		}
+		if l.play != nil {
+			limited.Play = l.play
 		}
 	}
 	return scenario.Run(t, test.Util(t), &limited, hook(t, limits))
@@ -175,10 +195,17 @@ func (o *outcome) allows(problem string) bool {
 // hook returns what imposes the limits on init while it runs.
 func hook(t testing.TB, limits []*limit) func(*scenario.Life, *tracer.Call) {
 	return func(life *scenario.Life, c *tracer.Call) {
-		begins := c.Seq == 2 && !c.Made // the first call has blocked all signals
-		started := c.Nr == unix.SYS_CLONE && c.Made && c.Result > 0
+		now := moment(-1)
+		switch {
+		case c.Seq == 2 && !c.Made: // the first call has blocked all signals
+			now = atStart
+		case c.Nr == unix.SYS_CLONE && c.Made && c.Result > 0:
+			now = atCommand
+		case c.Nr == unix.SYS_PPOLL && c.Nth == 1 && !c.Made:
+			now = atRest
+		}
 		for _, l := range limits {
-			if l.impose == nil || !l.late && !begins || l.late && !started {
+			if l.impose == nil || l.at != now {
 				continue
 			}
 			if err := l.impose(t, life.PID()); err != nil {
@@ -210,17 +237,28 @@ func scenarios() []*scenario.Scenario {
 	})
 }
 
+// signals returns the signals that the command got, sorted: some come at any time.
+func signals(l *scenario.Life) (signals []string) {
+	for _, line := range l.Stdout {
+		if _, err := strconv.Atoi(line); err == nil {
+			signals = append(signals, line)
+		}
+	}
+	slices.Sort(signals)
+	return signals
+}
+
 // without lets init live through each scenario without a limit.
 func without(t *testing.T) unlimited {
-	messages := unlimited{}
+	all := unlimited{}
 	for _, sc := range scenarios() {
 		life := live(t, sc)
 		if len(life.Problems) > 0 {
 			t.Fatalf("%s: %q\nstderr %s", sc.Name, life.Problems, life.Stderr)
 		}
-		messages[sc.Name] = lines(life.Stderr)
+		all[sc.Name] = printed{signals(life), lines(life.Stderr)}
 	}
-	return messages
+	return all
 }
 
 // table is what the cells have shown.
@@ -262,11 +300,18 @@ func (m *table) report(t *testing.T) {
 		sums[refusal], sums[exception])
 }
 
-// Init lives through every scenario with every limit; in the short run, through a part of those
-// that take long.
+// oneOf returns how many lives of a scenario there are for each one in the short run.
+func oneOf(sc *scenario.Scenario) int {
+	if sc.Grace > 0 {
+		return 6
+	}
+	return 2
+}
+
+// Init lives through every scenario with every limit; in the short run, through a part of them.
 func TestLimits(t *testing.T) {
 	test.NotOther(t, "a tracer that knows its system calls")
-	messages := without(t)
+	all := without(t)
 	random := torture.Random(torture.Seed(t), 0)
 	outcomes := &table{rows: map[string]map[string][]string{}}
 	t.Run("cells", func(t *testing.T) {
@@ -275,12 +320,12 @@ func TestLimits(t *testing.T) {
 				if !l.isFor(sc) {
 					continue
 				}
-				if !torture.Long() && sc.Grace > 0 && random.IntN(4) > 0 {
+				if !torture.Long() && random.IntN(oneOf(sc)) > 0 {
 					continue
 				}
 				t.Run(l.name+"/"+sc.Name, func(t *testing.T) {
 					t.Parallel()
-					outcomes.add(l.name, cell(t, messages, l, sc), sc.Name)
+					outcomes.add(l.name, cell(t, all, l, sc), sc.Name)
 				})
 			}
 		}

@@ -38,10 +38,10 @@ func w(texts ...string) []string { return texts }
 
 // resource returns a limit of getrlimit(2).
 func resource(
-	name string, resource int, n uint64, late bool, expect func(*scenario.Scenario) outcome,
+	name string, resource int, n uint64, at moment, expect func(*scenario.Scenario) outcome,
 ) *limit {
 	return &limit{
-		name: timed(fmt.Sprint(name, " ", n), late), late: late, expect: expect,
+		name: timed(fmt.Sprint(name, " ", n), at), at: at, expect: expect,
 		impose: func(_ testing.TB, init int) error {
 			both := &unix.Rlimit{Cur: n, Max: n}
 			return os.NewSyscallError("prlimit", unix.Prlimit(init, resource, both, nil))
@@ -49,21 +49,25 @@ func resource(
 	}
 }
 
-// timed is the name of a limit that is perhaps imposed late.
-func timed(name string, late bool) string {
-	if late {
-		return name + ", init alone"
-	}
-	return name
+// timed is the name of a limit with the time when it is imposed.
+func timed(name string, at moment) string {
+	return name + [...]string{"", ", init alone", ", init at rest"}[at]
 }
 
 // openFiles returns limits of open files. Files 0, 1 and 2 are open. For a message, init opens a
 // pipe again. At a stop, it opens a pidfd of the command after its end, /proc, and a file in /proc.
 func openFiles() (all []*limit) {
 	const enough = 6
-	for _, late := range []bool{false, true} {
+	for n := range uint64(3) {
+		rests := resource("NOFILE", unix.RLIMIT_NOFILE, n, atRest, nil)
+		rests.applies = func(sc *scenario.Scenario) bool {
+			return sc.Name == "quiet" || sc.Name == "subreaper"
+		}
+		all = append(all, rests)
+	}
+	for _, at := range []moment{atStart, atCommand} {
 		for n := range uint64(enough + 1) {
-			all = append(all, resource("NOFILE", unix.RLIMIT_NOFILE, n, late,
+			all = append(all, resource("NOFILE", unix.RLIMIT_NOFILE, n, at,
 				func(sc *scenario.Scenario) outcome {
 					switch {
 					case n < enough && sc.Wide:
@@ -120,21 +124,21 @@ func resources() (all []*limit) {
 		}
 		return outcome{}
 	}
-	for _, late := range []bool{false, true} {
+	for _, at := range []moment{atStart, atCommand} {
 		atExec, onStack := killed, perhapsKilled
-		if late {
+		if at != atStart {
 			atExec, onStack = nil, nil
 		}
 		all = append(
 			all,
-			resource("SIGPENDING", unix.RLIMIT_SIGPENDING, 0, late, nil),
-			resource("FSIZE", unix.RLIMIT_FSIZE, 0, late, noLog),
-			resource("AS", unix.RLIMIT_AS, 0, late, atExec),
-			resource("DATA", unix.RLIMIT_DATA, 0, late, atExec),
-			resource("STACK", unix.RLIMIT_STACK, 0, late, onStack),
+			resource("SIGPENDING", unix.RLIMIT_SIGPENDING, 0, at, nil),
+			resource("FSIZE", unix.RLIMIT_FSIZE, 0, at, noLog),
+			resource("AS", unix.RLIMIT_AS, 0, at, atExec),
+			resource("DATA", unix.RLIMIT_DATA, 0, at, atExec),
+			resource("STACK", unix.RLIMIT_STACK, 0, at, onStack),
 		)
 	}
-	full := resource("FSIZE", unix.RLIMIT_FSIZE, 0, false, nil)
+	full := resource("FSIZE", unix.RLIMIT_FSIZE, 0, atStart, nil)
 	full.name += ", stderr a file"
 	full.mute = true
 	full.prepare = func(t testing.TB, sc *scenario.Scenario) {
@@ -187,23 +191,23 @@ func cgroups() (all []*limit) {
 	}
 	all = append(
 		all,
-		cgroup("pids", "pids.max", "0", false, noProcess),
-		cgroup("pids", "pids.max", "0", true, nil),
+		cgroup("pids", "pids.max", "0", atStart, noProcess),
+		cgroup("pids", "pids.max", "0", atCommand, nil),
 	)
 	for _, size := range []string{"0", "100k", "200k", "400k"} {
-		all = append(all, cgroup("memory", "memory.limit_in_bytes", size, false, outOfMemory))
+		all = append(all, cgroup("memory", "memory.limit_in_bytes", size, atStart, outOfMemory))
 	}
 	return append(
 		all,
-		cgroup("memory", "memory.limit_in_bytes", "200k", true, outOfMemory),
-		cgroup("memory", "memory.limit_in_bytes", "800k", true, nil),
-		cgroup("memory", "memory.limit_in_bytes", "1600k", false, nil),
+		cgroup("memory", "memory.limit_in_bytes", "200k", atCommand, outOfMemory),
+		cgroup("memory", "memory.limit_in_bytes", "800k", atCommand, nil),
+		cgroup("memory", "memory.limit_in_bytes", "1600k", atStart, nil),
 	)
 }
 
 // cgroup returns a limit that is a file of a cgroup (version 1).
 func cgroup(
-	controller, file, value string, late bool, expect func(*scenario.Scenario) outcome,
+	controller, file, value string, at moment, expect func(*scenario.Scenario) outcome,
 ) *limit {
 	impose := func(t testing.TB, init int) error {
 		dir, err := os.MkdirTemp("/sys/fs/cgroup/"+controller, "util-test-")
@@ -218,8 +222,8 @@ func cgroup(
 		}
 		return os.WriteFile(dir+"/cgroup.procs", []byte(strconv.Itoa(init)), 0)
 	}
-	name := timed(controller+" cgroup "+value, late)
-	return &limit{name: name, late: late, impose: impose, expect: expect}
+	name := timed(controller+" cgroup "+value, at)
+	return &limit{name: name, at: at, impose: impose, expect: expect}
 }
 
 // lastUser is the user of the last life that was not root's. Each has one of its own, because
@@ -279,14 +283,18 @@ func standardErrors() (all []*limit) {
 		"close", "2")
 	stderr.mute, both.mute = true, true
 	slices.SortFunc(all, func(a, b *limit) int { return strings.Compare(a.name, b.name) })
-	return append(all, stderr, both, &limit{
-		name:    "terminal hung up after the start",
-		applies: func(sc *scenario.Scenario) bool { return sc.Terminal },
-		prepare: func(_ testing.TB, sc *scenario.Scenario) {
-			leads := sc.Place == scenario.PID1
-			sc.Play = func(l *scenario.Life) { playHangUp(l, leads) }
-		},
-	})
+	hungUp := func(name string, leads bool) *limit {
+		return &limit{
+			name: name + " hung up after the start",
+			applies: func(sc *scenario.Scenario) bool {
+				return sc.Terminal && leads == (sc.Place == scenario.PID1)
+			},
+			play: func(l *scenario.Life) { playHangUp(l, leads) },
+		}
+	}
+	return append(
+		all, stderr, both, hungUp("terminal", true), hungUp("terminal of a job", false),
+	)
 }
 
 // playHangUp hangs up the terminal. leads says that the command leads the session; then the kernel
