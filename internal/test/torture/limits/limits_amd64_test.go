@@ -332,6 +332,11 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	outcomes.report(t)
+	t.Run("cgroups", func(t *testing.T) {
+		if !hasCgroups() {
+			test.Missing(t, "the cgroups of version 1", "no "+cgroupMount+"pids")
+		}
+	})
 }
 
 // Init lives through scenarios with two limits at once, which are chosen by the seed. It may do
@@ -340,9 +345,9 @@ func TestPairs(t *testing.T) {
 	test.NotOther(t, "a tracer that knows its system calls")
 	seed := torture.Seed(t)
 	all := scenarios()
-	lives := 0
-	for end := time.Now().Add(torture.Time(t, 2*time.Second)); time.Now().Before(end); lives++ {
-		random := torture.Random(seed, lives)
+	lives, run := 0, 0
+	for end := time.Now().Add(torture.Time(t, 2*time.Second)); time.Now().Before(end); run++ {
+		random := torture.Random(seed, run)
 		first, second := limits[random.IntN(len(limits))], limits[random.IntN(len(limits))]
 		if first.user {
 			first, second = second, first // what comes before it needs root
@@ -354,7 +359,8 @@ func TestPairs(t *testing.T) {
 		if first.kind() == second.kind() || !first.isFor(sc) || !second.isFor(sc) {
 			continue
 		}
-		name := fmt.Sprintf("%d/%s/%s/%s", lives, first.name, second.name, sc.Name)
+		lives++
+		name := fmt.Sprintf("%d/%s/%s/%s", run, first.name, second.name, sc.Name)
 		t.Run(name, func(t *testing.T) {
 			life := live(t, sc, first, second)
 			one, other := first.outcome(sc), second.outcome(sc)

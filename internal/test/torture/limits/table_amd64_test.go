@@ -210,7 +210,7 @@ func cgroup(
 	controller, file, value string, at moment, expect func(*scenario.Scenario) outcome,
 ) *limit {
 	impose := func(t testing.TB, init int) error {
-		dir, err := os.MkdirTemp("/sys/fs/cgroup/"+controller, "util-test-")
+		dir, err := os.MkdirTemp(cgroupMount+controller, "util-test-")
 		if err != nil {
 			return err
 		}
@@ -222,8 +222,17 @@ func cgroup(
 		}
 		return os.WriteFile(dir+"/cgroup.procs", []byte(strconv.Itoa(init)), 0)
 	}
+	applies := func(*scenario.Scenario) bool { return hasCgroups() }
 	name := timed(controller+" cgroup "+value, at)
-	return &limit{name: name, at: at, impose: impose, expect: expect}
+	return &limit{name: name, at: at, impose: impose, expect: expect, applies: applies}
+}
+
+const cgroupMount = "/sys/fs/cgroup/"
+
+// hasCgroups reports whether there are cgroups of version 1.
+func hasCgroups() bool {
+	_, err := os.Stat(cgroupMount + "pids")
+	return err == nil
 }
 
 // lastUser is the user of the last life that was not root's. Each has one of its own, because
