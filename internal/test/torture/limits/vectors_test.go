@@ -28,7 +28,12 @@ func TestLongStrings(t *testing.T) {
 		{"option", []string{"util", "init", begin("--")}, nil, 2, `unknown`},
 		{"value", []string{"util", "init", begin("-gx")}, nil, 2, "is not a valid duration"},
 		{"log", []string{"util", "init", begin("--termination-log=/"), "/bin/true"}, nil, 0, "too long"},
-		{"PATH", []string{"util", "init", "no-such"}, []string{begin("PATH=/")}, 127, "not found in PATH"},
+		{
+			"PATH",
+			[]string{"util", "init", "no-such"},
+			[]string{begin("PATH=/")},
+			127, "not found in PATH",
+		},
 		{
 			"entries of PATH",
 			[]string{"util", "init", "true"},
@@ -41,7 +46,12 @@ func TestLongStrings(t *testing.T) {
 			[]string{begin("UTIL_INIT_")[:len(long)-2] + "=1"},
 			0, "unknown",
 		},
-		{"variable", []string{"util", "init", "/bin/true"}, []string{begin("UTIL_INIT_GRACE=")}, 2, "GRACE"},
+		{
+			"variable",
+			[]string{"util", "init", "/bin/true"},
+			[]string{begin("UTIL_INIT_GRACE=")},
+			2, "GRACE",
+		},
 		{"tini, name", []string{"tini", long}, nil, 127, "exec"},
 		{"tini, option", []string{"tini", begin("-")}, nil, 1, "invalid option"},
 		{"dumb-init, name", []string{"dumb-init", long}, nil, 2, "xxx"},
@@ -55,7 +65,8 @@ func TestLongStrings(t *testing.T) {
 				cmd.Env = smallEnvironment
 			}
 			status, _, stderr := test.Run(t, cmd)
-			if status != tc.status || !strings.Contains(stderr, tc.says) || (stderr == "") != (tc.says == "") {
+			if status != tc.status || !strings.Contains(stderr, tc.says) ||
+				(stderr == "") != (tc.says == "") {
 				t.Errorf("status %d, stderr %.600q", status, stderr)
 			}
 			if tc.args[0] == "util" && len(stderr) > 1000 {
