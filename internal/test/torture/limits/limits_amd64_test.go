@@ -28,8 +28,9 @@ type limit struct {
 	impose func(t testing.TB, init int) error
 	at     moment
 	// play is what happens instead of Scenario.Play, if it is not nil.
-	play func(l *scenario.Life)
-	user bool // init is not root's
+	play  func(l *scenario.Life)
+	user  bool // init is not root's
+	large bool // the arguments or the environment are as large as execve(2) takes
 	// mute says that stderr does not take the messages.
 	mute bool
 	// applies says for which scenarios there is such a limit, if it is not nil.
@@ -147,10 +148,22 @@ func (l *limit) outcome(sc *scenario.Scenario) (o outcome) {
 // isFor reports whether there is such a limit in a scenario.
 func (l *limit) isFor(sc *scenario.Scenario) bool { return l.applies == nil || l.applies(sc) }
 
-// kind is the first word of the name.
-func (l *limit) kind() string {
+// excludes reports whether two limits cannot be imposed together, in this order.
+func (l *limit) excludes(other *limit) bool {
 	kind, _, _ := strings.Cut(l.name, " ")
-	return kind
+	switch {
+	case l.user, other.user && l.impose != nil: // to limit another user's process takes root
+		return true
+	case strings.HasPrefix(other.name, kind): // of the same resource
+		return true
+	}
+	return l.large && other.limitsSize() || other.large && l.limitsSize()
+}
+
+// limitsSize reports whether less than the largest arguments fit in: the stack's limit is theirs too
+// (execve(2)), and they take memory.
+func (l *limit) limitsSize() bool {
+	return strings.HasPrefix(l.name, "STACK") || strings.HasPrefix(l.name, "memory")
 }
 
 // compare returns what is wrong with what init says. unlimited are its messages without the limit.
@@ -352,11 +365,8 @@ func TestPairs(t *testing.T) {
 		if first.user {
 			first, second = second, first // what comes before it needs root
 		}
-		if first.user || second.user && first.impose != nil {
-			continue // the limits of another user's process are not the test's to set
-		}
 		sc := all[random.IntN(len(all))]
-		if first.kind() == second.kind() || !first.isFor(sc) || !second.isFor(sc) {
+		if first.excludes(second) || !first.isFor(sc) || !second.isFor(sc) {
 			continue
 		}
 		lives++

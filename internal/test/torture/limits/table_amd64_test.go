@@ -405,8 +405,10 @@ func vectors() []*limit {
 		}
 		return outcome{}
 	}
-	return []*limit{none, environment("the largest", largest(smallEnvironment...)), {
-		name:    "the most arguments",
+	most := environment("the largest", largest(smallEnvironment...))
+	most.large = true
+	return []*limit{none, most, {
+		name: "the most arguments", large: true,
 		applies: func(sc *scenario.Scenario) bool { return len(sc.Command) > 0 },
 		prepare: func(_ testing.TB, sc *scenario.Scenario) { // the probe exits before it reads them
 			sc.Command = append(slices.Clone(sc.Command), largest()...)
