@@ -160,8 +160,8 @@ func (l *limit) excludes(other *limit) bool {
 	return l.large && other.limitsSize() || other.large && l.limitsSize()
 }
 
-// limitsSize reports whether less than the largest arguments fit in: the stack's limit is theirs too
-// (execve(2)), and they take memory.
+// limitsSize reports whether less than the largest arguments fit in: the stack's limit is also
+// theirs (execve(2)), and they take memory.
 func (l *limit) limitsSize() bool {
 	return strings.HasPrefix(l.name, "STACK") || strings.HasPrefix(l.name, "memory")
 }
