@@ -365,13 +365,14 @@ func full(t testing.TB, sc *scenario.Scenario, fds [2]int) *os.File {
 // drain reads a file until the help is mentioned.
 func drain(l *scenario.Life, fd int) {
 	block := make([]byte, 64<<10)
-	for end := time.Now().Add(test.Deadline); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	end := time.Now().Add(test.Deadline)
+	for ; time.Now().Before(end) && scenario.State(l.PID()) != '?'; time.Sleep(time.Millisecond) {
 		n, _ := unix.Read(fd, block)
 		if strings.Contains(string(block[:max(n, 0)]), "--help") {
 			return
 		}
 	}
-	l.Fail("init does not print what is wrong when stderr is read")
+	l.Fail("no line about the help, although stderr is read")
 }
 
 // brokenPipe returns a pipe without a reader.
