@@ -72,6 +72,15 @@ func openFiles() (all []*limit) {
 					switch {
 					case n < enough && sc.Wide:
 						return unseen(sc)
+					case n < 4 && at == atStart && sc.Name == "no program":
+						return outcome{
+							because: "what cannot be read may be a script, and /bin/sh lacks files too",
+							allowed: []string{"status "},
+						}
+					case n == 0 && sc.Name == "old kernel":
+						return outcome{
+							because: "init does not write where it cannot find out whether that blocks",
+						}
 					case n < enough && sc.Name == "JSON":
 						return outcome{says: w("too many open files")}
 					}
@@ -249,10 +258,19 @@ func users() []*limit {
 	}
 	full := user("a user's NPROC 1", "tasklimit", "1")
 	full.expect = noProcess
-	return []*limit{
-		user("a user"), full,
+	all := []*limit{
+		user("a user"),
 		user("a user, hidepid 1", "hidepid", "1"), user("a user, hidepid 2", "hidepid", "2"),
 	}
+	for _, l := range all {
+		l.expect = func(sc *scenario.Scenario) outcome {
+			if sc.Name == "JSON" { // the termination log is root's
+				return outcome{says: w("permission denied")}
+			}
+			return outcome{}
+		}
+	}
+	return append(all, full)
 }
 
 // fileSystems returns limits of what is mounted.
@@ -366,10 +384,13 @@ func full(t testing.TB, sc *scenario.Scenario, fds [2]int) *os.File {
 func drain(l *scenario.Life, fd int) {
 	block := make([]byte, 64<<10)
 	end := time.Now().Add(test.Deadline)
-	for ; time.Now().Before(end) && scenario.State(l.PID()) != '?'; time.Sleep(time.Millisecond) {
-		n, _ := unix.Read(fd, block)
-		if strings.Contains(string(block[:max(n, 0)]), "--help") {
-			return
+	for ended := false; !ended; time.Sleep(time.Millisecond) {
+		ended = scenario.State(l.PID()) == '?' || time.Now().After(end)
+		for n := 1; n > 0; {
+			n, _ = unix.Read(fd, block)
+			if strings.Contains(string(block[:max(n, 0)]), "--help") {
+				return
+			}
 		}
 	}
 	l.Fail("no line about the help, although stderr is read")
