@@ -102,7 +102,7 @@ func TestDeadlineWithoutProc(t *testing.T) {
 	p.ExpectAlso("there")
 	init := childOf(t, p.Process.Pid)
 	waitSettled(t, childOf(t, init))
-	const want = "not all ended by KILL; without a /proc"
+	const want = "not all ended by KILL; init cannot tell which: that takes a /proc"
 	status, stderr := endsInTime(t, p, 34, init)
 	if status != 3 || strings.Contains(stderr, "; killed") || !strings.Contains(stderr, want) {
 		t.Errorf("status %d, stderr %q", status, stderr)

@@ -314,7 +314,7 @@ func TestDescendants(t *testing.T) {
 				"exec", setuid, "setuid", "0", "setsid",
 				"beside", "5", "setuid", "65534", "say", "visible", "pause", "pause",
 			}
-			args := slices.Concat([]string{"mountproc", "hidepid"}, words,
+			args := slices.Concat([]string{"mountproc", "hidepid", "2"}, words,
 				[]string{"setuid", "65534", "exec", util, "init", "-g", "300ms", probe},
 				beside(append(hidden, "pause")...), []string{"say", "here", "pause"})
 			p := test.Start(t, test.ProcNamespace(exec.Command(probe, args...)))

@@ -16,6 +16,11 @@ func Mmap(length, protection, flags uintptr) (unsafe.Pointer, Errno) {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&r)), 0
 }
 
+// Munmap is munmap(2).
+func Munmap(memory unsafe.Pointer, length uintptr) {
+	Call(unix.SYS_MUNMAP, uintptr(memory), length, 0, 0, 0, 0)
+}
+
 // MmapAnonymous is [Mmap] for private memory.
 func MmapAnonymous(length int) (unsafe.Pointer, Errno) {
 	return Mmap(uintptr(length), unix.PROT_READ|unix.PROT_WRITE,

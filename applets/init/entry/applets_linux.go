@@ -27,12 +27,13 @@ func other(name string, argv **byte, words []*byte, n int, mask sig.Set) {
 	case "run-as":
 		become.Run(words[n:], sys.Vector(environment(argv, len(words))), mask)
 	}
-	if free := proc.FreeTasks(); free < proc.RuntimeTasks {
+	tasks, files := proc.FreeTasks(), proc.FreeFiles()
+	if tasks < proc.RuntimeTasks || files < proc.RuntimeFiles || !proc.HasMemory() {
 		report.RestoreMask(mask)
 		if become.Early.Done {
 			endRunAs()
 		}
-		report.TooFewTasks(free)
+		report.CannotBoot(tasks, files)
 		sys.Exit(proc.ExitFailed)
 	}
 	proc.Inherited.Record(mask)

@@ -128,7 +128,8 @@ func (t *Line) killed(e *ending) {
 		t.str(": ")
 		t.survivors(e.left)
 	case e.left < 0:
-		t.str("; not all ended by KILL; without a /proc of this PID namespace, init cannot tell which")
+		t.str("; not all ended by KILL; init cannot tell which: that takes a /proc of this PID " +
+			"namespace and free files (RLIMIT_NOFILE)")
 	}
 }
 

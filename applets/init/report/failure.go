@@ -106,15 +106,29 @@ func UsageError(o *options.Options, text string) (printed bool) {
 	return printed
 }
 
-// TooFewTasks prints that the Go runtime cannot start its threads.
-func TooFewTasks(free int) {
+// CannotBoot prints why the Go runtime cannot boot. tasks and files are how many are free; if there
+// are enough of both, memory is missing.
+func CannotBoot(tasks, files int) {
 	t := NewLine()
 	t.Raw("util: needs ")
-	t.Num(proc.RuntimeTasks)
-	t.Raw(" free tasks, but only ")
-	t.Num(free)
-	t.Raw(" can be created: a pids limit or RLIMIT_NPROC has been reached; " +
-		"util sendsig SIGNAL PID, without options, needs none")
+	switch {
+	case tasks < proc.RuntimeTasks:
+		t.Num(proc.RuntimeTasks)
+		t.Raw(" free tasks, but only ")
+		t.Num(tasks)
+		t.Raw(" can be created: a pids limit or RLIMIT_NPROC has been reached")
+	case files < proc.RuntimeFiles:
+		t.Num(proc.RuntimeFiles)
+		t.Raw(" free files, but only ")
+		t.Num(files)
+		t.Raw(" can be opened: RLIMIT_NOFILE or the limit of the system has been reached")
+	default:
+		t.Num(proc.RuntimeMemory)
+		t.Raw(" MB of address space, ")
+		t.Num(proc.RuntimeData)
+		t.Raw(" MB of it for data, but cannot get it: RLIMIT_AS or RLIMIT_DATA is too low")
+	}
+	t.Raw("; util sendsig SIGNAL PID, without options, needs none")
 	t.Finish()
 	Print(2, t.Text())
 }

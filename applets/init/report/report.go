@@ -238,6 +238,8 @@ func (r *Reporter) killing() {
 	t.seconds(r.Options.Grace)
 	t.str(" has expired: sent KILL to ")
 	switch {
+	case s.Killed < 0 && s.IsWide() && s.Self != 1:
+		t.str("the process group; the processes outside it could not all be found")
 	case s.Killed <= 0 && s.IsWide():
 		t.str("all processes that are left")
 	case s.Killed <= 0:

@@ -298,6 +298,9 @@ func (s *Supervisor) listSurvivors() int {
 		}
 	}
 	w.Close()
+	if w.Incomplete {
+		return -1
+	}
 	return n
 }
 

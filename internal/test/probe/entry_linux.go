@@ -168,6 +168,9 @@ func settings(word string, w *words) bool {
 		limit(unix.RLIMIT_STACK, w.number())
 	case "tasklimit":
 		limit(unix.RLIMIT_NPROC, w.number())
+	case "rlimit":
+		resource := w.number()
+		limit(resource, w.number())
 	case "deny":
 		nr := w.number()
 		deny(nr, w.number())
@@ -176,7 +179,11 @@ func settings(word string, w *words) bool {
 	case "mountproc":
 		mountproc()
 	case "hidepid":
-		mount("hidepid=2\x00")
+		hidepid(w.text())
+	case "empty":
+		mount("tmpfs\x00", w.pointer(), "\x00")
+	case "uncover":
+		uncover(w.pointer())
 	default:
 		return false
 	}

@@ -59,10 +59,14 @@
 //	openlimit N   limit the open files to N (RLIMIT_NOFILE)
 //	stacklimit N  limit the stack to N bytes (RLIMIT_STACK)
 //	tasklimit N   limit the processes and threads of the user to N (RLIMIT_NPROC); root is exempt
+//	rlimit R N    limit resource R of getrlimit(2) to N
 //	deny N E      make system call N fail with errno E from now on (seccomp(2))
 //	nextpid N     make N the next pid of this PID namespace (/proc/sys/kernel/ns_last_pid)
 //	mountproc     mount the /proc of this PID namespace (in a mount namespace: test.ProcNamespace)
-//	hidepid       mount /proc again so that users see only their own processes
+//	hidepid N     mount /proc again so that users see only their own processes: with 1, of the
+//	              others only that they exist
+//	empty DIR     mount an empty file system over a directory
+//	uncover DIR   unmount what was mounted last on a directory
 package main
 
 func main() {

@@ -33,14 +33,34 @@ func deny(nr, errno int) {
 func mountproc() {
 	root := address("/\x00")
 	sys.Call(unix.SYS_MOUNT, 0, root, 0, unix.MS_REC|unix.MS_PRIVATE, 0, 0)
-	mount("\x00")
+	mountProc("\x00")
 }
 
-// mount mounts /proc with options, which end with a NUL byte.
-func mount(options string) {
-	name, path, data := address("proc\x00"), address("/proc\x00"), address(options)
-	if sys.Call(unix.SYS_MOUNT, name, path, name, 0, data, 0) != 0 {
-		fail("cannot mount /proc")
+// hidepid mounts /proc again with the option hidepid.
+func hidepid(value string) {
+	if value == "1" {
+		mountProc("hidepid=1\x00")
+	} else {
+		mountProc("hidepid=2\x00")
+	}
+}
+
+// mountProc mounts /proc with options, which end with a NUL byte.
+func mountProc(options string) { mount("proc\x00", unsafe.StringData("/proc\x00"), options) }
+
+// mount mounts a file system of a kind, which is its name too, with options. Both end with a NUL
+// byte.
+func mount(kind string, path *byte, options string) {
+	name, data := address(kind), address(options)
+	if sys.Call(unix.SYS_MOUNT, name, uintptr(unsafe.Pointer(path)), name, 0, data, 0) != 0 {
+		fail("cannot mount a file system")
+	}
+}
+
+// uncover unmounts what was mounted last on a directory.
+func uncover(path *byte) {
+	if sys.Call(unix.SYS_UMOUNT2, uintptr(unsafe.Pointer(path)), unix.MNT_DETACH, 0, 0, 0, 0) != 0 {
+		fail("cannot unmount a file system")
 	}
 }
 

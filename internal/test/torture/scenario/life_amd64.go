@@ -63,6 +63,7 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	dir, err := os.MkdirTemp("", "util-scenario-")
 	test.Must(t, err)
 	defer os.RemoveAll(dir)
+	test.Must(t, os.Chmod(dir, 0o777)) // init may be another user
 	l.prepare(util, dir)
 	outRead, outWrite, err := os.Pipe()
 	test.Must(t, err)
@@ -72,6 +73,9 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	}
 	test.Must(t, err)
 	l.cmd.Stdout, l.cmd.Stderr = outWrite, errWrite
+	if sc.Stderr != nil {
+		l.cmd.Stderr = sc.Stderr
+	}
 	var readers sync.WaitGroup
 	readers.Go(func() { scan(outRead, func(line string) { l.lines <- line }); close(l.lines) })
 	readers.Go(func() { scan(errRead, func(line string) { l.Stderr += line + "\n" }) })
@@ -170,6 +174,7 @@ func (l *Life) prepare(util, dir string) {
 	}
 	l.cmd = test.ProcNamespace(exec.Command(probe, words...))
 	l.cmd.Dir = dir
+	l.cmd.Env = l.Env
 	if l.Terminal {
 		l.terminal = test.NewTerminal(l.t)
 		l.cmd.SysProcAttr.Setsid, l.cmd.SysProcAttr.Setctty = true, true
@@ -220,6 +225,9 @@ func (l *Life) trace(hook func(l *Life, c *tracer.Call)) {
 	l.Status = status.ExitStatus()
 	if status.Signaled() {
 		l.Status = 256 + int(status.Signal())
+	}
+	if t.Fault != 0 {
+		l.Status = 256 + int(t.Fault)
 	}
 }
 
@@ -311,6 +319,16 @@ func (l *Life) Deliver(signal syscall.Signal) {
 // Signal sends init a signal.
 func (l *Life) Signal(signal syscall.Signal) {
 	_ = unix.Kill(l.pid, signal) // init may have ended: Run tells how
+}
+
+// PID returns the pid of init, in the namespace of the test.
+func (l *Life) PID() int { return l.pid }
+
+// HangUp hangs up the terminal (vhangup(2)): it is taken from all processes that have it open.
+func (l *Life) HangUp() {
+	if err := unix.IoctlSetInt(int(l.terminal.Line.Fd()), unix.TIOCVHANGUP, 0); err != nil {
+		l.Fail("hanging up the terminal: %v", err)
+	}
 }
 
 // Type types a text at the terminal.

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,8 @@ type Scenario struct {
 	Refused    []int    // system calls that the kernel does not know
 	Init       []string // the arguments of util; {dir} is a directory for files
 	Command    []string // words of the probe
+	Env        []string // the environment; if it is nil, that of the test
+	Stderr     *os.File // if it is not nil, stderr of all processes
 	Grace      time.Duration
 	Wide       bool // a stop ends every process below init before init ends
 	Play       func(l *Life)

@@ -20,6 +20,10 @@ type Tracee struct {
 	AtExit func()
 	// AtStop is called when the process was stopped as by SIGSTOP, if it is not nil.
 	AtStop func()
+	// Fault is the signal that the process has got for what it has done, such as SEGV, or 0. It is
+	// killed then: as PID 1 it would continue, because a signal that a tracer passes on does not end
+	// PID 1.
+	Fault syscall.Signal
 
 	seized bool
 	counts map[int]int // calls, by number
@@ -108,6 +112,11 @@ func (t *Tracee) Follow() (unix.WaitStatus, error) {
 			listen = status.StopSignal() != unix.SIGTRAP // it is to stay stopped until SIGCONT
 		default:
 			signal = int(status.StopSignal())
+			switch status.StopSignal() {
+			case unix.SIGSEGV, unix.SIGBUS, unix.SIGILL, unix.SIGFPE:
+				t.Fault = status.StopSignal()
+				_ = unix.Kill(t.PID, unix.SIGKILL)
+			}
 		}
 		var err error
 		if listen {
