@@ -148,22 +148,29 @@ func TestStopSignalSingleChild(t *testing.T) {
 // something, gets no TERM, and can finish.
 func TestForkedAfterStop(t *testing.T) {
 	for _, tc := range []struct {
-		scope string
-		words []string
+		scope, option string
+		words         []string
 	}{
-		{"group", nil}, // with --scope group, init does not wait for processes outside the group
-		{"ordered", nil},
-		{"ordered", []string{"setsid"}},
-		{"container", nil},
-		{"container", []string{"setsid"}},
+		{"group", "-v", nil}, // with --scope group, init does not wait for processes outside the group
+		{"group", "-c", nil},
+		{"ordered", "-v", nil},
+		{"ordered", "-c", nil},
+		{"ordered", "-v", []string{"setsid"}},
+		{"container", "-v", nil},
+		{"container", "-v", []string{"setsid"}},
 	} {
-		t.Run(fmt.Sprint(tc.scope, " ", tc.words), func(t *testing.T) {
-			forked := beside(append(tc.words, "sleep", "200", "say", "saved")...)
-			args := slices.Concat([]string{"-g", "60", "--scope", tc.scope},
-				[]string{test.Probe(t), "catch", "echo", "15"}, forked, []string{"exit", "4"})
+		t.Run(fmt.Sprint(tc.scope, " ", tc.option, " ", tc.words), func(t *testing.T) {
+			// A signal that the process got before 34 would be printed before it.
+			words := append(tc.words, "sleep", "200", "raise", "34", "echo", "34", "say", "saved")
+			forked := beside(words...)
+			// With scope container, init sends the stop signal to one process after another. What is forked
+			// meanwhile may get it.
+			args := slices.Concat([]string{"-g", "60", "--scope", tc.scope, tc.option},
+				[]string{test.Probe(t), "catch", "echo", "15", "sleep", "200"}, forked,
+				[]string{"exit", "4"})
 			eachStop(t, args, func(t *testing.T, p *test.Process, init int) {
 				kill(t, init, unix.SIGTERM)
-				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "saved"}) {
+				if rest := p.Rest(); !slices.Equal(rest, []string{"15", "34", "saved"}) {
 					t.Errorf("output %q", rest)
 				}
 				wantStatus(t, p, 4)

@@ -38,10 +38,12 @@ func (s *Supervisor) signalRest(signal sig.Signal) bool {
 // that were started after it, since they finish work.
 func (s *Supervisor) sweep() {
 	if !s.IsWide() {
-		s.sweepGroup()
+		if s.stopSentTo == none || !s.sweepEach(s.PID) {
+			s.sweepGroup()
+		}
 		return
 	}
-	if s.sweepEach() {
+	if s.sweepEach(0) {
 		return
 	}
 	if s.Self == 1 { // without /proc: everything but init, also what entered from outside
@@ -92,14 +94,15 @@ func (s *Supervisor) leftNothing() bool {
 	return proc.Childless(true)
 }
 
-// sweepEach is sweep, process by process. It returns false if they cannot be found. It is one
-// pass. A process that is forked during it is left for KILL. There is no second pass, because
-// that would also reach processes that were forked to finish work.
+// sweepEach is sweep, process by process: for the members of a group, or with 0 for all. It returns
+// false if they cannot be found. It is one pass. A process that is forked during it is left for
+// KILL. There is no second pass, because that would also reach processes that were forked to finish
+// work.
 //
 //go:noinline
-func (s *Supervisor) sweepEach() bool {
+func (s *Supervisor) sweepEach(group int32) bool {
 	var w descendants.Walk
-	if !w.Open(s.Self) {
+	if !w.OpenGroup(s.Self, group) {
 		return false
 	}
 	seen := false
