@@ -30,7 +30,7 @@ BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
 
 # The programs with an entry point of their own, and its symbol.
 ENTRIES = .:_rt0_util ./internal/test/probe:_rt0_probe ./internal/test/crowd:_rt0_crowd \
-	./internal/bench/command:_rt0_command
+	./internal/test/torture/chaos/actor:_rt0_actor ./internal/bench/command:_rt0_command
 
 # The settings are in .golangci.yml, with a reason for each. The tool runs on any host, and always
 # checks the program for amd64, so that the result is the same everywhere. For others it would find

@@ -30,9 +30,8 @@ func echo(last sig.Signal) {
 // await prints each signal that it waits for, without having blocked it.
 func await() {
 	var info sys.Siginfo
-	blocked := mask()
 	for {
-		n, e := sys.Sigtimedwait(blocked, &info, nil)
+		n, e := sys.Sigtimedwait(sig.All, &info, nil)
 		if e == 0 {
 			handled(n)
 		}
