@@ -121,8 +121,7 @@ func (s *Supervisor) wake(signal sig.Signal) {
 // wakePending is wake for a command that was stopped when it was asked to end: the signal is still
 // pending in it.
 func (s *Supervisor) wakePending() {
-	if s.endSignals != 0 && proc.Stopped(s.PID) != 0 &&
-		descendants.IsPending(s.Self, s.PID, s.endSignals) {
+	if proc.Stopped(s.PID) != 0 && descendants.IsPending(s.Self, s.PID, s.endSignals) {
 		s.send(sig.CONT)
 	}
 	s.endSignals = 0

@@ -136,7 +136,7 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 		s.wait.pauseCHLD()
 	}
 	s.checkCommand()
-	if s.wait.kernelReaps || s.over {
+	if s.over {
 		return
 	}
 	if s.Job && !s.cannotStop {
@@ -146,7 +146,9 @@ func (s *Supervisor) children(info *sys.Siginfo) {
 	}
 	if info != nil {
 		s.maybeStopped = true
-		s.wakePending()
+		if s.endSignals != 0 { // also after letKernelReap: this SIGCHLD may stand for a stop too
+			s.wakePending()
+		}
 	}
 }
 
