@@ -1,0 +1,63 @@
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a hook, or Play, can let happen beside what init does.
+
+// PID returns the pid of init, in the namespace of the test.
+func (l *Life) PID() int { return l.pid }
+
+// CloseStderr closes the only reader of init's stderr, and returns once init's writes fail.
+func (l *Life) CloseStderr() {
+	l.errRead.Close()
+	writer, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/2", l.pid), os.O_WRONLY, 0)
+	if err != nil {
+		return // init has closed it, or has ended
+	}
+	defer writer.Close()
+	l.within(l.Slack, func() bool {
+		ready := []unix.PollFd{{Fd: int32(writer.Fd())}}
+		n, _ := unix.Poll(ready, 0)
+		return n == 1 && ready[0].Revents&unix.POLLERR != 0
+	})
+}
+
+// TypeEchoed types a control character, such as "\x1a" for ^Z, and returns once the terminal has
+// processed it.
+func (l *Life) TypeEchoed(key string) {
+	echo := "^" + string(key[0]+'@')
+	before := strings.Count(l.terminal.Text(), echo)
+	l.Type(key)
+	l.within(l.Slack, func() bool { return strings.Count(l.terminal.Text(), echo) > before })
+}
+
+// HangUp closes the terminal.
+func (l *Life) HangUp() { l.terminal.Master.Close() }
+
+// Resize changes the size of the terminal.
+func (l *Life) Resize(rows, cols uint16) {
+	size := unix.Winsize{Row: rows, Col: cols}
+	raw, err := l.terminal.Master.SyscallConn()
+	if err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &size)
+		})
+	}
+}
+
+// StopsWithin reports whether init is stopped within d, or was, since this was last asked.
+func (l *Life) StopsWithin(d time.Duration) bool {
+	select {
+	case <-l.stopped:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
