@@ -209,9 +209,7 @@ func TestInit(t *testing.T) {
 		match := regexp.MustCompile(want)
 		all = slices.DeleteFunc(all, func(w window) bool { return !match.MatchString(w.String()) })
 	} else if !torture.Long() {
-		random := torture.Random(torture.Seed(t), 0)
-		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:min(len(all), 600)]
+		all = sample(t, all, 600)
 	}
 	var reached, missed, failed atomic.Int64
 	parallel(len(all), func(i int) {
