@@ -82,7 +82,7 @@ func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 		return info.Code <= 0 // one that a process sent is forwarded like any signal
 	case sig.TSTP, sig.TTIN, sig.TTOU:
 		ev.Taken = s.ttyRule(ev.Signal) == StopUnlessTaken && !s.Job &&
-			descendants.Handles(s.Self, s.PID, ev.Signal)
+			(descendants.Handles(s.Self, s.PID, ev.Signal) || proc.HasEnded(s.PID))
 	}
 	if s.Placement == SharedGroup && info.Code == fromKernel && isTyped(ev.Signal) {
 		ev.Kind = Typed
