@@ -38,17 +38,20 @@ func (l *Life) TypeEchoed(key string) {
 	l.within(l.Slack, func() bool { return strings.Count(l.terminal.Text(), echo) > before })
 }
 
-// HangUp closes the terminal.
-func (l *Life) HangUp() { l.terminal.Master.Close() }
+// HangUp hangs up the terminal.
+func (l *Life) HangUp() {
+	control(l.terminal.Line, func(fd int) { _ = unix.IoctlSetInt(fd, unix.TIOCVHANGUP, 0) })
+}
 
 // Resize changes the size of the terminal.
 func (l *Life) Resize(rows, cols uint16) {
 	size := unix.Winsize{Row: rows, Col: cols}
-	raw, err := l.terminal.Master.SyscallConn()
-	if err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &size)
-		})
+	control(l.terminal.Master, func(fd int) { _ = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &size) })
+}
+
+func control(file *os.File, f func(fd int)) {
+	if raw, err := file.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 	}
 }
 

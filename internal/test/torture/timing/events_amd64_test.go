@@ -1,6 +1,8 @@
 package timing_test
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,8 +69,9 @@ func (r *run) happen(l *scenario.Life) {
 			l.CloseStderr()
 		default:
 			for _, signal := range signals[part] {
+				merges := signal < 32 && isPending(l.PID(), signal)
 				l.Signal(signal)
-				if signal == unix.SIGCHLD { // it may merge with one that a child has caused
+				if merges || signal == unix.SIGCHLD {
 					r.may(signal)
 				} else {
 					r.must(signal)
@@ -87,6 +90,15 @@ func (r *run) happen(l *scenario.Life) {
 
 // isLive reports whether a process runs, or is stopped.
 func isLive(pid int) bool { return pid != 0 && !strings.ContainsRune("ZX?", scenario.State(pid)) }
+
+// isPending reports whether a signal is pending in a process. Another one merges with it.
+func isPending(pid int, signal unix.Signal) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(status), "\nShdPnd:\t")
+	line, _, _ := strings.Cut(rest, "\n")
+	set, _ := strconv.ParseUint(line, 16, 64)
+	return set&(1<<(signal-1)) != 0
+}
 
 // must and may record which signals the command is to print because of the event.
 func (r *run) must(signal unix.Signal) { r.musts = append(r.musts, strconv.Itoa(int(signal))) }
