@@ -70,6 +70,9 @@ func (r *run) happen(l *scenario.Life) {
 		default:
 			for _, signal := range signals[part] {
 				merges := signal < 32 && isPending(l.PID(), signal)
+				if signal == unix.SIGTSTP && r.Terminal && r.command == 0 {
+					merges = true // the kernel's CONT, when init gives up the terminal, discards it
+				}
 				l.Signal(signal)
 				if merges || signal == unix.SIGCHLD {
 					r.may(signal)
