@@ -212,7 +212,7 @@ func TestInit(t *testing.T) {
 		handOver := slices.DeleteFunc(slices.Clone(all), func(w window) bool {
 			return w.Name != "terminal" || w.event != "HUP" && w.event != "CONT" || w.seq > 12
 		})
-		all = append(handOver, sample(t, all, 600)...)
+		all = append(handOver, sample(t, all, 350)...)
 	}
 	var reached, missed, failed atomic.Int64
 	parallel(len(all), func(i int) {
