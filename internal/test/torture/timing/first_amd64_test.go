@@ -25,7 +25,7 @@ func TestFirstCalls(t *testing.T) {
 			happened := false
 			sc := scenario.Scenario{
 				Init: w("init"), Command: w("pause"), WantStatus: 143, Slack: patience,
-				Play: func(l *scenario.Life) {},
+				Play: func(*scenario.Life) {},
 			}
 			l := scenario.Run(t, util, &sc, func(l *scenario.Life, c *tracer.Call) {
 				if c.Seq == seq && c.Made == after || c.Nr == unix.SYS_RT_SIGTIMEDWAIT && !happened {

@@ -15,7 +15,6 @@ type life struct {
 	last    unix.Signal // which ends the command, and so the life
 	wants   int         // the status then
 	events  []string    // which events can happen in it
-	leaves  []string    // lines of what ends after the command
 	orphans []string    // lines of orphans, which wait to be killed
 }
 
