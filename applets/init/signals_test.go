@@ -171,6 +171,31 @@ func TestStoppedBeforeAsked(t *testing.T) {
 	}
 }
 
+// So is one whose stop is announced together with the first orphan, from which on the kernel reaps.
+func TestStoppedBesideOrphan(t *testing.T) {
+	// The CONT that continues init in this test must not continue the command.
+	p := test.Start(t, initOf(test.Util(t), "-r", "CONT:none", test.Probe(t),
+		"beside", "4", "orphan", "say", "orphan", "pause", "say", "ready", "pause"))
+	p.Expect("ready")
+	p.ExpectAlso("orphan")
+	init := p.Process.Pid
+	both := children(t, init)
+	command, orphan := both[0], both[len(both)-1]
+	for _, c := range []struct {
+		pid    int
+		signal syscall.Signal
+		state  byte
+	}{{init, unix.SIGSTOP, 'T'}, {command, unix.SIGSTOP, 'T'}, {orphan, unix.SIGKILL, 'Z'}} {
+		kill(t, c.pid, c.signal)
+		waitState(t, c.pid, c.state)
+	}
+	p.Signal(unix.SIGTERM)
+	p.Signal(unix.SIGCONT)
+	if status := p.Status(); status != 143 {
+		t.Fatalf("status %d", status)
+	}
+}
+
 func TestRewrite(t *testing.T) {
 	type signals []syscall.Signal
 	type lines []string

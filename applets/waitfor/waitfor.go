@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"util/internal/cli"
@@ -78,7 +79,7 @@ func New() *cobra.Command {
 		}
 		ctx, stop := untilSignal()
 		defer stop()
-		return l.status(run(ctx, o))
+		return l.status(run(ctx, stop, o))
 	}
 	return cmd
 }
@@ -132,12 +133,13 @@ var Completions = cli.Completions{
 }
 
 // run waits for the targets, and then executes the command. The error is a *cli.Exit. When ctx is
-// canceled, the wait ends with the cause of ctx as its error.
-func run(ctx context.Context, o Options) error {
+// canceled, the wait ends with the cause of ctx as its error. stop is what untilSignal returned.
+func run(ctx context.Context, stop func(), o Options) error {
 	if err := wait(ctx, o); err != nil || len(o.Command) == 0 {
 		return err
 	}
-	if ctx.Err() != nil { // the signal came while the last message was printed
+	stop()                // from here on a signal ends the process itself, until the exec
+	if ctx.Err() != nil { // one came after the last check
 		return context.Cause(ctx)
 	}
 	return cli.Exec(o.Command)
@@ -167,6 +169,7 @@ func wait(ctx context.Context, o Options) error {
 
 // untilSignal returns a context that TERM or INT cancels; its cause is the *cli.Exit for that
 // signal. If INT was ignored at the start, as in a background job of a shell, it stays ignored.
+// After stop, ctx is canceled if a signal has arrived, and the next one has its default action.
 func untilSignal() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -174,15 +177,24 @@ func untilSignal() (ctx context.Context, stop func()) {
 	if !signal.Ignored(unix.SIGINT) {
 		signal.Notify(signals, unix.SIGINT)
 	}
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		name, number := "TERM", unix.SIGTERM
-		if <-signals == unix.SIGINT {
+		switch arrived := <-signals; arrived {
+		case nil: // closed by stop
+			return
+		case unix.SIGINT:
 			name, number = "INT", unix.SIGINT
 		}
 		why := errors.New("ended by " + name)
 		cancel(&cli.Exit{Status: proc.ExitSignal + int(number), Err: why})
 	}()
-	return ctx, func() { signal.Stop(signals) }
+	return ctx, sync.OnceFunc(func() {
+		signal.Stop(signals) // waits until all that has arrived is in the channel
+		close(signals)
+		<-done
+	})
 }
 
 // line holds the options that need to be converted before they become part of [Options].

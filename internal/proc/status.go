@@ -134,6 +134,13 @@ func Gone(pid int32) bool {
 		nil) == unix.ECHILD
 }
 
+// HasEnded reports whether the child pid has ended, reaped or not.
+func HasEnded(pid int32) bool {
+	var info sys.Siginfo
+	e := sys.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return e == unix.ECHILD || e == 0 && info.Pid != 0
+}
+
 // Childless reports whether the caller has no child, neither running nor a zombie. Where a
 // seccomp filter refuses waitid(2), that cannot be found out without reaping a child; if mayReap
 // is false, the result is false.

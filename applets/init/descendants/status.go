@@ -31,7 +31,8 @@ func readStatus(self, pid int32) (text string, ok bool) {
 // A signal that a process waits for in sigwait does not show as blocked during the wait, and the
 // kernel does not say which signals those are (kernel/signal.c, do_sigtimedwait). Until the
 // process is out of that call, its mask is not restored either. In fork(3) of glibc, on the other
-// hand, it blocks all signals for a moment. So a process that runs is read again until it rests.
+// hand, it blocks all signals for a moment. So a process that runs is read again until it rests,
+// and so is one that has run between its reads: it may have left sigwait.
 //
 //go:noinline
 func Handles(self, pid int32, signal sig.Signal) bool {
@@ -45,19 +46,33 @@ func Handles(self, pid int32, signal sig.Signal) bool {
 		if !ok {
 			return false
 		}
-		runs := ascii.Index(text, "\nState:\tR") >= 0
+		rests, switches := restsSince(text)
 		blocked = sig.MaskIn(text, "SigBlk:\t").Has(signal)
 		if sig.MaskIn(text, "SigCgt:\t").Has(signal) || isInSigwait(self, pid) {
 			return true
 		}
-		if !runs {
-			return blocked
+		if rests {
+			text, ok = readStatus(self, pid)
+			if still, n := restsSince(text); !ok || still && n == switches {
+				return blocked
+			}
 		}
 		var info sys.Siginfo
 		wait := sys.Timespec{Nsec: pause}
 		_, _ = sys.Sigtimedwait(0, &info, &wait) // an empty set: this is a sleep
 	}
 	return blocked
+}
+
+// restsSince reports whether a process rests, and since which of its context switches: they are
+// counted when it begins to wait. The number is in every status since Linux 2.6.23.
+func restsSince(status string) (rests bool, switches int64) {
+	const key = "\nvoluntary_ctxt_switches:\t"
+	if at := ascii.Index(status, key); at >= 0 {
+		number, _, _ := ascii.Cut(status[at+len(key):], '\n')
+		switches = ascii.ParseDecimal(number)
+	}
+	return ascii.Index(status, "\nState:\tR") < 0, switches
 }
 
 // isInSigwait reports whether a process waits for a signal, as far as the kernel tells the caller.

@@ -84,7 +84,7 @@ func (s *Supervisor) receive(ev *Event, info *sys.Siginfo) bool {
 		s.continued = false
 	case sig.TSTP, sig.TTIN, sig.TTOU:
 		ev.Taken = s.ttyRule(ev.Signal) == StopUnlessTaken && !s.Job &&
-			descendants.Handles(s.Self, s.PID, ev.Signal)
+			(descendants.Handles(s.Self, s.PID, ev.Signal) || proc.HasEnded(s.PID))
 	}
 	if s.Placement == SharedGroup && info.Code == fromKernel && isTyped(ev.Signal) {
 		ev.Kind = Typed

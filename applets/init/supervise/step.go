@@ -162,7 +162,7 @@ func (s *Supervisor) suspends(ev Event, a *Action) (done bool) {
 	case StopUnlessTaken:
 		// A job is stopped by the kernel, and that is an event of its own. To a command that takes the
 		// signal it means something else, such as one more worker.
-		if rewritten || s.Job || ev.Taken {
+		if rewritten || s.Job || ev.Taken || s.phase >= leaving {
 			return false
 		}
 		a.Signal = sig.STOP
@@ -174,7 +174,7 @@ func (s *Supervisor) suspends(ev Event, a *Action) (done bool) {
 		if !rewritten && s.Placement != SharedGroup {
 			a.Signal = sig.STOP
 		}
-		if !s.cannotStop {
+		if !s.cannotStop && s.phase < leaving {
 			a.Do |= StopSelf
 		}
 		return true

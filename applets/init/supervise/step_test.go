@@ -285,6 +285,7 @@ func TestStepPhases(t *testing.T) {
 	term, interrupt := Event{Kind: Arrived, Signal: sig.TERM}, Event{Kind: Arrived, Signal: sig.INT}
 	ended, expired, over := Event{Kind: Ended}, Event{Kind: GraceOver}, Event{Kind: LimitOver}
 	alone, due := Event{Kind: Empty}, Event{Kind: DelayOver}
+	ttin := Event{Kind: Arrived, Signal: sig.TTIN}
 	const delay = 1
 	for _, c := range []struct {
 		name   string
@@ -314,6 +315,8 @@ func TestStepPhases(t *testing.T) {
 		},
 		{"stop, the command ends, stop", 0, []Event{term, ended, term}, Action{Forward | Wake, sig.TERM}},
 		{"stop, KILL, stop", 0, []Event{term, expired, interrupt}, Action{Forward | Wake, sig.INT}},
+		{"the command ends, TTIN", 0, []Event{ended, ttin}, Action{Forward, sig.TTIN}},
+		{"stop, KILL, TTIN", 0, []Event{term, expired, ttin}, Action{Forward, sig.TTIN}},
 		{"the command ends, stop", 0, []Event{ended, term}, Action{Forward | Wake, sig.TERM}},
 		{"the command ends, the time is up", 0, []Event{ended, expired}, Action{Do: Kill}},
 		{"the command ends, the time is up twice", 0, []Event{ended, expired, expired}, Action{Do: Kill}},

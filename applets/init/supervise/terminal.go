@@ -37,7 +37,7 @@ func (s *Supervisor) ownSession() (place proc.Place, fd int) {
 		return proc.NewSession, -1
 	}
 	if sys.Getsid() == s.Self {
-		giveUp(fd)
+		s.giveUp(fd)
 		return proc.TerminalOwner, fd
 	}
 	return s.job(fd)
@@ -54,7 +54,7 @@ func (s *Supervisor) newSession() (place proc.Place, fd int) {
 		s.TTY.Missing = true
 	case sys.Getsid() == s.Self:
 		s.TTY.WasLeader = true
-		s.TTY.HandOff, s.TTY.DetachErr = giveUp(fd)
+		s.TTY.HandOff, s.TTY.DetachErr = s.giveUp(fd)
 		return proc.TerminalOwner, fd
 	default:
 		s.TTY.DetachErr = sys.Ioctl(fd, unix.TIOCNOTTY, 0)
@@ -116,8 +116,9 @@ func letters(p []byte, a, b, c, d byte) { p[0], p[1], p[2], p[3] = a, b, c, d }
 // giveUp makes init, a session leader, give up its controlling terminal. The kernel then sends
 // HUP and CONT to the foreground group, to which init belongs (ioctl_tty(2), TIOCNOTTY). They are
 // received here, so that they do not reach the command; a HUP or CONT that was pending before
-// stays. It returns what it received.
-func giveUp(fd int) (taken sig.Set, e sys.Errno) {
+// stays, and so does one that a process sends meanwhile, unless it merges with the kernel's. It
+// returns what it received.
+func (s *Supervisor) giveUp(fd int) (taken sig.Set, e sys.Errno) {
 	before := sys.Sigpending()
 	if e := sys.Ioctl(fd, unix.TIOCNOTTY, 0); e != 0 {
 		return 0, e
@@ -125,12 +126,28 @@ func giveUp(fd int) (taken sig.Set, e sys.Errno) {
 	ours := (sig.Of(sig.HUP) | sig.Of(sig.CONT)) &^ before
 	var none sys.Timespec
 	var info sys.Siginfo
+	var sent sig.Set
 	for {
 		n, e := sys.Sigtimedwait(ours, &info, &none)
-		if e != 0 {
+		switch {
+		case e != 0:
+			s.again(sent)
 			return taken, 0
+		case info.Code <= 0 && info.Pid != s.Self: // the kernel's names init as the sender
+			sent |= sig.Of(sig.Signal(n))
+		default:
+			taken |= sig.Of(sig.Signal(n))
 		}
-		taken |= sig.Of(sig.Signal(n))
+	}
+}
+
+// again makes a HUP and a CONT that were received pending again.
+func (s *Supervisor) again(sent sig.Set) {
+	if sent.Has(sig.HUP) {
+		sys.Kill(s.Self, sig.HUP)
+	}
+	if sent.Has(sig.CONT) {
+		sys.Kill(s.Self, sig.CONT)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// slack is how much later than it must something may happen, because the machine is busy.
+	// slack is Scenario.Slack if that is not set.
 	slack = 4 * time.Second
 	// maxCalls is more system calls than init makes in any scenario. An init that makes more spins.
 	maxCalls = 20_000
@@ -40,8 +40,9 @@ type Life struct {
 	t        testing.TB
 	cmd      *exec.Cmd
 	terminal *test.Terminal
-	pid      int // of init, in the namespace of the test
-	command  int // the pid of the command, 0 as long as it is not known
+	errRead  *os.File // the reader of init's stderr
+	pid      int      // of init, in the namespace of the test
+	command  int      // the pid of the command, 0 as long as it is not known
 	others   []int
 	lines    chan string
 	began    chan struct{} // closed when the first process has been started
@@ -60,6 +61,9 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 		began: make(chan struct{}), blocks: make(chan struct{}), ended: make(chan struct{}),
 		stopped: make(chan struct{}, 16),
 	}
+	if l.Slack == 0 {
+		l.Slack = slack
+	}
 	dir, err := os.MkdirTemp("", "util-scenario-")
 	test.Must(t, err)
 	defer os.RemoveAll(dir)
@@ -76,6 +80,7 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	if sc.Stderr != nil {
 		l.cmd.Stderr = sc.Stderr
 	}
+	l.errRead = errRead
 	var readers sync.WaitGroup
 	readers.Go(func() { scan(outRead, func(line string) { l.lines <- line }); close(l.lines) })
 	readers.Go(func() { scan(errRead, func(line string) { l.Stderr += line + "\n" }) })
@@ -98,7 +103,7 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	}
 	select {
 	case <-l.ended:
-	case <-time.After(l.Grace + time.Second + slack):
+	case <-time.After(l.Grace + time.Second + l.Slack):
 		l.Problem("init does not end")
 		_ = l.cmd.Process.Kill()
 		<-l.ended
@@ -252,7 +257,7 @@ func (l *Life) start() (*tracer.Tracee, error) {
 		}
 		return l.pid != 0
 	}
-	if !l.within(slack, stopped) {
+	if !l.within(l.Slack, stopped) {
 		return nil, fmt.Errorf("no process stopped before it became init")
 	}
 	for _, child := range Children(l.cmd.Process.Pid) {
@@ -293,7 +298,7 @@ func (l *Life) Expect(want string) {
 	if slices.Contains(l.Stdout, want) {
 		return
 	}
-	timeout := time.After(l.Grace + time.Second + slack)
+	timeout := time.After(l.Grace + time.Second + l.Slack)
 	for {
 		select {
 		case line, ok := <-l.lines:
@@ -321,16 +326,6 @@ func (l *Life) Signal(signal syscall.Signal) {
 	_ = unix.Kill(l.pid, signal) // init may have ended: Run tells how
 }
 
-// PID returns the pid of init, in the namespace of the test.
-func (l *Life) PID() int { return l.pid }
-
-// HangUp hangs up the terminal (vhangup(2)): it is taken from all processes that have it open.
-func (l *Life) HangUp() {
-	if err := unix.IoctlSetInt(int(l.terminal.Line.Fd()), unix.TIOCVHANGUP, 0); err != nil {
-		l.Fail("hanging up the terminal: %v", err)
-	}
-}
-
 // Type types a text at the terminal.
 func (l *Life) Type(text string) { _, _ = l.terminal.Master.WriteString(text) }
 
@@ -338,7 +333,7 @@ func (l *Life) Type(text string) { _, _ = l.terminal.Master.WriteString(text) }
 func (l *Life) AwaitStop() {
 	select {
 	case <-l.stopped:
-	case <-time.After(time.Second + slack):
+	case <-time.After(time.Second + l.Slack):
 		l.Fail("init does not stop with the command")
 	}
 }
@@ -355,7 +350,7 @@ func (l *Life) Settle() {
 		}
 		return zombie == 0
 	}
-	if !l.within(time.Second+slack, reaped) {
+	if !l.within(time.Second+l.Slack, reaped) {
 		l.Fail("a zombie is not reaped")
 	}
 	if len(l.Command) > 0 && l.command == 0 {

@@ -40,6 +40,8 @@ type Scenario struct {
 	Wide       bool // a stop ends every process below init before init ends
 	Play       func(l *Life)
 	WantStatus int
+	// Slack is how much later than it must something may happen, because the machine is busy.
+	Slack time.Duration
 }
 
 // All returns the scenarios.
