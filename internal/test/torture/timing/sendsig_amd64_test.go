@@ -324,7 +324,7 @@ func (f *field) judge(s shot, o *outcome, target, bystander, replacement *proces
 		most, least = 0, 0
 		if s.children {
 			most = 1
-			if !o.sent {
+			if !o.sent && len(o.children) > 0 { // else it was stopped, and forked after that
 				least = 1
 			}
 		}
