@@ -3,7 +3,7 @@
 // reasons.
 //
 // If tests of early code are among those that the arguments select, it runs them again with other
-// programs in the place of util: those of init with util-init, and on amd64 all with util for 386,
+// programs in the place of util: those of init, and a part of the campaign, with util-init, and on amd64 all with util for 386,
 // which the kernel executes too. What it prints of these runs begins with "util-init: " or "386: ".
 package main
 
@@ -28,7 +28,10 @@ var again = []struct {
 }{
 	{
 		program: "util-init: ", variable: "UTIL_TEST_ALONE", value: "1",
-		packages: []string{"util/applets/init"},
+		packages: []string{
+			"util/applets/init", "util/internal/test/torture/chaos", "util/internal/test/torture/faults",
+			"util/internal/test/torture/limits",
+		},
 	},
 	{
 		program: "386: ", variable: "UTIL_TEST_ARCH", value: "386",

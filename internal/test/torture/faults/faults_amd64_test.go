@@ -137,6 +137,9 @@ func TestFaults(t *testing.T) {
 	n := len(all)
 	for i := range calls {
 		c := &calls[i]
+		if c.nr == unix.SYS_MADVISE && test.Alone() {
+			continue // util-init has nothing to give back
+		}
 		tried := slices.ContainsFunc(all, func(f *fault) bool { return f.call == c })
 		if tried == (c.elsewhere != "") {
 			t.Errorf("%s: fails in a scenario: %v; listed as %q", c.name, tried, c.elsewhere)

@@ -181,9 +181,9 @@ func playJob(l *Life) {
 func stops() (all []*Scenario) {
 	const grace = 300 * time.Millisecond
 	add := func(name string, wide bool, want int, options, command []string, play func(*Life)) {
-		for place, suffix := range map[Place]string{PID1: "", Subreaper: ", subreaper"} {
+		for place, suffix := range []string{PID1: "", Subreaper: ", subreaper"} {
 			all = append(all, &Scenario{
-				Name: name + suffix, Place: place, Init: append(w("init", "-g", "300ms"), options...),
+				Name: name + suffix, Place: Place(place), Init: append(w("init", "-g", "300ms"), options...),
 				Command: command, Grace: grace, Wide: wide, Play: play, WantStatus: want,
 			})
 		}
