@@ -3,8 +3,9 @@
 // reasons.
 //
 // If tests of early code are among those that the arguments select, it runs them again with other
-// programs in the place of util: those of init, and a part of the campaign, with util-init, and on amd64 all with util for 386,
-// which the kernel executes too. What it prints of these runs begins with "util-init: " or "386: ".
+// programs in the place of util: those of init, and parts of the campaign, with util-init; and on
+// amd64 those of early code with util for 386, which the kernel executes too. What it prints of
+// these runs begins with "util-init: " or "386: ".
 package main
 
 import (
