@@ -39,7 +39,11 @@ func TestDocument(t *testing.T) {
 // tables returns the tables: what fails in what, and the exceptions.
 func tables() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nThe scenarios are: %s.\n\n", strings.Join(names(), "; "))
+	b.WriteString("\nThe scenarios are:\n\n")
+	for _, name := range names() {
+		fmt.Fprintf(&b, "- %s\n", name)
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "| call | what init does with it | errors, besides %s | outcome |\n",
 		errnoNames(filter))
 	b.WriteString("| --- | --- | --- | --- |\n")
