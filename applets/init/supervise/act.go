@@ -140,8 +140,8 @@ func (s *Supervisor) startGrace() {
 
 // stopSelf stops init by the signal that stopped, or was meant to stop, the command. It returns
 // when init is continued. For a job, the CONT that has done that is the next event: a SIGCHLD,
-// which has the lower number, would have init take the stop that it tells of for another one. And if
-// a TSTP has discarded the CONT meanwhile, nothing else would continue the command.
+// which has the lower number, would have init take the stop that it tells of for another one. And
+// if a TSTP has discarded the CONT meanwhile, nothing else would continue the command.
 func (s *Supervisor) stopSelf(by sig.Signal) {
 	if !s.Job || by == sig.STOP {
 		sys.Kill(s.Self, sig.STOP)
