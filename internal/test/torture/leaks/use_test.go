@@ -30,8 +30,8 @@ func (u use) String() string {
 }
 
 // exceeds reports whether a process uses more than it did. Pages of the program are not its own:
-// the kernel drops and maps them as it likes, in blocks of 64 kB. One page more is no leak: it may be
-// the end of a buffer that only many things at once fill, which the warm-up did not happen to.
+// the kernel drops and maps them as it likes, in blocks of 64 kB. One page more is no leak: it may
+// be the end of a buffer that only many things at once fill, which did not happen in the warm-up.
 func (u use) exceeds(before use) bool {
 	const page, block = 4, 64
 	return u.files > before.files || u.threads > before.threads || u.mappings > before.mappings ||
