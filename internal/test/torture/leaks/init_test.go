@@ -31,7 +31,7 @@ var warmUp = amount{300, 500, 5, 3, 5}
 // amounts returns how much happens in this run.
 func amounts() amount {
 	if torture.Long() {
-		return amount{1_000, 1_000, 10, 10, 300}
+		return amount{1_000_000, 1_000_000, 10_000, 1000, 2000}
 	}
 	return amount{2000, 2000, 30, 10, 100}
 }
