@@ -261,7 +261,7 @@ func catatonitScenarios(t *testing.T) (all []scenario) {
 		sc.drive = func(t *testing.T, r *rerun) {
 			test.Eventually(t, "init waits", func() bool {
 				exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", r.init))
-				return exe != probe && procState(r.init) == 'S'
+				return exe != probe && test.ProcState(r.init) == 'S'
 			})
 			r.send(t, syscall.Signal(n))
 			r.send(t, unix.SIGTERM)
@@ -317,7 +317,7 @@ func groupScenario(t *testing.T, name string, flags []string, stopped bool) scen
 		r.send(t, unix.SIGUSR2)
 		waitEnded(t, r.init)
 		if stopped {
-			r.note("continued: %v", procState(child) != 'T')
+			r.note("continued: %v", test.ProcState(child) != 'T')
 			_ = syscall.Kill(child, unix.SIGCONT)
 		}
 		_ = syscall.Kill(child, 64)
@@ -380,7 +380,7 @@ func privileged(t *testing.T) []scenario {
 				if len(pids) == 1 {
 					return syscall.Kill(pids[0], unix.SIGUSR1) == nil
 				}
-				return procState(r.init) == 'Z' // tini always, catatonit sometimes
+				return test.ProcState(r.init) == 'Z' // tini always, catatonit sometimes
 			})
 		},
 	}}

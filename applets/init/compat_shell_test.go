@@ -37,12 +37,12 @@ var shellScenarios = []struct {
 		command := parseState(t, s.Line())["pid"]
 		init := parent(t, command)
 		s.term.Type("\x1a")
-		stopped := func() bool { return procState(command) == 'T' && procState(init) == 'T' }
+		stopped := func() bool { return test.ProcState(command) == 'T' && test.ProcState(init) == 'T' }
 		end := time.Now().Add(patience)
 		for !stopped() && time.Now().Before(end) {
 			time.Sleep(time.Millisecond)
 		}
-		return []string{fmt.Sprintf("command %c, init %c", procState(command), procState(init))}
+		return []string{fmt.Sprintf("command %c, init %c", test.ProcState(command), test.ProcState(init))}
 	}},
 }
 

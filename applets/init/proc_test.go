@@ -16,31 +16,10 @@ import (
 
 // What /proc shows of a process.
 
-// procStat returns the fields of /proc/PID/stat by the numbers of proc_pid_stat(5), or nil if there
-// is no such process. Fields 0 to 2 are empty.
-func procStat(pid int) []string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	text := string(data)
-	afterName := text[strings.LastIndexByte(text, ')')+1:]
-	return append(make([]string, 3), strings.Fields(afterName)...)
-}
-
-// procState returns the letter of the state of a process, or 0 if there is no such process.
-func procState(pid int) byte {
-	fields := procStat(pid)
-	if fields == nil {
-		return 0
-	}
-	return fields[3][0]
-}
-
 // parent returns the pid of the parent of a process.
 func parent(t *testing.T, pid int) int {
 	t.Helper()
-	fields := procStat(pid)
+	fields := test.ProcStat(pid)
 	if fields == nil {
 		t.Fatalf("no process %d", pid)
 	}
@@ -52,7 +31,7 @@ func parent(t *testing.T, pid int) int {
 // faults returns the number of page faults, minor and major, of a process.
 func faults(t *testing.T, pid int) int {
 	t.Helper()
-	fields := procStat(pid)
+	fields := test.ProcStat(pid)
 	if fields == nil {
 		t.Fatalf("no process %d", pid)
 	}
@@ -114,7 +93,7 @@ func waitSettled(t *testing.T, pid int) {
 func waitState(t *testing.T, pid int, state byte) {
 	t.Helper()
 	test.Eventually(t, fmt.Sprintf("process %d is in state %c", pid, state), func() bool {
-		return procState(pid) == state
+		return test.ProcState(pid) == state
 	})
 }
 
@@ -124,7 +103,7 @@ func waitEnded(t *testing.T, pid int) {
 	test.Eventually(t, "the process ends", func() bool { return ended(pid) })
 }
 
-func ended(pid int) bool { return procState(pid) == 0 || procState(pid) == 'Z' }
+func ended(pid int) bool { return test.ProcState(pid) == 0 || test.ProcState(pid) == 'Z' }
 
 // waitsWithLimit waits until init waits for a signal, and reports whether it does so with a time
 // limit: the third argument of rt_sigtimedwait (/proc/PID/syscall).

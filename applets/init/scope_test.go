@@ -239,7 +239,7 @@ func TestDumbInitGroupAfterCommand(t *testing.T) {
 			kill(t, child, unix.SIGSTOP)
 		}
 		test.Eventually(t, "the child rests", func() bool {
-			return settled(child) && (procState(child) == 'T') == stopped
+			return settled(child) && (test.ProcState(child) == 'T') == stopped
 		})
 		kill(t, command, unix.SIGKILL)
 		p.Expect("15")

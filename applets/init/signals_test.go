@@ -125,7 +125,7 @@ func stopSignalTaken(t *testing.T, cmd *exec.Cmd, as string, by syscall.Signal) 
 		p.Expect(strconv.Itoa(int(by)))
 	}
 	waitSettled(t, command)
-	if procState(init) == 'T' {
+	if test.ProcState(init) == 'T' {
 		t.Error("init has stopped")
 	}
 	kill(t, init, 64)

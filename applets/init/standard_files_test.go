@@ -113,7 +113,7 @@ func stayClosed(t *testing.T, words, options []string, terminal bool, open strin
 	command := childOf(t, init)
 	kill(t, init, unix.SIGUSR1) // terminates the command, with a message
 	test.Eventually(t, "the command ends, and init signals what is left", func() bool {
-		return procState(command) == 0 || procState(init) == 0
+		return test.ProcState(command) == '?' || test.ProcState(init) == '?'
 	})
 	_ = p.Status()
 }

@@ -177,7 +177,7 @@ func shellStop(t *testing.T, s *shell) {
 	command := parseState(t, s.Line())["pid"]
 	init := parent(t, command)
 	in := func(state byte) func() bool {
-		return func() bool { return procState(command) == state && procState(init) == state }
+		return func() bool { return test.ProcState(command) == state && test.ProcState(init) == state }
 	}
 	hasTerminal := func() bool { return foreground(t, s.term) == command }
 	for range 3 {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"util/applets/init/options"
 	"util/applets/init/report"
@@ -15,6 +14,7 @@ import (
 	"util/internal/proc"
 	"util/internal/sig"
 	"util/internal/sys"
+	"util/internal/test"
 
 	"golang.org/x/sys/unix"
 )
@@ -159,7 +159,7 @@ func FuzzGetopt(f *testing.F) {
 			if !permute {
 				mode &^= options.Permute
 			}
-			g := options.Getopt{Argv: cstrings(args), Table: x.table, Mode: mode}
+			g := options.Getopt{Argv: test.CStrings(args), Table: x.table, Mode: mode}
 			var got read
 			for {
 				var p options.Problem
@@ -215,8 +215,8 @@ func FuzzRead(f *testing.F) {
 			got := personality{o: options.Options{As: as}}
 			s := supervise.Supervisor{Settings: &got.o.Settings}
 			p := Personality{Rep: &report.Reporter{Options: &got.o, Facts: &s}}
-			argv := cstrings(args)
-			p.Read("", argv, cstrings(env))
+			argv := test.CStrings(args)
+			p.Read("", argv, test.CStrings(env))
 			for _, arg := range argv[got.o.Command:] {
 				got.command = append(got.command, sys.String(arg))
 			}
@@ -433,14 +433,6 @@ func separated(text string) []string {
 		return nil
 	}
 	return strings.Split(text, "\x00")
-}
-
-func cstrings(texts []string) []*byte {
-	var all []*byte
-	for _, text := range texts {
-		all = append(all, unsafe.StringData(text+"\x00"))
-	}
-	return all
 }
 
 // seeds are command lines and environments. Spaces separate the entries of both.

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"util/applets/init/supervise"
 	"util/internal/sig"
+	"util/internal/test"
 
 	"golang.org/x/sys/unix"
 )
@@ -408,7 +408,7 @@ func referenceSignal(text string) (sig.Signal, bool) {
 func compare(t *testing.T, args, env []string) Problem {
 	t.Helper()
 	var got Options
-	p := Parse(&got, cstrings(args), cstrings(env))
+	p := Parse(&got, test.CStrings(args), test.CStrings(env))
 	want, wantProblem := reference(args, env)
 	if p != wantProblem {
 		t.Fatalf("args %q, env %q:\n got %+v\nwant %+v", args, env, p, wantProblem)
@@ -417,14 +417,6 @@ func compare(t *testing.T, args, env []string) Problem {
 		t.Fatalf("args %q, env %q:\n got %+v\nwant %+v", args, env, got, want)
 	}
 	return p
-}
-
-func cstrings(texts []string) []*byte {
-	var all []*byte
-	for _, text := range texts {
-		all = append(all, unsafe.StringData(text+"\x00"))
-	}
-	return all
 }
 
 // seeds are command lines and environments. Spaces separate the entries of both.

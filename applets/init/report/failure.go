@@ -16,18 +16,16 @@ func (r *Reporter) CannotStart() {
 	f := &r.Facts.Failure
 	t := r.newLine()
 	if f.Wait != 0 || f.Fork != 0 {
-		switch {
-		case f.Wait != 0:
+		if f.Wait != 0 {
 			t.str("cannot wait for signals: rt_sigtimedwait: ")
 			t.errno(f.Wait)
 			t.str(" (does a seccomp filter refuse it?)")
-		case f.Fork == unix.EAGAIN:
+		} else {
 			t.str("cannot create a process: ")
 			t.errno(f.Fork)
+		}
+		if f.Fork == unix.EAGAIN {
 			t.str(" (the container's pids limit or RLIMIT_NPROC has been reached)")
-		default:
-			t.str("cannot create a process: ")
-			t.errno(f.Fork)
 		}
 		t.field("event", "not started")
 		r.End(t) // under the name of another init too, which has no message for this

@@ -195,7 +195,7 @@ func (r *run) suspend(s step) error {
 	if err := r.send(step{}, sig.STOP); err != nil {
 		return err
 	}
-	isStopped := func() bool { return stateOf(pid) == "T" || r.initGone }
+	isStopped := func() bool { return test.ProcState(pid) == 'T' || r.initGone }
 	err := r.await("init stops", isStopped)
 	if err == nil {
 		err = r.sendBurst(s)
@@ -288,7 +288,7 @@ func (r *run) rest(d time.Duration) error {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
 		ns, _, _ := strings.Cut(string(text), " ")
 		n, _ := strconv.Atoi(ns)
-		return usage{n, fieldOf(pid, "voluntary_ctxt_switches:", 10)}
+		return usage{n, fieldOf(pid, "voluntary_ctxt_switches", 10)}
 	}
 	for _, pid := range r.inits {
 		before = append(before, measure(pid))
@@ -310,10 +310,7 @@ func (r *run) rest(d time.Duration) error {
 
 // fieldOf returns a number of /proc/PID/status.
 func fieldOf(pid int, name string, base int) int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, rest, _ := strings.Cut(string(text), "\n"+name)
-	line, _, _ := strings.Cut(rest, "\n")
-	n, _ := strconv.ParseUint(strings.TrimSpace(line), base, 64)
+	n, _ := strconv.ParseUint(test.ProcStatus(pid, name), base, 64)
 	return int(n)
 }
 
@@ -348,8 +345,8 @@ func (r *run) missing() string {
 			}
 		case n.gone: // at the end of the grace period
 		case n.stopped:
-			if state := stateOf(n.outer); state != "T" {
-				return fmt.Sprintf("actor %d is in state %s, not stopped", n.number, state)
+			if state := test.ProcState(n.outer); state != 'T' {
+				return fmt.Sprintf("actor %d is in state %c, not stopped", n.number, state)
 			}
 		case n.answered < n.asked:
 			return fmt.Sprintf("actor %d has not carried out an order", n.number)
@@ -372,8 +369,8 @@ func (r *run) missing() string {
 
 // isQuiet reports whether a process waits, and no signal is pending for it. A SIGCHLD may be.
 func isQuiet(pid int) bool {
-	pending := sig.Set(fieldOf(pid, "ShdPnd:", 16)) &^ sig.Of(sig.CHLD)
-	return pending == 0 && stateOf(pid) == "S"
+	pending := sig.Set(fieldOf(pid, "ShdPnd", 16)) &^ sig.Of(sig.CHLD)
+	return pending == 0 && test.ProcState(pid) == 'S'
 }
 
 // check compares everything that can be seen with the model.
@@ -418,19 +415,17 @@ func (r *run) allReaped() error {
 // strangersOf lists the children of an init that are not actors which live: orphans that end, and
 // zombies.
 func (r *run) strangersOf(pid int) string {
-	known := map[string]bool{}
+	known := map[int]bool{}
 	for _, n := range r.living(anyNode) {
-		known[strconv.Itoa(n.outer)] = !n.gone
+		known[n.outer] = !n.gone
 	}
 	for _, pid := range r.inits {
-		known[strconv.Itoa(pid)] = true
+		known[pid] = true
 	}
 	var strangers []string
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for child := range strings.FieldsSeq(string(children)) {
+	for _, child := range test.Children(pid) {
 		if !known[child] {
-			n, _ := strconv.Atoi(child)
-			strangers = append(strangers, child+" in state "+stateOf(n))
+			strangers = append(strangers, fmt.Sprintf("%d in state %c", child, test.ProcState(child)))
 		}
 	}
 	return strings.Join(strangers, ", ")

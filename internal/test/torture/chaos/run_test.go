@@ -464,26 +464,12 @@ func (r *run) got(n *node, s sig.Signal, code int) error {
 
 // parentOf returns the parent of a process.
 func parentOf(pid int) int {
-	fields := statOf(pid)
-	if len(fields) < 2 {
+	fields := test.ProcStat(pid)
+	if fields == nil {
 		return -1
 	}
-	parent, _ := strconv.Atoi(fields[1])
+	parent, _ := strconv.Atoi(fields[4])
 	return parent
-}
-
-// statOf returns what /proc/PID/stat says after the name: first the state, then the parent.
-func statOf(pid int) []string {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-}
-
-// stateOf returns the state of a process (proc_pid_stat(5)), "" if there is none.
-func stateOf(pid int) string {
-	if fields := statOf(pid); len(fields) > 0 {
-		return fields[0]
-	}
-	return ""
 }
 
 // cleanUp ends everything.

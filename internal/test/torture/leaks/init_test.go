@@ -128,7 +128,7 @@ func start(t *testing.T, program string, options []string, orphans int) *contain
 	}()
 	c.word("ready")
 	c.init = c.cmd.Process.Pid
-	c.command = children(t, c.init)[0]
+	c.command = test.Children(c.init)[0]
 	for s := unix.SIGHUP; s < 64; s++ {
 		switch s {
 		case unix.SIGKILL, unix.SIGSTOP, unix.SIGUSR1, unix.SIGCHLD: // SIGUSR1 ends a part
@@ -169,7 +169,7 @@ func (c *container) kill(pid int, s unix.Signal) {
 func (c *container) stop(pid int) {
 	c.t.Helper()
 	c.kill(pid, unix.SIGSTOP)
-	c.soon("it stops", func() bool { return state(c.t, pid) == 'T' })
+	c.soon("it stops", func() bool { return test.ProcState(pid) == 'T' })
 }
 
 // received waits until the command has got n more signals.
@@ -253,7 +253,7 @@ func (c *container) settle() use {
 	c.t.Helper()
 	c.received(0)
 	test.Eventually(c.t, "init has no child but the command, and rests", func() bool {
-		return len(children(c.t, c.init)) == 1 && rests(c.t, c.init)
+		return len(test.Children(c.init)) == 1 && rests(c.t, c.init)
 	})
 	return useOf(c.t, c.init)
 }
@@ -270,17 +270,19 @@ func TestJobLeaks(t *testing.T) {
 	term.Expect(prompt)
 	term.Type(fmt.Sprintf("%s init -- %s say running pause\n", test.Util(t), test.Probe(t)))
 	p.Expect("running")
-	init := children(t, p.Process.Pid)[0]
+	init := test.Children(p.Process.Pid)[0]
 	again := func(n int) {
 		for range n {
 			term.Type("\x1a")
 			term.Expect("topped")
 			term.Expect(prompt)
-			test.Eventually(t, "^Z stops init", func() bool { return state(t, init) == 'T' })
+			test.Eventually(t, "^Z stops init", func() bool { return test.ProcState(init) == 'T' })
 			term.Type("fg\n")
 			test.Eventually(t, "fg continues init", func() bool { return rests(t, init) })
-			command := children(t, init)[0]
-			test.Eventually(t, "fg continues the command", func() bool { return state(t, command) == 'S' })
+			command := test.Children(init)[0]
+			test.Eventually(t, "fg continues the command", func() bool {
+				return test.ProcState(command) == 'S'
+			})
 			test.Eventually(t, "fg gives the command the terminal", func() bool {
 				group, err := unix.IoctlGetUint32(int(term.Master.Fd()), unix.TIOCGPGRP)
 				return err == nil && int(group) == command

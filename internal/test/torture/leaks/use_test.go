@@ -3,7 +3,6 @@ package leaks_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,11 +41,8 @@ func (u use) exceeds(before use) bool {
 // useOf returns what a process uses.
 func useOf(t *testing.T, pid int) use {
 	t.Helper()
-	status := text(t, pid, "status")
 	field := func(name string) int {
-		_, rest, _ := strings.Cut(status, "\n"+name+":")
-		value, _, _ := strings.Cut(rest, "\n")
-		n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+		n, err := strconv.Atoi(strings.TrimSuffix(test.ProcStatus(pid, name), " kB"))
 		if err != nil {
 			t.Fatalf("%s of process %d: %v", name, pid, err)
 		}
@@ -56,7 +52,7 @@ func useOf(t *testing.T, pid int) use {
 	test.Must(t, err)
 	return use{
 		files: len(files), threads: field("Threads"), mappings: strings.Count(text(t, pid, "maps"), "\n"),
-		children: len(children(t, pid)), anonymous: field("RssAnon"), resident: field("VmRSS"),
+		children: len(test.Children(pid)), anonymous: field("RssAnon"), resident: field("VmRSS"),
 		data: field("VmData"), tables: field("VmPTE"),
 	}
 }
@@ -68,34 +64,11 @@ func text(t *testing.T, pid int, name string) string {
 	return string(data)
 }
 
-// children returns the children of a process, of all its threads, zombies among them.
-func children(t *testing.T, pid int) (pids []int) {
-	t.Helper()
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	test.Must(t, err)
-	for _, list := range lists {
-		data, _ := os.ReadFile(list) // the thread may have ended
-		for word := range strings.FieldsSeq(string(data)) {
-			n, err := strconv.Atoi(word)
-			test.Must(t, err)
-			pids = append(pids, n)
-		}
-	}
-	return pids
-}
-
-// state returns the state of a process as a letter (proc_pid_stat(5)).
-func state(t *testing.T, pid int) byte {
-	t.Helper()
-	stat := text(t, pid, "stat")
-	return stat[strings.LastIndexByte(stat, ')')+2]
-}
-
 // rests reports whether a process sleeps, and no signal is pending.
 func rests(t *testing.T, pid int) bool {
 	t.Helper()
 	const none = ":\t0000000000000000\n"
 	status := text(t, pid, "status")
-	return state(t, pid) == 'S' && strings.Contains(status, "\nSigPnd"+none) &&
+	return test.ProcState(pid) == 'S' && strings.Contains(status, "\nSigPnd"+none) &&
 		strings.Contains(status, "\nShdPnd"+none)
 }

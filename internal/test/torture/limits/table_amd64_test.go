@@ -385,7 +385,7 @@ func drain(l *scenario.Life, fd int) {
 	block := make([]byte, 64<<10)
 	end := time.Now().Add(test.Deadline)
 	for ended := false; !ended; time.Sleep(time.Millisecond) {
-		ended = scenario.State(l.PID()) == '?' || time.Now().After(end)
+		ended = test.ProcState(l.PID()) == '?' || time.Now().After(end)
 		for n := 1; n > 0; {
 			n, _ = unix.Read(fd, block)
 			if strings.Contains(string(block[:max(n, 0)]), "--help") {

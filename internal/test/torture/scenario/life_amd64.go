@@ -67,7 +67,6 @@ func Run(t testing.TB, util string, sc *Scenario, hook func(l *Life, c *tracer.C
 	dir, err := os.MkdirTemp("", "util-scenario-")
 	test.Must(t, err)
 	defer os.RemoveAll(dir)
-	test.Must(t, os.Chmod(dir, 0o777)) // init may be another user
 	l.prepare(util, dir)
 	outRead, outWrite, err := os.Pipe()
 	test.Must(t, err)
@@ -150,7 +149,7 @@ const foreign = "\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02
 
 // prepare makes the command line, and the files in dir.
 func (l *Life) prepare(util, dir string) {
-	test.Must(l.t, os.Chmod(dir, 0o755))
+	test.Must(l.t, os.Chmod(dir, 0o755)) // init may be another user
 	test.Must(l.t, os.WriteFile(filepath.Join(dir, "log"), nil, 0o666))
 	mine := filepath.Join(dir, "mine")
 	test.Must(l.t, os.Symlink("log", mine))
@@ -250,8 +249,8 @@ func (l *Life) start() (*tracer.Tracee, error) {
 		return nil, err
 	}
 	stopped := func() bool {
-		for _, child := range Children(l.cmd.Process.Pid) {
-			if State(child) == 'T' {
+		for _, child := range test.Children(l.cmd.Process.Pid) {
+			if test.ProcState(child) == 'T' {
 				l.pid = child
 			}
 		}
@@ -260,7 +259,7 @@ func (l *Life) start() (*tracer.Tracee, error) {
 	if !l.within(l.Slack, stopped) {
 		return nil, fmt.Errorf("no process stopped before it became init")
 	}
-	for _, child := range Children(l.cmd.Process.Pid) {
+	for _, child := range test.Children(l.cmd.Process.Pid) {
 		if child != l.pid {
 			l.others = append(l.others, child)
 		}
@@ -343,8 +342,8 @@ func (l *Life) Settle() {
 	zombie := 0
 	reaped := func() bool {
 		zombie = 0
-		for _, child := range Children(l.pid) {
-			if State(child) == 'Z' {
+		for _, child := range test.Children(l.pid) {
+			if test.ProcState(child) == 'Z' {
 				zombie = child
 			}
 		}
@@ -354,7 +353,7 @@ func (l *Life) Settle() {
 		l.Fail("a zombie is not reaped")
 	}
 	if len(l.Command) > 0 && l.command == 0 {
-		for _, child := range Children(l.pid) {
+		for _, child := range test.Children(l.pid) {
 			l.command = child
 			break
 		}
@@ -363,19 +362,18 @@ func (l *Life) Settle() {
 
 // atExit checks what holds when init has begun to exit.
 func (l *Life) atExit() {
-	isLive := func(pid int) bool { return !strings.ContainsRune("ZX?", State(pid)) }
-	if l.command != 0 && isLive(l.command) {
+	if l.command != 0 && test.IsLive(l.command) {
 		l.Problem("init ends before the command")
 	}
 	if l.Place != PID1 && l.Wide {
-		for _, child := range Children(l.pid) {
-			if isLive(child) {
+		for _, child := range test.Children(l.pid) {
+			if test.IsLive(child) {
 				l.Problem("a process of the scope is left after the deadline")
 			}
 		}
 	}
 	for _, other := range l.others {
-		if !isLive(other) {
+		if !test.IsLive(other) {
 			l.Problem("a process outside the scope has ended")
 		}
 	}
@@ -404,25 +402,4 @@ func (l *Life) HasStarted() bool {
 	return slices.ContainsFunc(l.Stdout, func(line string) bool {
 		return !strings.HasPrefix(line, bystander)
 	})
-}
-
-// Children returns the children of a process, zombies too.
-func Children(pid int) (children []int) {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for word := range strings.FieldsSeq(string(text)) {
-		if child, err := strconv.Atoi(word); err == nil {
-			children = append(children, child)
-		}
-	}
-	return children
-}
-
-// State returns the state of a process as a letter (proc_pid_stat(5)), or '?' if there is none.
-func State(pid int) rune {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	_, rest, ok := strings.Cut(string(text), ") ")
-	if err != nil || !ok || rest == "" {
-		return '?'
-	}
-	return rune(rest[0])
 }

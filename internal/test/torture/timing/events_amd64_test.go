@@ -1,13 +1,12 @@
 package timing_test
 
 import (
-	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"util/internal/test"
 	"util/internal/test/torture/scenario"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +40,7 @@ func (r *run) happen(l *scenario.Life) {
 				kill(r.command, unix.SIGSTOP, "TZX?")
 			}
 		case "orphan", "orphans":
-			for _, child := range scenario.Children(l.PID()) {
+			for _, child := range test.Children(l.PID()) {
 				if child == r.command || !isLive(child) {
 					continue
 				}
@@ -56,7 +55,7 @@ func (r *run) happen(l *scenario.Life) {
 			l.TypeEchoed("\x03")
 			r.must(unix.SIGINT)
 		case "resize":
-			l.Resize(uint16(20+r.seq%20), 80)
+			l.Resize(uint16(20+r.at%20), 80)
 			r.must(unix.SIGWINCH)
 		case "hang up":
 			l.HangUp()
@@ -92,14 +91,11 @@ func (r *run) happen(l *scenario.Life) {
 }
 
 // isLive reports whether a process runs, or is stopped.
-func isLive(pid int) bool { return pid != 0 && !strings.ContainsRune("ZX?", scenario.State(pid)) }
+func isLive(pid int) bool { return pid != 0 && test.IsLive(pid) }
 
 // isPending reports whether a signal is pending in a process. Another one merges with it.
 func isPending(pid int, signal unix.Signal) bool {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	_, rest, _ := strings.Cut(string(status), "\nShdPnd:\t")
-	line, _, _ := strings.Cut(rest, "\n")
-	set, _ := strconv.ParseUint(line, 16, 64)
+	set, _ := strconv.ParseUint(test.ProcStatus(pid, "ShdPnd"), 16, 64)
 	return set&(1<<(signal-1)) != 0
 }
 
@@ -114,7 +110,7 @@ func kill(pid int, signal unix.Signal, states string) bool {
 		return false
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
-		if strings.ContainsRune(states, scenario.State(pid)) {
+		if strings.IndexByte(states, test.ProcState(pid)) >= 0 {
 			return true
 		}
 	}

@@ -28,20 +28,27 @@ const (
 	windowVar = "UTIL_TEST_WINDOW"
 )
 
-// window is where init is held: before or after a system call, while an event happens.
-type window struct {
-	*life
+// place is where a process is held: before or after a system call, while an event happens.
+type place struct {
 	event string
-	seq   int // 1 for the first call of init
+	at    int // 1 for the first call, of those that matter
 	after bool
 }
 
-func (w window) String() string {
+// window is a place in a life of init. All of its calls matter.
+type window struct {
+	*life
+	place
+}
+
+func (w window) String() string { return w.Name + "/" + w.place.String() }
+
+func (p place) String() string {
 	when := "before"
-	if w.after {
+	if p.after {
 		when = "after"
 	}
-	return fmt.Sprintf("%s/%s/%s %d", w.Name, w.event, when, w.seq)
+	return fmt.Sprintf("%s/%s %d", p.event, when, p.at)
 }
 
 // run is a life in which the event of a window happens.
@@ -91,7 +98,7 @@ func (r *run) hook(l *scenario.Life, c *tracer.Call) {
 			l.WantStatus = 137
 		}
 	}
-	if c.Seq == r.seq && c.Made == r.after && !r.happened {
+	if c.Seq == r.at && c.Made == r.after && !r.happened {
 		r.call, r.happened, r.lenient = c.Nr, true, r.ending
 		r.happen(l)
 	}
@@ -99,11 +106,9 @@ func (r *run) hook(l *scenario.Life, c *tracer.Call) {
 
 // childOf returns the child of a process that has a pid in its own namespace.
 func childOf(parent, pid int) int {
-	for _, child := range scenario.Children(parent) {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", child))
-		_, rest, _ := strings.Cut(string(status), "\nNSpid:")
-		line, _, _ := strings.Cut(rest, "\n")
-		if words := strings.Fields(line); len(words) > 0 && words[len(words)-1] == strconv.Itoa(pid) {
+	for _, child := range test.Children(parent) {
+		words := strings.Fields(test.ProcStatus(child, "NSpid"))
+		if len(words) > 0 && words[len(words)-1] == strconv.Itoa(pid) {
 			return child
 		}
 	}
@@ -143,8 +148,8 @@ func (r *run) play(l *scenario.Life) {
 func (r *run) killOrphan(l *scenario.Life) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	for _, child := range scenario.Children(l.PID()) {
-		if child != r.command && scenario.State(child) == 'S' {
+	for _, child := range test.Children(l.PID()) {
+		if child != r.command && test.ProcState(child) == 'S' {
 			_ = unix.Kill(child, unix.SIGKILL)
 			return
 		}
@@ -210,7 +215,7 @@ func TestInit(t *testing.T) {
 		all = slices.DeleteFunc(all, func(w window) bool { return !match.MatchString(w.String()) })
 	} else if !torture.Long() {
 		handOver := slices.DeleteFunc(slices.Clone(all), func(w window) bool {
-			return w.Name != "terminal" || w.event != "HUP" && w.event != "CONT" || w.seq > 12
+			return w.Name != "terminal" || w.event != "HUP" && w.event != "CONT" || w.at > 12
 		})
 		all = append(handOver, sample(t, all, 350)...)
 	}
@@ -247,7 +252,8 @@ func windows(t *testing.T, util string) (all []window) {
 		}
 		for _, event := range life.events {
 			for seq := 1; seq <= min(l.Calls, 200); seq++ {
-				all = append(all, window{life, event, seq, false}, window{life, event, seq, true})
+				all = append(all, window{life, place{event, seq, false}},
+					window{life, place{event, seq, true}})
 			}
 		}
 	}

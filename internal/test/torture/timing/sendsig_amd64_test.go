@@ -17,7 +17,6 @@ import (
 
 	"util/internal/test"
 	"util/internal/test/torture"
-	"util/internal/test/torture/scenario"
 	"util/internal/test/torture/tracer"
 
 	"golang.org/x/sys/unix"
@@ -51,18 +50,10 @@ var forms = []form{
 //	fork     it forks
 type shot struct {
 	form
-	event string
-	at    int // 1 for the first of the system calls that matter
-	after bool
+	place
 }
 
-func (s shot) String() string {
-	when := "before"
-	if s.after {
-		when = "after"
-	}
-	return fmt.Sprintf("%s/%s/%s %d", s.args, s.event, when, s.at)
-}
+func (s shot) String() string { return s.args + "/" + s.place.String() }
 
 // matters are the system calls that tell sendsig anything about processes, or processes anything.
 // The Go runtime makes many others.
@@ -197,7 +188,7 @@ func (f *field) fire(s shot) (o outcome) {
 			if matter && o.calls == s.at && c.Made == s.after && !o.happened {
 				o.happened, o.held, o.call = true, holding > 0, c.Nr
 				replacement = f.happen(s.event, target)
-				o.children = scenario.Children(pid)
+				o.children = test.Children(pid)
 			}
 			if c.Nr == unix.SYS_PIDFD_SEND_SIGNAL && c.Args[1] == uint64(unix.SIGTERM) && !c.Made {
 				o.sent = o.sent || !o.happened
@@ -226,7 +217,7 @@ func (f *field) happen(event string, target *process) (replacement *process) {
 	pid := target.cmd.Process.Pid
 	await := func(cond func() bool) { // a target that sendsig has stopped does nothing
 		end := time.Now().Add(patience)
-		for !cond() && scenario.State(pid) != 'T' && time.Now().Before(end) {
+		for !cond() && test.ProcState(pid) != 'T' && time.Now().Before(end) {
 			time.Sleep(50 * time.Microsecond)
 		}
 	}
@@ -253,7 +244,7 @@ func (f *field) happen(event string, target *process) (replacement *process) {
 		})
 	case "fork":
 		_ = target.cmd.Process.Signal(syscall.Signal(50))
-		await(func() bool { return len(scenario.Children(pid)) > 0 })
+		await(func() bool { return len(test.Children(pid)) > 0 })
 	}
 	return nil
 }
@@ -303,7 +294,7 @@ func (f *field) judge(s shot, o *outcome, target, bystander, replacement *proces
 	if s.event == "fork" || s.event == "rename" {
 		_ = target.cmd.Process.Signal(syscall.Signal(50))
 	}
-	for _, child := range append(o.children, scenario.Children(target.cmd.Process.Pid)...) {
+	for _, child := range append(o.children, test.Children(target.cmd.Process.Pid)...) {
 		_ = unix.Kill(child, 64)
 	}
 	// After KILL of --then, it is not alive.
@@ -393,7 +384,7 @@ func (f *field) shots(t *testing.T) (all []shot) {
 		}
 		for _, event := range []string{"end", "replace", "rename", "fork"} {
 			for at := 1; at <= o.calls; at++ {
-				all = append(all, shot{form, event, at, false}, shot{form, event, at, true})
+				all = append(all, shot{form, place{event, at, false}}, shot{form, place{event, at, true}})
 			}
 		}
 	}

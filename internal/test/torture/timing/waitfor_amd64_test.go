@@ -29,18 +29,10 @@ import (
 //	timeout  the time is over
 type wait struct {
 	network string // of the service: "unix", "tcp", or "" for one that never comes up
-	event   string
-	at      int // 1 for the first of the system calls that matter
-	after   bool
+	place
 }
 
-func (w wait) String() string {
-	when := "before"
-	if w.after {
-		when = "after"
-	}
-	return fmt.Sprintf("%s/%s/%s %d", w.network, w.event, when, w.at)
-}
+func (w wait) String() string { return w.network + "/" + w.place.String() }
 
 // The calls that are part of a check, or come after the last one.
 var checks = []int{
@@ -241,12 +233,12 @@ func waits(t *testing.T, util, probe string) (all []wait) {
 		}
 		for _, event := range []string{"down", "TERM", "timeout"} {
 			for at := 1; at <= o.calls; at++ {
-				all = append(all, wait{network, event, at, false}, wait{network, event, at, true})
+				all = append(all, wait{network, place{event, at, false}}, wait{network, place{event, at, true}})
 			}
 		}
 	}
 	for at := 1; at <= 40; at++ {
-		all = append(all, wait{"", "TERM", at, false}, wait{"", "TERM", at, true})
+		all = append(all, wait{"", place{"TERM", at, false}}, wait{"", place{"TERM", at, true}})
 	}
 	return all
 }
