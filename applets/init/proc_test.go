@@ -103,7 +103,7 @@ func waitEnded(t *testing.T, pid int) {
 	test.Eventually(t, "the process ends", func() bool { return ended(pid) })
 }
 
-func ended(pid int) bool { return test.ProcState(pid) == 0 || test.ProcState(pid) == 'Z' }
+func ended(pid int) bool { return !test.IsLive(pid) }
 
 // waitsWithLimit waits until init waits for a signal, and reports whether it does so with a time
 // limit: the third argument of rt_sigtimedwait (/proc/PID/syscall).
