@@ -119,9 +119,10 @@ func materials(content []byte, version, commit, arch, goVersion, sys string) bom
 		Components: []component{
 			{
 				Type: "library", Ref: "go-memory", Name: "Go runtime: memory functions",
-				Version: goVersion, Scope: "required", Licenses: spdx("BSD-3-Clause"),
-				Description: "memmove and memequal, in assembly; no other function of the runtime or " +
-					"of the standard library is in the file",
+				Version: goVersion, Scope: "required", Licenses: spdx("BSD-3-Clause", "MIT"),
+				Description: "functions that compare, copy and clear memory (memequal, memmove), on " +
+					"some architectures also multiply and divide; nothing else of the runtime or of " +
+					"the standard library is in the file; those derived from Inferno are under MIT",
 			},
 			{
 				Type: "library", Ref: "golang.org/x/sys", Name: "golang.org/x/sys", Version: sys,
@@ -138,8 +139,10 @@ func materials(content []byte, version, commit, arch, goVersion, sys string) bom
 	}
 }
 
-func spdx(id string) []license {
-	l := license{}
-	l.License.ID = id
-	return []license{l}
+func spdx(ids ...string) []license {
+	all := make([]license, len(ids))
+	for i, id := range ids {
+		all[i].License.ID = id
+	}
+	return all
 }
