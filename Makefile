@@ -1,6 +1,6 @@
 # Targets: build (default), build-all, sbom, test, torture, test-kernels, test-kubernetes, check,
-# bench, demo, demo-docker, demo-update, examples, install, clean. GOARCH, and for arm GOARM, select
-# another architecture.
+# vulncheck, packages, bench, demo, demo-docker, demo-update, examples, install, clean. GOARCH, and
+# for arm GOARM, select another architecture.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
@@ -43,8 +43,12 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 # that is dereferenced, and compared with nil elsewhere), which it no longer supports.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build build-all test torture test-kernels test-kubernetes check bench demo demo-docker \
-	demo-update examples install clean
+# For .github/workflows. It must give the same result where shellcheck and pyflakes are installed.
+ACTIONLINT = GOARCH=$(GOHOSTARCH) go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
+	-shellcheck= -pyflakes=
+
+.PHONY: build build-all test torture test-kernels test-kubernetes check vulncheck packages bench \
+	demo demo-docker demo-update examples install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
 
@@ -143,6 +147,21 @@ check:
 	go -C internal/test/manifests vet ./...
 	go -C internal/test/kubelet mod tidy -diff
 	bash -n .ci/run
+	$(ACTIONLINT)
+
+# Known vulnerabilities in what util calls. VULNDB is the database.
+VULNDB      = https://vuln.go.dev
+GOVULNCHECK = GOARCH=$(GOHOSTARCH) go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+vulncheck:
+	@mkdir -p bin
+	@$(GOVULNCHECK) -db $(VULNDB) . >bin/vulncheck.log 2>&1; status=$$?; \
+	if grep -q 'fetching vulnerabilities: Get ' bin/vulncheck.log; then \
+		echo "vulncheck: the database cannot be reached: run it with a network, or set VULNDB"; \
+	else cat bin/vulncheck.log; exit $$status; fi
+
+# What the tests need, from the packages of Debian or Ubuntu. It runs as root.
+packages:
+	bash .ci/run packages
 
 # demo needs only Go; demo-docker needs a Docker Engine too.
 demo: build bin/demo-app
