@@ -172,11 +172,11 @@ func sources(t *testing.T, program string) []string {
 		}
 		for {
 			var line dwarf.LineEntry
-			if err := lines.Next(&line); errors.Is(err, io.EOF) {
+			err := lines.Next(&line)
+			if errors.Is(err, io.EOF) {
 				break
-			} else {
-				test.Must(t, err)
 			}
+			test.Must(t, err)
 			found[line.File.Name] = true
 		}
 	}
