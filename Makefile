@@ -1,9 +1,10 @@
-# Targets: build (default), build-all, sbom, test, torture, test-kernels, test-kubernetes, check,
-# bench, demo, demo-docker, demo-update, examples, install, clean. GOARCH, and for arm GOARM, select
-# another architecture.
+# Targets: build (default), build-all, man, sbom, test, torture, test-kernels, test-kubernetes,
+# check, bench, demo, demo-docker, demo-update, examples, install, clean. GOARCH, and for arm GOARM,
+# select another architecture.
 
 VERSION  = 0.1.0
 COMMIT  := $(shell internal/version/commit.sh)
+DATE    := $(shell test -e .git && git log -1 --format=%cs || echo 1970-01-01)
 GOHOSTARCH := $(shell go env GOHOSTARCH)
 GOARCH  ?= $(GOHOSTARCH)
 GOARM   ?= 7
@@ -44,7 +45,7 @@ GOLANGCI_LINT = GOARCH=$(GOHOSTARCH) go run -exec 'env CGO_ENABLED=0 GOOS=linux 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
 .PHONY: build build-all test torture test-kernels test-kubernetes check bench demo demo-docker \
-	demo-update examples install clean
+	demo-update examples man install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
 
@@ -180,16 +181,23 @@ bench: build
 		./applets/waitfor ./applets/healthcheck ./applets/runas
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
-# The completion scripts come from a util that runs on this machine, whatever GOARCH is.
-HOST  = GOOS=linux GOARCH=$(GOHOSTARCH) go
+# The manual pages and the completion scripts come from programs that run on this machine, whatever
+# GOARCH is.
+HOST = GOOS=linux GOARCH=$(GOHOSTARCH) go
+man:
+	rm -rf bin/man
+	$(HOST) run ./internal/manual -version '$(VERSION)' -date '$(DATE)' bin/man
+
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: build
+install: build man
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
 	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 bin/util-init $(DESTDIR)$(PREFIX)/bin/util-init)
 	$(HOST) build -o bin/host/ .
 	bin/host/util completion bash >bin/host/bash
 	bin/host/util completion zsh >bin/host/zsh
 	bin/host/util completion fish >bin/host/fish
+	install -d -m 755 $(SHARE)/man/man1
+	install -m 644 bin/man/*.1 $(SHARE)/man/man1
 	install -D -m 644 bin/host/bash $(SHARE)/bash-completion/completions/util
 	install -D -m 644 bin/host/zsh $(SHARE)/zsh/site-functions/_util
 	install -D -m 644 bin/host/fish $(SHARE)/fish/vendor_completions.d/util.fish
