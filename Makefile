@@ -1,9 +1,12 @@
-# Targets: build (default), build-all, sbom, test, torture, test-kernels, test-kubernetes, check,
-# vulncheck, packages, bench, demo, demo-docker, demo-update, examples, install, clean. GOARCH, and
-# for arm GOARM, select another architecture.
+# Targets: build (default), build-all, man, sbom, release, verify-release, test, torture,
+# test-kernels, test-kubernetes, test-packages, check, vulncheck, packages, bench, demo, demo-docker,
+# demo-update, examples, install, clean. GOARCH, and for arm GOARM, select another architecture.
 
-VERSION  = 0.1.0
-COMMIT  := $(shell internal/version/commit.sh)
+# What this tree is: see internal/version/version.sh.
+TREE    := $(shell internal/version/version.sh)
+VERSION := $(word 1,$(TREE))
+COMMIT  := $(word 2,$(TREE))
+DATE    := $(word 3,$(TREE))
 GOHOSTARCH := $(shell go env GOHOSTARCH)
 GOARCH  ?= $(GOHOSTARCH)
 GOARM   ?= 7
@@ -18,7 +21,8 @@ OTHERS = ppc64 mips mipsle mips64 mips64le
 # -E makes the early entry the entry point of the program: see ARCHITECTURE.md.
 EARLY     = $(if $(filter $(GOARCH),$(ARCHS)),-E _rt0_util)
 LDFLAGS   = $(EARLY) $(VARIABLES)
-VARIABLES = -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT)
+VARIABLES = -X util/internal/version.number=$(VERSION) -X util/internal/version.commit=$(COMMIT) \
+	-X util/internal/version.date=$(DATE)
 
 # The program depends only on the commit: every setting of `go env` that changes it is set here. An
 # empty value would mean that of `go env -w`; a comma is an empty list of experiments.
@@ -47,8 +51,8 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 ACTIONLINT = GOARCH=$(GOHOSTARCH) go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
 	-shellcheck= -pyflakes=
 
-.PHONY: build build-all test torture test-kernels test-kubernetes check vulncheck packages bench \
-	demo demo-docker demo-update examples install clean
+.PHONY: build build-all man release verify-release test torture test-kernels test-kubernetes \
+	test-packages check vulncheck packages bench demo demo-docker demo-update examples install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
 
@@ -199,16 +203,23 @@ bench: build
 		./applets/waitfor ./applets/healthcheck ./applets/runas
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
-# The completion scripts come from a util that runs on this machine, whatever GOARCH is.
-HOST  = GOOS=linux GOARCH=$(GOHOSTARCH) go
+# The manual pages and the completion scripts come from programs that run on this machine, whatever
+# GOARCH is.
+HOST = GOOS=linux GOARCH=$(GOHOSTARCH) go
+man:
+	rm -rf bin/man
+	$(HOST) run ./internal/manual -version '$(VERSION)' -date '$(DATE)' bin/man
+
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: build
+install: build man
 	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
 	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 bin/util-init $(DESTDIR)$(PREFIX)/bin/util-init)
 	$(HOST) build -o bin/host/ .
 	bin/host/util completion bash >bin/host/bash
 	bin/host/util completion zsh >bin/host/zsh
 	bin/host/util completion fish >bin/host/fish
+	install -d -m 755 $(SHARE)/man/man1
+	install -m 644 bin/man/*.1 $(SHARE)/man/man1
 	install -D -m 644 bin/host/bash $(SHARE)/bash-completion/completions/util
 	install -D -m 644 bin/host/zsh $(SHARE)/zsh/site-functions/_util
 	install -D -m 644 bin/host/fish $(SHARE)/fish/vendor_completions.d/util.fish

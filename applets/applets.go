@@ -63,6 +63,17 @@ var table = []Applet{
 	},
 }
 
+// Commands returns the command of util itself, then those of the applets, for their manual pages.
+func Commands() []*cobra.Command {
+	all := []*cobra.Command{newRoot()}
+	for _, a := range table {
+		c := a.New()
+		c.Short = a.Short
+		all = append(all, c)
+	}
+	return all
+}
+
 // Main runs the applet that argv names and returns the exit status. The name is the base name of
 // argv[0] or, if that is not the name of an applet, argv[1]. A base name that begins with
 // [entry.Alone] is init's too.

@@ -123,7 +123,8 @@ func main() { os.Exit(applets.Main(os.Args)) }
 	expectCommit(clone, "unknown")
 }
 
-// make install puts the completion scripts where the shells search for them, under every name.
+// make install puts the manual pages into the manual, and the completion scripts where the shells
+// search for them, under every name. There is no page init.1, which would hide that of the system.
 func TestMakeInstall(t *testing.T) {
 	origin, _ := repository(t)
 	dest := filepath.Join(t.TempDir(), "dest")
@@ -132,6 +133,10 @@ func TestMakeInstall(t *testing.T) {
 	got := strings.Split(sh(t, dest, nil, `find . ! -type d | sort`), "\n")
 	want := []string{
 		"./opt/bin/util", "./opt/bin/util-init", "./opt/share/zsh/site-functions/_util",
+		"./opt/share/man/man1/util.1",
+	}
+	for _, name := range list(t) {
+		want = append(want, "./opt/share/man/man1/util-"+name+".1")
 	}
 	for _, name := range append(list(t), "util") {
 		want = append(want, "./opt/share/bash-completion/completions/"+name,
@@ -141,6 +146,11 @@ func TestMakeInstall(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("installed: %q, want %q", got, want)
+	}
+	header := sh(t, dest, nil, `head -n 3 opt/share/man/man1/util-init.1 | grep ^.TH`)
+	date := sh(t, origin, nil, `git log -1 --format=%cs`)
+	if !strings.HasPrefix(header, `.TH UTIL\-INIT 1 `+date+` "util `) {
+		t.Errorf("header of util-init.1: %q", header)
 	}
 	for file, shell := range map[string]string{
 		"zsh/site-functions/_util":            "zsh",

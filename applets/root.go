@@ -17,8 +17,14 @@ func newRoot() *cobra.Command {
 	var list, install, showVersion bool
 	var in installation
 	cmd := cli.Setup(&cobra.Command{
-		Use:  "util",
-		Args: cobra.ArbitraryArgs,
+		Use: `util APPLET [argument…]
+util help [APPLET] | --list [--compat] | --version
+util --install [-s] [--force] [--compat] [DIR [NAME…]]
+util completion bash|zsh|fish`,
+		Long: `A container init and entrypoint toolkit in one binary. An applet can also be
+chosen by the name of a link to the binary, such as /sbin/init.`,
+		Short: "container init and entrypoint toolkit",
+		Args:  cobra.ArbitraryArgs,
 	})
 	f := cmd.Flags()
 	f.BoolVar(&list, "list", false, "print the names of the applets")
@@ -72,16 +78,9 @@ func namesWith(compat bool) []string {
 
 // help writes the help of util itself: the applets and the options.
 func help(w io.Writer, c *cobra.Command) {
-	fmt.Fprint(w, `Usage: util APPLET [argument…]
-       util help [APPLET] | --list [--compat] | --version
-       util --install [-s] [--force] [--compat] [DIR [NAME…]]
-       util completion bash|zsh|fish
-
-A container init and entrypoint toolkit in one binary. An applet can also be
-chosen by the name of a link to the binary, such as /sbin/init.
-
-Applets:
-`)
+	const under = "       " // "Usage: "
+	usage := strings.ReplaceAll(c.Use, "\n", "\n"+under)
+	fmt.Fprintf(w, "Usage: %s\n\n%s\n\nApplets:\n", usage, c.Long)
 	for _, a := range table {
 		fmt.Fprintf(w, "  %-15s %s\n", a.Name, a.Short)
 	}

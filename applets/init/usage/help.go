@@ -7,11 +7,12 @@ import (
 	"util/applets/init/report"
 )
 
-// The help before and after the options.
+// The help before and after the options. The manual page has the same text.
 const (
-	about = `Usage: util init [option…] [--] command [argument…]
+	about = "Usage: " + Synopsis + "\n\n" + Description + "\n\n" + exitStatus + "\n\nOptions:\n"
 
-Starts the command in a new session, forwards every signal to its process
+	Synopsis    = `util init [option…] [--] command [argument…]`
+	Description = `Starts the command in a new session, forwards every signal to its process
 group, reaps orphans, and ends with the command's status: its exit status, or
 128+n if signal n ended it. Options end at the first argument that is not one.
 
@@ -21,19 +22,14 @@ those that were started since the stop signal. When the grace period expires,
 the remaining processes get KILL.
 
 Every option has an environment variable, for engines that cannot pass
-arguments. A flag takes precedence over its variable.
+arguments. A flag takes precedence over its variable.`
 
-Exit status: the command's; 126 if it was found but cannot be run; 127 if it was
-not found; 2 for bad usage; 1 if init could not start it.
+	exitStatus = `Exit status: the command's; 126 if it was found but cannot be run; 127 if it was
+not found; 2 for bad usage; 1 if init could not start it.`
 
-Options:
-`
-	examples = `
-Examples:
-  util init -- nginx -g 'daemon off;'
+	Examples = `  util init -- nginx -g 'daemon off;'
   util init --rewrite TERM:QUIT -- nginx -g 'daemon off;'
-  UTIL_INIT_REWRITE=HUP:none,TERM:INT util init -v python3 app.py
-`
+  UTIL_INIT_REWRITE=HUP:none,TERM:INT util init -v python3 app.py`
 )
 
 // The columns of the list of options.
@@ -81,7 +77,7 @@ func printHelp() {
 	for i := range options.Table {
 		putOption(&options.Table[i], indent)
 	}
-	put(examples)
+	put("\nExamples:\n" + Examples + "\n")
 	flush()
 }
 
