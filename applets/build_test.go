@@ -82,45 +82,60 @@ CGO_ENABLED=1
 			}
 		}
 	}
+}
 
-	expectCommit := func(dir, want string) {
+// The version of a tree is its tag, or says how many commits follow it. A clone and a tarball of a
+// commit have the same version.
+func TestVersion(t *testing.T) {
+	clone, _ := repository(t)
+	// The time zone of whoever commits does not matter, nor that of whoever builds.
+	const commit = `git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q`
+	date := []string{"GIT_COMMITTER_DATE=2026-11-29T01:02:03+05:00", "TZ=Pacific/Auckland"}
+	sh(t, clone, date, commit+" --amend --no-edit")
+	first := sh(t, clone, nil, "git rev-parse HEAD")[:12]
+	expect := func(dir, want string) {
 		t.Helper()
-		if got := sh(t, dir, nil, "internal/version/commit.sh"); got != want {
-			t.Errorf("commit of %s: %q, want %q", dir, got, want)
+		if got := sh(t, dir, date, "internal/version/version.sh"); got != want {
+			t.Errorf("version of %s: %q, want %q", dir, got, want)
 		}
 	}
-	expectCommit(clone, commit)
-	expectCommit(tarball, commit)
-	// The commit of a tarball is not that of a repository around it.
-	sh(t, home, nil, `git init -q "$1"`, filepath.Dir(tarball))
-	expectCommit(tarball, commit)
+	expectBoth := func(want string) {
+		t.Helper()
+		tarball := t.TempDir()
+		sh(t, clone, nil, `git archive HEAD | tar -x -C "$1"`, tarball)
+		// The version of a tarball is not that of a repository around it.
+		sh(t, clone, nil, `git init -q "$1"`, filepath.Dir(tarball))
+		expect(clone, want)
+		expect(tarball, want)
+	}
+	const when = " 2026-11-28T20:02:03Z 1795896123"
+	expectBoth("0.0.0-20261128200203-" + first + " " + first + when)
+	sh(t, clone, nil, "git tag other; git tag v1.2.3-rc1")
+	expectBoth("1.2.3-rc1 " + first + when)
+	sh(t, clone, date, commit+" --allow-empty -m y")
+	second := sh(t, clone, nil, "git rev-parse HEAD")[:12]
+	expectBoth("1.2.3-rc1-1-g" + second + " " + second + when)
+	sh(t, clone, nil, "git tag v1.2.3")
+	expectBoth("1.2.3 " + second + when)
+
 	write(t, filepath.Join(clone, "new.go"), "package main\n") // git does not know it, but Go does
-	expectCommit(clone, commit+"-dirty")
+	expect(clone, "1.2.3-dirty "+second+"-dirty"+when)
 	test.Must(t, os.Remove(filepath.Join(clone, "new.go")))
-	expectCommit(clone, commit)
-	write(t, filepath.Join(clone, "main.go"), `package main
-
-import (
-	"os"
-
-	"util/applets"
-)
-
-func main() { os.Exit(applets.Main(os.Args)) }
-`)
-	sh(t, clone, nil, "make")
-	want := "\ncommit " + commit + "-dirty\n"
-	if got := sh(t, clone, nil, "bin/util --version"); !strings.Contains(got, want) {
+	expect(clone, "1.2.3 "+second+when)
+	write(t, filepath.Join(clone, "README.md"), "changed\n")
+	sh(t, clone, nil, "make bin/util")
+	want := "util 1.2.3-dirty\ncommit " + second + "-dirty\ndate 2026-11-28T20:02:03Z\ngo"
+	if got := sh(t, clone, nil, "bin/util --version"); !strings.HasPrefix(got, want) {
 		t.Errorf("--version of a tree with changes: %q", got)
 	}
 	// docker-init prints the commit in the form that Docker reads.
 	test.Must(t, os.Symlink("util", filepath.Join(clone, "bin/docker-init")))
-	form := regexp.MustCompile(`^tini version \S+ - git\.` + commit + `-dirty$`)
+	form := regexp.MustCompile(`^tini version \S+ - git\.` + second + `-dirty$`)
 	if got := sh(t, clone, nil, "bin/docker-init --version"); !form.MatchString(got) {
 		t.Errorf("docker-init --version: %q", got)
 	}
 	test.Must(t, os.RemoveAll(filepath.Join(clone, ".git")))
-	expectCommit(clone, "unknown")
+	expect(clone, strings.Repeat("unknown ", 3)+"0")
 }
 
 // make install puts the manual pages into the manual, and the completion scripts where the shells
@@ -148,7 +163,7 @@ func TestMakeInstall(t *testing.T) {
 		t.Errorf("installed: %q, want %q", got, want)
 	}
 	header := sh(t, dest, nil, `head -n 3 opt/share/man/man1/util-init.1 | grep ^.TH`)
-	date := sh(t, origin, nil, `git log -1 --format=%cs`)
+	date := sh(t, origin, nil, `TZ=UTC git log -1 --date=format-local:%F --format=%cd`)
 	if !strings.HasPrefix(header, `.TH UTIL\-INIT 1 `+date+` "util `) {
 		t.Errorf("header of util-init.1: %q", header)
 	}

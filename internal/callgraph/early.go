@@ -106,6 +106,8 @@ var Early = Policy{
 		"util/internal/version.number.str":        "its text",
 		"util/internal/version.commit":            "a string that the linker sets",
 		"util/internal/version.commit.str":        "its text",
+		"util/internal/version.date":              "a string that the linker sets",
+		"util/internal/version.date.str":          "its text",
 		"runtime.buildVersion":                    "a string that the linker sets",
 		"runtime.buildVersion.str":                "its text",
 	},

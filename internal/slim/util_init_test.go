@@ -42,7 +42,7 @@ func makeUtilInit(t *testing.T, dir, arch, strip string) (path string) {
 	path = filepath.Join(to, "util-init")
 	cmd := exec.Command(test.Tool(t, "make"), "-C", dir, "-s", "bin/util-init", "GOARCH="+arch,
 		"OBJECTS="+filepath.Join(to, "object"), "UTIL_INIT="+path, "STRIP="+strip, "VERSION=1.2.3",
-		"COMMIT=0123456789ab")
+		"COMMIT=0123456789ab", "DATE=2026-11-29T03:16:11Z")
 	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)

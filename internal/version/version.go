@@ -4,13 +4,15 @@ package version
 
 import "runtime"
 
-// Set by the Makefile with -ldflags -X.
+// Set by the Makefile with -ldflags -X, from what version.sh prints. Another build does not know
+// them.
 var (
-	number = "0.1.0-dev"
+	number = "unknown"
 	commit = "unknown"
+	date   = "unknown"
 )
 
-// Number is the version.
+// Number is the version, such as 0.1.0, or "unknown".
 func Number() string { return number }
 
 // Commit is the commit that the program was built from, or "unknown".
@@ -27,10 +29,11 @@ const (
 
 // Text is what --version prints, in pieces: code before the runtime cannot join them. linked says
 // how the program was linked.
-func Text(linked string) [15]string {
+func Text(linked string) [18]string {
 	return [...]string{
 		"util ", number, "\n",
 		"commit ", commit, "\n",
+		"date ", date, "\n",
 		runtime.Version(), " ", runtime.GOOS, "/", runtime.GOARCH, "\n",
 		"linked ", linked, "\n",
 	}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Prints what this tree is, as four words: the version, the commit (12 digits), the date of the
+# commit in UTC, and the same date in seconds since 1970.
+#
+#   0.1.0                               the commit has the tag v0.1.0
+#   0.1.0-5-g0123456789ab               the fifth commit after that tag, as git describe says it
+#   0.0.0-20261129031611-0123456789ab   before the first tag: date and commit, as Go says it
+#
+# Version and commit end with -dirty if the tree was changed since, files that git does not know
+# included. A tree without a repository is one that git archive made: git has put the commit, its
+# date and its description into the next line (gitattributes(5), export-subst).
+archived='$Format:%H %ct %(describe:tags=true,match=v[0-9]*,abbrev=12)$'
+
+cd "$(dirname "$0")/../.." || exit
+commit='' seconds='' described='' changed=''
+if test -e .git; then
+	commit=$(git rev-parse HEAD) && seconds=$(git show --no-patch --format=%ct HEAD) &&
+		changed=$(git --no-optional-locks status --porcelain) || commit=''
+	described=$(git describe --tags --match='v[0-9]*' --abbrev=12 2>/dev/null)
+else
+	case $archived in
+	'$'*) ;;
+	*) read -r commit seconds described <<-END ;;
+		$archived
+	END
+	esac
+fi
+if test -z "$commit"; then
+	echo unknown unknown unknown 0
+	exit
+fi
+commit=$(printf %.12s "$commit")
+# GNU and BusyBox know -d, BSD -r.
+date=$(date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ 2>/dev/null ||
+	date -u -r "$seconds" +%Y-%m-%dT%H:%M:%SZ) || exit
+version=${described#v}
+test "$version" || version=0.0.0-$(echo "$date" | tr -cd 0-9)-$commit
+dirty=${changed:+-dirty}
+echo "$version$dirty" "$commit$dirty" "$date" "$seconds"
