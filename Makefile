@@ -61,13 +61,16 @@ UTIL = bin/util
 bin/util:
 	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $(UTIL) .
 
+# The architectures of a release, by its names for them. FOR_EACH runs a target for each, of which
+# arch is the name.
+RELEASE  = $(ARCHS:arm=armv6 armv7)
+FOR_EACH = for arch in $(RELEASE); do \
+	case $$arch in armv*) set arm $${arch\#armv};; *) set $$arch $(GOARM);; esac; \
+	$(MAKE) -s GOARCH=$$1 GOARM=$$2
+
 # Both programs for every architecture, as bin/util-linux-ARCH and bin/util-init-linux-ARCH.
 build-all:
-	for arch in $(ARCHS:arm=armv6 armv7); do \
-		case $$arch in armv*) set arm $${arch#armv};; *) set $$arch $(GOARM);; esac; \
-		$(MAKE) -s build GOARCH=$$1 GOARM=$$2 UTIL=bin/util-linux-$$arch \
-			UTIL_INIT=bin/util-init-linux-$$arch || exit; \
-	done
+	$(FOR_EACH) build UTIL=bin/util-linux-$$arch UTIL_INIT=bin/util-init-linux-$$arch || exit; done
 
 # Init alone, without the Go runtime: see docs/design.md. Go compiles the packages and links them to
 # one relocatable object; slim takes from it what the early entry reaches. The linker that Go's would
@@ -96,6 +99,24 @@ bin/util-init:
 sbom: bin/util-init
 	GOARCH=$(GOHOSTARCH) go run ./internal/sbom -version $(VERSION) -commit $(COMMIT) \
 		-arch $(GOARCH) $(UTIL_INIT) >$(UTIL_INIT).cdx.json
+
+# Everything that a release consists of, in dist/: see docs/releases.md. RELEASE selects architectures,
+# as in make release RELEASE='amd64 arm64'.
+STAGED = bin/release
+release:
+	@case '$(VERSION)' in \
+	*-dirty) echo >&2 'release: $(VERSION): commit all changes first'; exit 1;; \
+	unknown) echo >&2 'release: not a clone, nor a tarball of git archive'; exit 1;; \
+	esac
+	rm -rf dist $(STAGED)
+	$(FOR_EACH) install sbom DESTDIR=$(STAGED)/$$arch PREFIX=/usr \
+		UTIL=$(STAGED)/util UTIL_INIT=$(STAGED)/$$arch-util-init || exit; done
+	$(ENV) GOARCH=$(GOHOSTARCH) go run -C internal/release -trimpath . -version $(VERSION) \
+		-commit $(COMMIT) -time $(word 4,$(TREE)) -source ../.. -input ../../$(STAGED) -output ../../dist
+
+# Makes a release twice, in different ways, and compares the files.
+verify-release:
+	internal/release/verify.sh RELEASE='$(RELEASE)'
 
 # -count=1: the results depend on the kernel and the Docker Engine too, which the cache of go test
 # does not know. TESTS selects tests, as in make test TESTS='-run TestDocker ./applets/init'.
@@ -150,7 +171,12 @@ check:
 	go -C internal/test/manifests mod tidy -diff
 	go -C internal/test/manifests vet ./...
 	go -C internal/test/kubelet mod tidy -diff
+	go -C internal/release mod tidy -diff
+	go -C internal/release vet ./...
+	cd internal/release && $(GOLANGCI_LINT) run ./...
 	bash -n .ci/run
+	sh -n internal/release/verify.sh
+	sh -n internal/version/version.sh
 	$(ACTIONLINT)
 
 # Known vulnerabilities in what util calls. VULNDB is the database.
@@ -212,13 +238,15 @@ man:
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: build man
-	install -D -m 755 bin/util $(DESTDIR)$(PREFIX)/bin/util
-	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 bin/util-init $(DESTDIR)$(PREFIX)/bin/util-init)
+	install -D -m 755 $(UTIL) $(DESTDIR)$(PREFIX)/bin/util
+	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 $(UTIL_INIT) $(DESTDIR)$(PREFIX)/bin/util-init)
 	$(HOST) build -o bin/host/ .
 	bin/host/util completion bash >bin/host/bash
 	bin/host/util completion zsh >bin/host/zsh
 	bin/host/util completion fish >bin/host/fish
-	install -d -m 755 $(SHARE)/man/man1
+	install -d -m 755 $(SHARE)/man/man1 $(SHARE)/doc/util/docs
+	install -m 644 LICENSE *.md $(SHARE)/doc/util
+	install -m 644 docs/*.md $(SHARE)/doc/util/docs
 	install -m 644 bin/man/*.1 $(SHARE)/man/man1
 	install -D -m 644 bin/host/bash $(SHARE)/bash-completion/completions/util
 	install -D -m 644 bin/host/zsh $(SHARE)/zsh/site-functions/_util
@@ -230,4 +258,4 @@ install: build man
 	done
 
 clean:
-	rm -rf bin examples/util examples/app
+	rm -rf bin dist examples/util examples/app

@@ -1,0 +1,167 @@
+// Release makes the files of a release, in one directory: programs, tarballs, packages, images,
+// bills of materials, and their checksums. It is called by make release, which has installed util
+// for each architecture into a directory of its own before. It is a module of its own, so that what
+// it needs is not in go.mod of util.
+//
+// The files depend on the input, the version and the time alone: not on the clock, the user, the
+// path or the machine.
+package main
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// release is what is known of a release before its files are made.
+type release struct {
+	home    home
+	version version
+	commit  string
+	time    time.Time // of the commit; the time of every file
+	source  string    // the directory of util's source
+	input   string    // has a directory for each architecture: what make install DESTDIR= wrote
+	output  string
+	scratch string // for files that go into packages
+}
+
+// home is what only the people who publish util know.
+type home struct {
+	Maintainer string `json:"maintainer"` // as in deb-control(5): name <address>
+	Homepage   string `json:"homepage"`   // a URL, or nothing
+	Source     string `json:"source"`     // the URL of the repository, or nothing
+}
+
+// placeholder is the maintainer as long as util has no public home.
+const placeholder = "the util authors <util@localhost>"
+
+//go:embed home.json
+var homeJSON []byte
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run() (err error) {
+	r := &release{}
+	text := flag.String("version", "", "the `version`, as version.sh prints it")
+	flag.StringVar(&r.commit, "commit", "", "the `commit`")
+	seconds := flag.Int64("time", 0, "the time of the commit, in `seconds` since 1970")
+	flag.StringVar(&r.source, "source", "", "the `directory` of util's source")
+	flag.StringVar(&r.input, "input", "", "the `directory` with what was installed")
+	flag.StringVar(&r.output, "output", "", "the `directory` to write to")
+	flag.Parse()
+	if r.version, err = parseVersion(*text); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(homeJSON, &r.home); err != nil {
+		return fmt.Errorf("home.json: %w", err)
+	}
+	if r.home == (home{Maintainer: placeholder}) {
+		fmt.Fprintln(os.Stderr, "release: internal/release/home.json: fill it in before you publish")
+	}
+	r.time = time.Unix(*seconds, 0).UTC()
+	if r.scratch, err = os.MkdirTemp("", "util-release-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(r.scratch)) }()
+	return r.makeAll()
+}
+
+// makeAll makes the files for each architecture that is in the input, and those for all of them.
+func (r *release) makeAll() error {
+	if err := os.MkdirAll(r.output, 0o755); err != nil {
+		return err
+	}
+	var images []platformImage
+	for _, arch := range architectures {
+		if _, err := os.Stat(filepath.Join(r.input, arch.name)); errors.Is(err, os.ErrNotExist) {
+			continue // make release RELEASE=amd64 makes that of amd64 only
+		}
+		if err := r.makeFor(arch); err != nil {
+			return fmt.Errorf("%s: %w", arch.name, err)
+		}
+		image, err := r.image(arch)
+		if err != nil {
+			return fmt.Errorf("%s: image: %w", arch.name, err)
+		}
+		images = append(images, image)
+	}
+	if len(images) == 0 {
+		return fmt.Errorf("%s: has no architecture that is known", r.input)
+	}
+	if err := r.compatPackages(); err != nil {
+		return fmt.Errorf("util-compat: %w", err)
+	}
+	if err := r.writeImages(images); err != nil {
+		return fmt.Errorf("images: %w", err)
+	}
+	return writeSums(r.output)
+}
+
+// makeFor makes the programs, bills, tarball and packages of one architecture.
+func (r *release) makeFor(arch architecture) error {
+	for _, program := range []string{"util", "util-init"} {
+		name := fmt.Sprintf("%s-%s-linux-%s", program, r.version, arch.name)
+		if err := r.writeProgram(arch, program, name); err != nil {
+			return err
+		}
+	}
+	if err := r.writeTarball(arch); err != nil {
+		return fmt.Errorf("tarball: %w", err)
+	}
+	return r.packages(arch)
+}
+
+// writeProgram writes a program, and its bill of materials beside it.
+func (r *release) writeProgram(arch architecture, program, name string) error {
+	from := filepath.Join(r.input, arch.name, "usr/bin", program)
+	to := filepath.Join(r.output, name)
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := write(to, content, 0o755); err != nil {
+		return err
+	}
+	bill, err := r.bill(arch, program, from, content)
+	if err != nil {
+		return fmt.Errorf("%s: bill of materials: %w", program, err)
+	}
+	return write(to+".cdx.json", bill, 0o644)
+}
+
+// write writes a file with a mode that does not depend on the umask.
+func write(path string, content []byte, mode os.FileMode) error {
+	if err := os.WriteFile(path, content, mode); err != nil {
+		return err
+	}
+	return os.Chmod(path, mode)
+}
+
+// writeSums writes the checksums of all files in dir, in the form that sha256sum(1) reads.
+func writeSums(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var sums strings.Builder
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(content), entry.Name())
+	}
+	return write(filepath.Join(dir, "SHA256SUMS"), []byte(sums.String()), 0o644)
+}

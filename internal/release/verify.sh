@@ -1,0 +1,48 @@
+#!/bin/sh
+# Makes a release of the commit HEAD twice, in different ways, and compares all files. The arguments
+# are for make release, such as RELEASE=amd64. As root, the second one is made by another user.
+set -eu
+cd "$(dirname "$0")/../.."
+test -z "$(git status --porcelain)" ||
+	echo "verify-release: the tree has changes, which are not compared" >&2
+dir=$(mktemp -d)
+# The module cache of Go is read-only.
+trap 'chmod -R u+w "$dir" && rm -rf "$dir"' EXIT
+chmod 711 "$dir"
+
+git clone -q . "$dir/clone"
+echo "verify-release: a clone"
+(
+	umask 022
+	make -s -C "$dir/clone" release "$@"
+)
+
+# Of the other: origin, path, umask, user, home, caches, locale, time zone, processors, settings.
+tree="$dir/other/a path/of another length"
+mkdir -p "$tree" "$dir/other/home/.config/go"
+git archive HEAD | tar -x -C "$tree"
+cat >"$dir/other/home/.config/go/env" <<-END
+	GOFLAGS=-ldflags=-compressdwarf=false
+	GOAMD64=v3
+	GOARM64=v9.0
+	GOEXPERIMENT=nogreenteagc
+	CGO_ENABLED=1
+END
+as=''
+if test "$(id -u)" = 0; then
+	chown -R 65534:65534 "$dir/other"
+	as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+fi
+echo "verify-release: a tarball${as:+, and another user}"
+(
+	umask 077
+	cd "$tree"
+	# SC2086: $as is several words.
+	# shellcheck disable=SC2086
+	exec $as env -i PATH="$PATH" HOME="$dir/other/home" TMPDIR="$dir/other/home" \
+		${GOPROXY:+GOPROXY="$GOPROXY"} LC_ALL=POSIX TZ=Asia/Kathmandu GOMAXPROCS=1 \
+		make -s release "$@"
+)
+
+diff -r "$dir/clone/dist" "$tree/dist"
+echo "verify-release: the same $(ls "$dir/clone/dist" | wc -l) files"
