@@ -100,8 +100,8 @@ sbom: bin/util-init
 	GOARCH=$(GOHOSTARCH) go run ./internal/sbom -version $(VERSION) -commit $(COMMIT) \
 		-arch $(GOARCH) $(UTIL_INIT) >$(UTIL_INIT).cdx.json
 
-# Everything that a release consists of, in dist/: see docs/releases.md. RELEASE selects architectures,
-# as in make release RELEASE='amd64 arm64'.
+# Everything that a release consists of, in dist/: see docs/install.md. RELEASE selects
+# architectures, as in make release RELEASE='amd64 arm64'.
 STAGED = bin/release
 release:
 	@case '$(VERSION)' in \

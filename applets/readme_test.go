@@ -26,7 +26,7 @@ type example struct {
 	run   func(t *testing.T, lines []string)
 }
 
-// full is the image of README.md and docs/install.md, which has a link for each applet.
+// full is the image of README.md and docs/util.md, which has a link for each applet.
 var full = []string{
 	"FROM scratch", "COPY util /sbin/util", "COPY app /app",
 	`RUN ["/sbin/util", "--install", "-s", "/sbin"]`, "STOPSIGNAL SIGTERM",
@@ -329,7 +329,7 @@ func documents(t *testing.T) (all []document) {
 	for _, path := range append([]string{"../README.md"}, paths...) {
 		var d document
 		isCode, isFenced, isAfterBlank := false, false, true
-		for line := range strings.Lines(withoutEngines(contents(t, path))) {
+		for line := range strings.Lines(others.ReplaceAllString(contents(t, path), "")) {
 			line = strings.TrimRight(line, "\n")
 			switch code, isIndented := strings.CutPrefix(line, "    "); {
 			case strings.HasPrefix(line, "```"):
@@ -357,13 +357,10 @@ func documents(t *testing.T) (all []document) {
 	return all
 }
 
-// withoutEngines removes the part of docs/engines.md whose lines are run by the tests in
-// internal/test/engines. They fail for a line that none of them runs.
-func withoutEngines(text string) string {
-	before, rest, _ := strings.Cut(text, "<!-- lines: internal/test/engines runs them -->\n")
-	_, after, _ := strings.Cut(rest, "<!-- end of lines -->\n")
-	return before + after
-}
+// others are the parts of docs/engines.md and docs/install.md whose lines are run by the tests in
+// another package. They fail for a line that none of them runs.
+var others = regexp.MustCompile(
+	`(?s)<!-- lines: internal/test/(?:engines|packages) runs them -->\n.*?<!-- end of lines -->\n`)
 
 // block returns the part of a code block that is these lines one after another, as it is printed.
 func block(t *testing.T, lines []string) (printed string) {
