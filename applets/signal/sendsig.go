@@ -73,10 +73,10 @@ func New() *cobra.Command {
 		Use:   "sendsig [option…] SIGNAL TARGET…",
 		Short: "send a signal to processes, by PID or by properties, and wait until they end",
 		Long: `Sends SIGNAL to every process that is one of the targets and matches all
-selectors. Without a target, sends it to every process that matches the
-selectors. The signal can also be given as -s SIGNAL or -SIGNAL. It is a name in
-upper or lower case, with or without SIG, a number, RTMIN+n or RTMAX-n. Signal 0
-sends nothing and only checks whether there is a process to signal.
+selectors. Without a target, every process that matches the selectors gets it.
+The signal can also be given as -s SIGNAL or -SIGNAL. It is a name in upper or
+lower case, with or without SIG, a number, RTMIN+n or RTMAX-n. Signal 0 sends
+nothing and only checks whether there is a process to signal.
 
 A target is a process (PID), a process that cannot be confused with a later one
 of the same PID (PID:INODE, as printed by --dry-run), or a process group (-PGID,

@@ -15,6 +15,9 @@ import (
 	"util/applets"
 )
 
+// unknown is the date in a tree that is neither a clone nor a tarball of git: see version.sh.
+const unknown = "unknown"
+
 //go:embed pages
 var texts embed.FS
 
@@ -51,6 +54,9 @@ func write(dir, version, date string) error {
 
 // pages returns the pages by the names of their files.
 func pages(version, date string) (map[string][]byte, error) {
+	if date == unknown {
+		date = time.Unix(0, 0).UTC().Format(time.DateOnly)
+	}
 	date = date[:min(len(date), len(time.DateOnly))]
 	if _, err := time.Parse(time.DateOnly, date); err != nil {
 		return nil, fmt.Errorf("date: %w", err)
