@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a release of the commit HEAD twice, in different ways, and compares all files. The arguments
-# are for make release, such as RELEASE=amd64. As root, the second one is made by another user.
+# are for make release, such as RELEASE=amd64. As root, the second one is made by another user of a
+# host with another name.
 set -eu
 cd "$(dirname "$0")/../.."
 test -z "$(git status --porcelain)" ||
@@ -17,7 +18,8 @@ echo "verify-release: a clone"
 	make -s -C "$dir/clone" release "$@"
 )
 
-# Of the other: origin, path, umask, user, home, caches, locale, time zone, processors, settings.
+# Of the other: origin, path, umask, user, host name, home, caches, locale, time zone, processors,
+# settings of Go.
 tree="$dir/other/a path/of another length"
 mkdir -p "$tree" "$dir/other/home/.config/go"
 git archive HEAD | tar -x -C "$tree"
@@ -28,19 +30,21 @@ cat >"$dir/other/home/.config/go/env" <<-END
 	GOEXPERIMENT=nogreenteagc
 	CGO_ENABLED=1
 END
-as=''
-if test "$(id -u)" = 0; then
+elsewhere() {
+	if test "$(id -u)" != 0; then
+		"$@"
+		return
+	fi
 	chown -R 65534:65534 "$dir/other"
-	as='setpriv --reuid=65534 --regid=65534 --clear-groups'
-fi
-echo "verify-release: a tarball${as:+, and another user}"
+	unshare --uts sh -c 'hostname elsewhere
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"' sh "$@"
+}
+echo "verify-release: a tarball"
 (
 	umask 077
 	cd "$tree"
-	# SC2086: $as is several words.
-	# shellcheck disable=SC2086
-	exec $as env -i PATH="$PATH" HOME="$dir/other/home" TMPDIR="$dir/other/home" \
-		${GOPROXY:+GOPROXY="$GOPROXY"} LC_ALL=POSIX TZ=Asia/Kathmandu GOMAXPROCS=1 \
+	elsewhere env -i PATH="$PATH" HOME="$dir/other/home" TMPDIR="$dir/other/home" \
+		GOPROXY="$(go env GOPROXY)" LC_ALL=POSIX TZ=Asia/Kathmandu GOMAXPROCS=1 \
 		make -s release "$@"
 )
 
