@@ -157,6 +157,10 @@ func TestMakeInstall(t *testing.T) {
 		want = append(want, "./opt/share/bash-completion/completions/"+name,
 			"./opt/share/fish/vendor_completions.d/"+name+".fish")
 	}
+	documents := sh(t, "..", nil, "ls LICENSE *.md docs/*.md")
+	for name := range strings.FieldsSeq(documents) {
+		want = append(want, "./opt/share/doc/util/"+name)
+	}
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
