@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"util/applets"
@@ -52,6 +53,10 @@ func write(dir, version, date string) error {
 	return nil
 }
 
+// commit is what follows the number of a version that is not a tag. In the last line of a page, on a
+// terminal, there is no room for it beside the date.
+var commit = regexp.MustCompile(`-g?[0-9a-f]{12,40}(-dirty)?$`)
+
 // pages returns the pages by the names of their files.
 func pages(version, date string) (map[string][]byte, error) {
 	if date == unknown {
@@ -61,6 +66,7 @@ func pages(version, date string) (map[string][]byte, error) {
 	if _, err := time.Parse(time.DateOnly, date); err != nil {
 		return nil, fmt.Errorf("date: %w", err)
 	}
+	version = commit.ReplaceAllString(version, "$1")
 	all := map[string][]byte{}
 	for _, c := range applets.Commands() {
 		cmd := describe(c)

@@ -40,7 +40,7 @@ type home struct {
 }
 
 // placeholder is the maintainer as long as util has no public home.
-const placeholder = "the util authors <util@localhost>"
+const placeholder = "the util authors <util@util.invalid>"
 
 //go:embed home.json
 var homeJSON []byte

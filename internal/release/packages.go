@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -116,13 +117,11 @@ var others = []other{{"tini", "0.19.0"}, {"dumb-init", "1.2.5"}, {"catatonit", "
 // compatPackages makes the packages with links of the names of other inits.
 func (r *release) compatPackages() error {
 	for _, format := range formats {
-		links := []file{
-			{path: "usr/bin/catatonit", link: "util-init"},
-			{path: "usr/bin/dumb-init", link: "util-init"},
-			{path: "usr/bin/tini", link: "util-init"},
-			{path: "usr/bin/tini-static", link: "util-init"},
-			// where podman searches for it: helper_binaries_dir in containers.conf(5)
-			{path: "usr/libexec/podman/catatonit", link: "../../bin/util-init"},
+		// where podman searches for it: helper_binaries_dir in containers.conf(5)
+		links := []file{{path: "usr/libexec/podman/catatonit", link: "../../bin/util-init"}}
+		for _, name := range []string{"catatonit", "dumb-init", "tini", "tini-static"} {
+			links = append(links, file{path: "usr/bin/" + name, link: "util-init"},
+				file{path: "usr/share/man/man1/" + name + ".1.gz", link: "util-init.1.gz"})
 		}
 		if format == "apk" { // Alpine has these there
 			links = append(links, file{path: "sbin/tini", link: "../usr/bin/util-init"},
@@ -205,8 +204,30 @@ func (r *release) info(
 		}
 		info.Contents = append(info.Contents, c)
 	}
+	if format == "rpm" {
+		for _, dir := range directories(contents) {
+			info.Contents = append(info.Contents, &files.Content{
+				Destination: "/" + dir, Type: files.TypeDir,
+				FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: 0o755, MTime: r.time},
+			})
+		}
+	}
 	return info, nil
 }
+
+// directories returns those of the files that no other package has for certain. RPM removes only
+// directories that a package names; other formats name all of them.
+func directories(contents []file) (dirs []string) {
+	for _, f := range contents {
+		dir := filepath.Dir(f.path)
+		if own.MatchString(dir) && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+var own = regexp.MustCompile(`^usr/(share/(doc|licenses)/util|libexec/podman)(/|$)`)
 
 // writePackage writes a package under the name that its format has for it.
 func (r *release) writePackage(format string, info *nfpm.Info) error {

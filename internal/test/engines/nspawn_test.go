@@ -26,7 +26,7 @@ func removeSubgroups(t *testing.T, root rootFS) {
 	var made []string
 	t.Cleanup(func() {
 		root.kill()
-		removeGroups(t, made...)
+		test.RemoveCgroups(t, quick, made...)
 	})
 	for line := range strings.Lines(read(t, "/proc/self/cgroup")) {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)

@@ -63,7 +63,7 @@ func newRoot(t *testing.T) rootFS {
 	root.write(t, "name", name)
 	t.Cleanup(func() {
 		root.kill()
-		removeGroups(t, "/sys/fs/cgroup/*/"+name, "/sys/fs/cgroup/"+name)
+		test.RemoveCgroups(t, quick, "/sys/fs/cgroup/*/"+name, "/sys/fs/cgroup/"+name)
 	})
 	return root
 }
@@ -99,41 +99,6 @@ func folder(t *testing.T) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	test.Must(t, os.Chmod(dir, 0o755))
 	return dir
-}
-
-// removeGroups removes cgroups that engines have made and left, with those in them.
-func removeGroups(t *testing.T, patterns ...string) {
-	t.Helper()
-	for end := time.Now().Add(quick); ; time.Sleep(20 * time.Millisecond) {
-		var left []string
-		for _, pattern := range patterns {
-			found, _ := filepath.Glob(pattern)
-			for _, dir := range found {
-				left = append(left, removeTree(dir)...)
-			}
-		}
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("cgroups are left: %q", left)
-			return
-		}
-	}
-}
-
-// removeTree removes cgroups, the inner ones first. It returns those that are not empty.
-func removeTree(dir string) (left []string) {
-	inner, _ := os.ReadDir(dir)
-	for _, entry := range inner {
-		if entry.IsDir() {
-			left = append(left, removeTree(dir+"/"+entry.Name())...)
-		}
-	}
-	if err := unix.Rmdir(dir); err != nil && err != unix.ENOENT {
-		left = append(left, dir)
-	}
-	return left
 }
 
 // hideFiles moves the rest of the test into namespaces where it has no network, and where the

@@ -1,0 +1,128 @@
+package packages_test
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"util/internal/test"
+)
+
+const document = "../../../docs/install.md"
+
+// checks are the sections whose lines run in a container: what must hold after which line, and after
+// the last one. They are functions of testdata/prelude.sh.
+var checks = map[string]struct {
+	after map[string]string
+	last  string
+}{
+	"Checking the files": {last: "removed"},
+	"Programs": {
+		after: map[string]string{
+			"install -m 755 util-init-$V-linux-amd64 /usr/local/bin/util-init": "works /usr/local",
+		},
+		last: "rm /usr/local/bin/util*; removed",
+	},
+	"Tarball": {
+		after: map[string]string{
+			"tar -xzf util-$V-linux-amd64.tar.gz -C /usr/local --strip-components=1": "installed /usr/local",
+		},
+		last: removeTarball,
+	},
+	"Debian and Ubuntu": {
+		after: map[string]string{"apt-get install ./util_*_amd64.deb": "installed /usr; zsh_completes"},
+		last:  "removed",
+	},
+	"Fedora, openSUSE and others with RPM": {
+		after: map[string]string{"rpm -U util-*.x86_64.rpm": "installed /usr"},
+		last:  "removed",
+	},
+	"Arch": {
+		after: map[string]string{"pacman -U util-*-x86_64.pkg.tar.zst": "installed /usr"},
+		last:  "removed",
+	},
+	"In place of tini, dumb-init and catatonit": {
+		after: map[string]string{
+			"apt-get install ./util_*_amd64.deb ./util-compat_*_all.deb": "attributes; replaced",
+		},
+		last: "removed",
+	},
+}
+
+// removeTarball does what the document says about it. The directories stay, as they may have been
+// there before.
+const removeTarball = `zsh_completes
+tar -tzf util-$V-linux-amd64.tar.gz | sed -n 's,^[^/]*/,/usr/local/,; /[^/]$/p' | xargs rm
+find /usr/local/share -type d -empty -delete; mkdir -p /usr/local/share/man
+removed`
+
+// elsewhere are the sections with other lines, and what runs them.
+var elsewhere = map[string]string{
+	"An image": "TestImages",
+	"Alpine":   "nothing, because Debian does not have apk: TestAlpine has a stand-in",
+}
+
+// sections returns the lines of the document's code blocks by their headings.
+func sections(t *testing.T) (all map[string][]string) {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	test.Must(t, err)
+	_, rest, found := strings.Cut(string(text), "<!-- lines: internal/test/packages runs them -->\n")
+	part, _, ended := strings.Cut(rest, "<!-- end of lines -->\n")
+	if !found || !ended {
+		t.Fatalf("%s has no part with lines to run", document)
+	}
+	all = map[string][]string{}
+	heading := ""
+	for line := range strings.Lines(part) {
+		line = strings.TrimRight(line, "\n")
+		if name, ok := strings.CutPrefix(line, "## "); ok {
+			heading = name
+		}
+		if code, ok := strings.CutPrefix(line, "    "); ok {
+			all[heading] = append(all[heading], code)
+		}
+	}
+	return all
+}
+
+// TestDocument runs the lines of docs/install.md as they are, and looks what they did.
+func TestDocument(t *testing.T) {
+	distribution(t)
+	all := sections(t)
+	for _, heading := range slices.Sorted(maps.Keys(all)) {
+		c, ok := checks[heading]
+		if !ok {
+			if elsewhere[heading] == "" {
+				t.Errorf("%s: section %s: no test runs its lines", document, heading)
+			}
+			continue
+		}
+		t.Run(heading, func(t *testing.T) {
+			var script []string
+			for _, line := range all[heading] {
+				script = append(script, line)
+				if after := c.after[line]; after != "" {
+					script = append(script, after)
+				}
+			}
+			for line := range c.after {
+				if !slices.Contains(script, line) {
+					t.Errorf("%s: section %s has no line %s", document, heading, line)
+				}
+			}
+			inContainer(t, append(script, c.last))
+		})
+	}
+	for _, headings := range [][]string{
+		slices.Collect(maps.Keys(checks)), slices.Collect(maps.Keys(elsewhere)),
+	} {
+		for _, heading := range headings {
+			if all[heading] == nil {
+				t.Errorf("%s has no section %s with lines", document, heading)
+			}
+		}
+	}
+}
