@@ -147,6 +147,13 @@ test-kubernetes: $(KUBELET)
 	UTIL_TEST_KUBELET=$(abspath $(KUBELET)) go run ./internal/test/runner -count=1 -timeout=5m \
 		-parallel=10 ./internal/test/kubernetes
 
+# Makes a release, and installs, uses and removes it, in containers with Debian that debootstrap
+# makes: see docs/install.md. RELEASE is as above.
+test-packages: release
+	go test -C internal/release -count=1 .
+	UTIL_TEST_DIST=$(abspath dist) go run ./internal/test/runner -count=1 -timeout=10m \
+		./internal/test/packages
+
 # The first build compiles Kubernetes, which takes minutes.
 $(KUBELET): $(wildcard internal/test/kubelet/*)
 	CGO_ENABLED=0 go build -C internal/test/kubelet -trimpath -ldflags '-s -w' -o $(abspath $@) .
@@ -171,6 +178,8 @@ check:
 	go -C internal/test/manifests mod tidy -diff
 	go -C internal/test/manifests vet ./...
 	go -C internal/test/kubelet mod tidy -diff
+	go -C internal/test/apk mod tidy -diff
+	go -C internal/test/apk vet ./...
 	go -C internal/release mod tidy -diff
 	go -C internal/release vet ./...
 	cd internal/release && $(GOLANGCI_LINT) run ./...

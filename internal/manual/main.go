@@ -53,8 +53,8 @@ func write(dir, version, date string) error {
 	return nil
 }
 
-// commit is what follows the number of a version that is not a tag. In the last line of a page, on a
-// terminal, there is no room for it beside the date.
+// commit is what follows the number of a version that is not a tag. In the last line of a page, on
+// a terminal, there is no room for it beside the date.
 var commit = regexp.MustCompile(`-g?[0-9a-f]{12,40}(-dirty)?$`)
 
 // pages returns the pages by the names of their files.

@@ -123,9 +123,9 @@ func (r *release) compatPackages() error {
 			links = append(links, file{path: "usr/bin/" + name, link: "util-init"},
 				file{path: "usr/share/man/man1/" + name + ".1.gz", link: "util-init.1.gz"})
 		}
-		if format == "apk" { // Alpine has these there
-			links = append(links, file{path: "sbin/tini", link: "../usr/bin/util-init"},
-				file{path: "sbin/tini-static", link: "../usr/bin/util-init"})
+		if format == "apk" { // Alpine has these there; and /sbin may be a link to /usr/sbin
+			links = append(links, file{path: "sbin/tini", link: "/usr/bin/util-init"},
+				file{path: "sbin/tini-static", link: "/usr/bin/util-init"})
 		}
 		if format == "deb" {
 			texts, err := r.debianTexts("util-compat")

@@ -47,7 +47,8 @@ func TestImages(t *testing.T) {
 	t.Run("labels", func(t *testing.T) { labels(t, archive) })
 }
 
-// inDistribution runs lines of a shell script in the directory of the files, and returns the output.
+// inDistribution runs lines of a shell script in the directory of the files, and returns what they
+// print.
 func inDistribution(t *testing.T, script string, env ...string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-euc", script)

@@ -18,8 +18,8 @@ import (
 	"util/internal/test"
 )
 
-// distVar is the variable with the directory that make release wrote. Without it, these tests do not
-// run.
+// distVar is the variable with the directory that make release wrote. Without it, these tests do
+// not run.
 const distVar = "UTIL_TEST_DIST"
 
 func TestMain(m *testing.M) {
@@ -27,11 +27,10 @@ func TestMain(m *testing.M) {
 		fmt.Println("left out: the tests of packages; make test-packages runs them")
 		return
 	}
-	status := m.Run()
+	m.Run()
 	if image.name != "" {
 		_ = exec.Command("docker", "rmi", "--force", image.name).Run()
 	}
-	os.Exit(status)
 }
 
 // distribution is the directory with the files of the release.
@@ -99,9 +98,9 @@ func debian(t *testing.T) string {
 	return image.name
 }
 
-// inContainer runs lines of a shell script, after those of the prelude, in a new container. A
-// directory more may be given, which is /more there.
-func inContainer(t *testing.T, lines []string, more ...string) {
+// inContainer runs a script of bash, after the prelude, in a new container. A directory may be
+// given, which is /more there.
+func inContainer(t *testing.T, script string, more ...string) {
 	t.Helper()
 	prelude, err := filepath.Abs("testdata/prelude.sh")
 	test.Must(t, err)
@@ -113,14 +112,15 @@ func inContainer(t *testing.T, lines []string, more ...string) {
 	for _, dir := range more {
 		args = append(args, "--volume="+dir+":/more:ro")
 	}
-	// The script is a file, so that the programs do not read it.
-	args = append(args, debian(t), "bash", "-c", "cat >/tmp/script; . /prelude.sh; set -v; . /tmp/script </dev/null")
+	// The script is a file, so that the programs do not read it. Its lines are printed.
+	args = append(args, debian(t), "bash", "-c",
+		"cat >/tmp/script; . /prelude.sh; set -v; . /tmp/script </dev/null")
 	cmd := exec.Command("docker", args...)
-	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
+	cmd.Stdin = strings.NewReader(script)
 	runs(t, cmd)
 }
 
-// runs runs a command that must succeed. These take longer than the commands of other tests.
+// runs starts a command, which must succeed. These take longer than the commands of other tests.
 func runs(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	var out bytes.Buffer

@@ -1,6 +1,7 @@
 package packages_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -8,8 +9,14 @@ import (
 	"util/internal/test"
 )
 
-// TestDebianReplaces installs util-compat where Debian's own packages of the other inits are, and a
-// package that needs one of them. apt-get takes them away, and the links work.
+// script is a file of testdata.
+func script(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	test.Must(t, err)
+	return string(text)
+}
+
 func TestDebianReplaces(t *testing.T) {
 	distribution(t)
 	dir := t.TempDir()
@@ -18,88 +25,30 @@ func TestDebianReplaces(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		test.Missing(t, "packages of Debian", string(out))
 	}
-	inContainer(t, []string{
-		"dpkg -i /more/*.deb",
-		"for name in tini dumb-init catatonit; do test $(dpkg-query -S $(command -v $name) | cut -d: -f1) = $name; done",
-		debianPackage("needs-tini", "1", "Depends: tini (>= 0.18)"),
-		"apt-get install /tmp/needs-tini.deb",
-		"apt-get install ./util_*_amd64.deb ./util-compat_*_all.deb",
-		"for name in tini dumb-init catatonit; do refused dpkg-query -W $name; done",
-		"dpkg -s needs-tini | grep 'Status: install ok installed'",
-		"attributes; replaced",
-	}, dir)
+	inContainer(t, script(t, "debian-replaces.sh"), dir)
 }
 
-// debianPackage is a line that makes an empty package, /tmp/NAME.deb.
-func debianPackage(name, version string, fields ...string) string {
-	control := "Package: " + name + "\nVersion: " + version +
-		"\nArchitecture: all\nMaintainer: test <test@localhost>\nDescription: test\n"
-	for _, field := range fields {
-		control += field + "\n"
+func TestDebianVersions(t *testing.T) { inContainer(t, script(t, "debian-versions.sh")) }
+
+func TestRPM(t *testing.T) { inContainer(t, script(t, "rpm.sh")) }
+
+func TestArch(t *testing.T) { inContainer(t, script(t, "arch.sh")) }
+
+// TestAlpine installs the packages for Alpine with the stand-in for apk, and uses what was
+// installed in a container with Debian.
+func TestAlpine(t *testing.T) {
+	apk := filepath.Join(t.TempDir(), "apk")
+	build := exec.Command("go", "build", "-C", "../apk", "-o", apk, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	runs(t, build)
+	util, compat := one(t, "util_*_x86_64.apk"), one(t, "util-compat_*_noarch.apk")
+	out, err := exec.Command(apk, "install", "x86_64", t.TempDir(), compat).CombinedOutput()
+	if err == nil {
+		t.Errorf("util-compat was installed without util:\n%s", out)
 	}
-	return "mkdir -p /tmp/" + name + "/DEBIAN; printf '%s' '" + control + "' >/tmp/" + name +
-		"/DEBIAN/control; dpkg-deb -b /tmp/" + name
-}
-
-// TestDebianVersions installs util-compat without its util, and upgrades both from an older version.
-func TestDebianVersions(t *testing.T) {
-	inContainer(t, []string{
-		"refused dpkg -i ./util-compat_*_all.deb; dpkg -P util-compat",
-		"for package in util util-compat; do",
-		"	dpkg-deb -R ${package}_*.deb /tmp/$package",
-		"	sed -i 's/^Version: .*/Version: 0.0.0~rc1/; s/util (= .*)/util (= 0.0.0~rc1)/' /tmp/$package/DEBIAN/control",
-		"	dpkg-deb -b /tmp/$package",
-		"done",
-		"apt-get install /tmp/util.deb /tmp/util-compat.deb",
-		"apt-get install ./util_*_amd64.deb ./util-compat_*_all.deb",
-		"dpkg -s util util-compat >/tmp/status; refused grep rc1 /tmp/status",
-		"replaced",
-		"apt-get remove util",
-		"removed",
-	})
-}
-
-// TestRPMConflicts installs util-compat where another tini is, which rpm refuses, and alone, and then
-// as it should be.
-func TestRPMConflicts(t *testing.T) {
-	inContainer(t, []string{
-		`printf '%s\n' 'Name: tini' 'Version: 0.19.0' 'Release: 1' 'Summary: test' 'License: none' \
-	'BuildArch: noarch' '%description' 'test' '%files' >/tmp/tini.spec`,
-		"rpmbuild -bb --quiet --define '_rpmdir /tmp' /tmp/tini.spec",
-		"rpm -U /tmp/noarch/tini-0.19.0-1.noarch.rpm",
-		"refused rpm -U util-*.x86_64.rpm util-compat-*.noarch.rpm 2>/tmp/why",
-		"grep 'tini conflicts with util-compat' /tmp/why",
-		"rpm -e tini",
-		"refused rpm -U util-compat-*.noarch.rpm 2>/tmp/why",
-		"grep 'util = .* is needed' /tmp/why",
-		"rpm -U util-*.x86_64.rpm util-compat-*.noarch.rpm",
-		"replaced",
-		"rpm -q --whatprovides tini dumb-init catatonit | sort -u | grep -c . | grep -x 1",
-		"refused rpm -e util",
-		"rpm -e util util-compat",
-		"removed",
-	})
-}
-
-// TestArchConflicts is the same with pacman.
-func TestArchConflicts(t *testing.T) {
-	inContainer(t, []string{
-		`printf '%s\n' 'pkgname = tini' 'pkgver = 0.19.0-1' 'pkgdesc = test' 'arch = any' \
-	'packager = test' 'size = 1' >/tmp/.PKGINFO`,
-		"tar -C /tmp -czf /tmp/tini-0.19.0-1-any.pkg.tar.gz .PKGINFO",
-		"pacman -U /tmp/tini-0.19.0-1-any.pkg.tar.gz",
-		"refused pacman -U util-*-x86_64.pkg.tar.zst util-compat-*.pkg.tar.zst 2>/tmp/why",
-		"grep 'conflict' /tmp/why",
-		"pacman -R tini",
-		"refused pacman -U util-compat-*.pkg.tar.zst 2>/tmp/why",
-		"grep 'could not satisfy dependencies' /tmp/why",
-		"pacman -U util-*-x86_64.pkg.tar.zst util-compat-*.pkg.tar.zst",
-		"attributes; replaced",
-		"pacman -T tini dumb-init catatonit",
-		"refused pacman -R util",
-		"pacman -R util util-compat",
-		"removed",
-	})
+	root := t.TempDir()
+	runs(t, exec.Command(apk, "install", "x86_64", root, util, compat))
+	inContainer(t, script(t, "alpine.sh"), root)
 }
 
 // TestLintian reads the packages for Debian with lintian, which is to find nothing.

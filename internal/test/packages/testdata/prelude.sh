@@ -25,6 +25,11 @@ files() {
 		-o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg -o -path /var/lib/apt \
 		-o -path /var/lib/rpm -o -path /var/lib/pacman -o -path /root \) -prune -o -print | sort
 }
+# What other packages of each distribution have: directories that are not removed with util.
+for dir in licenses zsh/site-functions fish/vendor_completions.d; do
+	mkdir -p /usr/share/$dir
+	touch /usr/share/$dir/other
+done
 files >/tmp/before
 
 # Every file has the mode and the owner that it should have.
