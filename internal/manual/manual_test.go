@@ -258,6 +258,24 @@ func TestWidth(t *testing.T) {
 	}
 }
 
+// In the last line there is room for the version beside the date, whatever it is.
+func TestFooter(t *testing.T) {
+	for version, want := range map[string]string{
+		"1.2.3":                            "1.2.3",
+		"1.2.3-rc1":                        "1.2.3-rc1",
+		"1.2.3-rc1-15-g0123456789ab-dirty": "1.2.3-rc1-15-dirty",
+		"0.0.0-20261129074218-bbcd0b139d66-dirty": "0.0.0-20261129074218-dirty",
+	} {
+		dir := filepath.Join(t.TempDir(), "man")
+		test.Must(t, write(dir, version, "2026-11-29"))
+		lines := strings.Split(strings.TrimSpace(rendered(t, filepath.Join(dir, "util-run-as.1"))), "\n")
+		last := lines[len(lines)-1]
+		if !strings.HasPrefix(last, "util "+want+"  ") || !strings.Contains(last, "  2026-11-29  ") {
+			t.Errorf("version %s: the last line is %q", version, last)
+		}
+	}
+}
+
 func TestSameBytes(t *testing.T) {
 	one, err := pages("1.0", "2026-11-29")
 	test.Must(t, err)
