@@ -35,7 +35,17 @@ var checks = map[string]struct {
 		after: map[string]string{"apt-get install ./util_*_amd64.deb": "installed /usr; zsh_completes"},
 		last:  "removed",
 	},
-	"Fedora, openSUSE and others with RPM": {
+	"Fedora and others with DNF": {
+		after: map[string]string{"dnf install ./util-*.x86_64.rpm": "installed /usr"},
+		last:  "removed",
+	},
+	"openSUSE": {
+		after: map[string]string{
+			"zypper install --allow-unsigned-rpm ./util-*.x86_64.rpm": "installed /usr",
+		},
+		last: "removed",
+	},
+	"Others with RPM": {
 		after: map[string]string{"rpm -U util-*.x86_64.rpm": "installed /usr"},
 		last:  "removed",
 	},

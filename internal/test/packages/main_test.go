@@ -68,7 +68,7 @@ var image struct {
 	why  string // there is none
 }
 
-const included = "man-db,bash-completion,zsh,fish,rpm,pacman-package-manager"
+const included = "man-db,bash-completion,zsh,fish,rpm,dnf,zypper,pacman-package-manager"
 
 // debian returns the image, which is made once.
 func debian(t *testing.T) string {

@@ -5,6 +5,9 @@ cd "$DIST"
 # The tools, with the answer yes. Debian's rpm installs nothing without its option.
 apt-get() { command apt-get -qq -y "$@"; }
 rpm() { command rpm --force-debian "$@"; }
+dnf() { command dnf -y "$@"; }
+# zypper takes it for a failure that no package of RPM is left.
+zypper() { command zypper --non-interactive "$@" || test "$1" = remove; }
 pacman() { command pacman --noconfirm "$@"; }
 
 fail() {
@@ -22,9 +25,9 @@ refused() {
 # All files, but for what the tools know and remember.
 files() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
-		-o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg -o -path /var/lib/apt \
-		-o -path /var/lib/rpm -o -path /var/lib/pacman -o -path /root \) -prune -o -print | sort
+		-o -path /var -o -path /root \) -prune -o -print | sort
 }
+
 # What other packages of each distribution have: directories that are not removed with util.
 for dir in licenses zsh/site-functions fish/vendor_completions.d; do
 	mkdir -p /usr/share/$dir
