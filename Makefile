@@ -28,9 +28,14 @@ VARIABLES = -X util/internal/version.number=$(VERSION) -X util/internal/version.
 # empty value would mean that of `go env -w`; a comma is an empty list of experiments.
 ENV   = CGO_ENABLED=0 GOOS=linux GO386=sse2 GOAMD64=v1 GOARM=$(GOARM) GOARM64=v8.0 \
 	GOPPC64=power8 GORISCV64=rva20u64 GOEXPERIMENT=, GOFIPS140=off GO_EXTLINK_ENABLED=0 \
-	GOFLAGS=-mod=readonly GOWORK=off \
-	GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
+	GOFLAGS=-mod=readonly GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
 BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
+export GOWORK = off
+
+# For what runs on this machine, whatever GOARCH is. Programs that import util need Linux; the others
+# make its files elsewhere too, so they are built for the system that there is.
+HOST = $(ENV) GOARCH=$(GOHOSTARCH) go
+TOOL = $(ENV) GOARCH=$(GOHOSTARCH) GOOS= go
 
 # The programs with an entry point of their own, and its symbol.
 ENTRIES = .:_rt0_util ./internal/test/probe:_rt0_probe ./internal/test/crowd:_rt0_crowd \
@@ -51,7 +56,7 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 ACTIONLINT = GOARCH=$(GOHOSTARCH) go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
 	-shellcheck= -pyflakes=
 
-.PHONY: build build-all man release verify-release test torture test-kernels test-kubernetes \
+.PHONY: build build-all man release release-files verify-release test torture test-kernels test-kubernetes \
 	test-packages check vulncheck packages bench demo demo-docker demo-update examples install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
@@ -61,9 +66,11 @@ UTIL = bin/util
 bin/util:
 	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $(UTIL) .
 
-# The architectures of a release, by its names for them. FOR_EACH runs a target for each, of which
+# The architectures of a release, by its names for them. RELEASE selects some. FOR_EACH runs a target for each, of which
 # arch is the name.
-RELEASE  = $(ARCHS:arm=armv6 armv7)
+RELEASED = $(ARCHS:arm=armv6 armv7)
+RELEASE  = $(RELEASED)
+$(if $(filter-out $(RELEASED),$(RELEASE)),$(error RELEASE=$(RELEASE): must be of $(RELEASED)))
 FOR_EACH = for arch in $(RELEASE); do \
 	case $$arch in armv*) set arm $${arch\#armv};; *) set $$arch $(GOARM);; esac; \
 	$(MAKE) -s GOARCH=$$1 GOARM=$$2
@@ -90,29 +97,36 @@ bin/util-init:
 		$(VARIABLES) -importcfg $(OBJECTS)/importcfg -o $(OBJECTS)/none \
 		$$(sed -n 's,^packagefile util/applets/init/alone=,,p' $(OBJECTS)/importcfg) \
 		>$(OBJECTS)/log 2>&1 || { cat $(OBJECTS)/log; exit 1; }
-	GOARCH=$(GOHOSTARCH) go run ./internal/slim $(STRIP) -importcfg $(OBJECTS)/importcfg \
+	$(TOOL) run ./internal/slim $(STRIP) -importcfg $(OBJECTS)/importcfg \
 		-entry _rt0_util -broken util/applets/init/entry.Broken \
 		-hot $(ALONE)/hot.txt -package '$(NOTE)' -o $(UTIL_INIT) $(OBJECTS)/go.o
 
 # The bill of materials of util-init. That of util is in it: go version -m bin/util.
 .PHONY: sbom
 sbom: bin/util-init
-	GOARCH=$(GOHOSTARCH) go run ./internal/sbom -version $(VERSION) -commit $(COMMIT) \
-		-arch $(GOARCH) $(UTIL_INIT) >$(UTIL_INIT).cdx.json
+	$(TOOL) run ./internal/sbom -version $(VERSION) -commit $(COMMIT) \
+		-arch $(GOARCH)$(if $(filter arm,$(GOARCH)),v$(GOARM)) $(UTIL_INIT) >$(UTIL_INIT).cdx.json
 
 # Everything that a release consists of, in dist/: see docs/install.md. RELEASE selects
-# architectures, as in make release RELEASE='amd64 arm64'.
-STAGED = bin/release
+# architectures, as in make release RELEASE='amd64 arm64'. In a clone it is made from what is
+# committed.
+DIST = $(CURDIR)/dist
 release:
-	@case '$(VERSION)' in \
-	*-dirty) echo >&2 'release: $(VERSION): commit all changes first'; exit 1;; \
-	unknown) echo >&2 'release: not a clone, nor a tarball of git archive'; exit 1;; \
-	esac
-	rm -rf dist $(STAGED)
+	@dir=$$(internal/release/source.sh '$(VERSION)' bin/source) && \
+		$(MAKE) -C "$$dir" release-files DIST='$(DIST)' RELEASE='$(RELEASE)'
+	rm -rf bin/source
+
+# The same in the tree as it is. Its own target, because make release calls it elsewhere.
+STAGED = bin/release
+PACK   = $(HOST) run -C internal/release -trimpath . -version '$(VERSION)'
+release-files:
+	@# Without more, this only checks the version and home.json.
+	$(PACK)
+	rm -rf '$(DIST)' $(STAGED)
 	$(FOR_EACH) install sbom DESTDIR=$(STAGED)/$$arch PREFIX=/usr \
 		UTIL=$(STAGED)/util UTIL_INIT=$(STAGED)/$$arch-util-init || exit; done
-	$(ENV) GOARCH=$(GOHOSTARCH) go run -C internal/release -trimpath . -version $(VERSION) \
-		-commit $(COMMIT) -time $(word 4,$(TREE)) -source ../.. -input ../../$(STAGED) -output ../../dist
+	$(PACK) -commit $(COMMIT) -time $(word 4,$(TREE)) -source ../.. -input ../../$(STAGED) \
+		-output '$(DIST)'
 
 # Makes a release twice, in different ways, and compares the files.
 verify-release:
@@ -151,7 +165,7 @@ test-kubernetes: $(KUBELET)
 # makes: see docs/install.md. RELEASE is as above.
 test-packages: release
 	go test -C internal/release -count=1 .
-	UTIL_TEST_DIST=$(abspath dist) go run ./internal/test/runner -count=1 -timeout=10m \
+	UTIL_TEST_DIST='$(DIST)' go run ./internal/test/runner -count=1 -timeout=10m \
 		./internal/test/packages
 
 # The first build compiles Kubernetes, which takes minutes.
@@ -184,6 +198,7 @@ check:
 	go -C internal/release vet ./...
 	cd internal/release && $(GOLANGCI_LINT) run ./...
 	bash -n .ci/run
+	sh -n internal/release/source.sh
 	sh -n internal/release/verify.sh
 	sh -n internal/version/version.sh
 	$(ACTIONLINT)
@@ -238,9 +253,6 @@ bench: build
 		./applets/waitfor ./applets/healthcheck ./applets/runas
 	CGO_ENABLED=0 go test -run '^$$' -bench . ./applets/signal ./applets/reap
 
-# The manual pages and the completion scripts come from programs that run on this machine, whatever
-# GOARCH is.
-HOST = GOOS=linux GOARCH=$(GOHOSTARCH) go
 man:
 	rm -rf bin/man
 	$(HOST) run ./internal/manual -version '$(VERSION)' -date '$(DATE)' bin/man
@@ -249,7 +261,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 install: build man
 	install -D -m 755 $(UTIL) $(DESTDIR)$(PREFIX)/bin/util
 	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 $(UTIL_INIT) $(DESTDIR)$(PREFIX)/bin/util-init)
-	$(HOST) build -o bin/host/ .
+	$(HOST) build -buildvcs=false -o bin/host/ .
 	bin/host/util completion bash >bin/host/bash
 	bin/host/util completion zsh >bin/host/zsh
 	bin/host/util completion fish >bin/host/fish

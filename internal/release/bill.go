@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // bill returns the bill of materials of a program (CycloneDX). That of util-init lies beside it:
@@ -24,9 +25,14 @@ func (r *release) bill(arch architecture, program, path string, content []byte) 
 	serial := fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:16])
 	// The program finds licences only for modules that have a place to be downloaded from, and
 	// calls some of them by a wrong name. So they come from LICENSE.
-	cmd := exec.Command("go", "tool", "cyclonedx-gomod", "bin", "-json", "-std", "-notimestamp",
+	tool, err := exec.Command("go", "tool", "-n", "cyclonedx-gomod").Output() // builds it
+	if err != nil {
+		return nil, fmt.Errorf("go tool -n cyclonedx-gomod: %w", err)
+	}
+	cmd := exec.Command(strings.TrimSpace(string(tool)), "bin", "-json", "-std", "-notimestamp",
 		"-serial", serial, "-version", r.version.text, path)
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -trimpath")
+	// It takes the architecture of the program for that of its variable.
+	cmd.Env = append(os.Environ(), "GOARCH="+arch.goarch)
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
 	out, err := cmd.Output()

@@ -31,7 +31,7 @@ func (r *release) image(arch architecture) (platformImage, error) {
 		{path: "sbin/util", from: filepath.Join(in, "bin/util")},
 		{path: "sbin/util-init", from: filepath.Join(in, "bin/util-init")},
 		{path: "usr/share/licenses/util/LICENSE", from: filepath.Join(in, "share/doc/util/LICENSE")},
-	}, r.time)
+	}, true, r.time)
 	if err != nil {
 		return platformImage{}, err
 	}
@@ -137,7 +137,7 @@ func (r *release) writeImages(images []platformImage) error {
 	if err != nil {
 		return err
 	}
-	content, err := pack(files, r.time)
+	content, err := pack(files, true, r.time)
 	if err != nil {
 		return err
 	}

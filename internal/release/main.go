@@ -9,8 +9,6 @@ package main
 
 import (
 	"crypto/sha256"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,19 +30,6 @@ type release struct {
 	scratch string // for files that go into packages
 }
 
-// home is what only the people who publish util know.
-type home struct {
-	Maintainer string `json:"maintainer"` // as in deb-control(5): name <address>
-	Homepage   string `json:"homepage"`   // a URL, or nothing
-	Source     string `json:"source"`     // the URL of the repository, or nothing
-}
-
-// placeholder is the maintainer as long as util has no public home.
-const placeholder = "the util authors <util@util.invalid>"
-
-//go:embed home.json
-var homeJSON []byte
-
 func main() {
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
@@ -59,19 +44,22 @@ func run() (err error) {
 	seconds := flag.Int64("time", 0, "the time of the commit, in `seconds` since 1970")
 	flag.StringVar(&r.source, "source", "", "the `directory` of util's source")
 	flag.StringVar(&r.input, "input", "", "the `directory` with what was installed")
-	flag.StringVar(&r.output, "output", "", "the `directory` to write to")
+	flag.StringVar(&r.output, "output", "", "the `directory` to write to; without it, only check")
 	flag.Parse()
 	if r.version, err = parseVersion(*text); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(homeJSON, &r.home); err != nil {
-		return fmt.Errorf("home.json: %w", err)
+	if r.home, err = parseHome(homeJSON); err != nil {
+		return fmt.Errorf("internal/release/home.json: %w", err)
 	}
-	if r.home == (home{Maintainer: placeholder}) {
+	if r.output == "" {
+		return nil
+	}
+	if r.home.Maintainer == placeholder {
 		fmt.Fprintln(os.Stderr, "release: internal/release/home.json: fill it in before you publish")
 	}
 	r.time = time.Unix(*seconds, 0).UTC()
-	if r.scratch, err = os.MkdirTemp("", "util-release-"); err != nil {
+	if r.scratch, err = os.MkdirTemp(r.input, "scratch-"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(r.scratch)) }()

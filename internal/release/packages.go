@@ -112,7 +112,12 @@ func (r *release) packages(arch architecture) error {
 type other struct{ name, version string }
 
 // The versions are those whose command lines util has (docs/compat.md).
-var others = []other{{"tini", "0.19.0"}, {"dumb-init", "1.2.5"}, {"catatonit", "0.1.7"}}
+var others = []other{
+	{"tini", "0.19.0"},
+	{"tini-static", "0.19.0"}, // in Fedora and Alpine
+	{"dumb-init", "1.2.5"},
+	{"catatonit", "0.1.7"},
+}
 
 // compatPackages makes the packages with links of the names of other inits.
 func (r *release) compatPackages() error {
@@ -201,6 +206,8 @@ func (r *release) info(
 			c.Source, c.Type, attributes.Mode = f.link, files.TypeSymlink, 0o777
 		} else if attributes.Mode, err = f.mode(); err != nil {
 			return nil, err
+		} else if format == "rpm" {
+			c.Type = rpmType(f.path)
 		}
 		info.Contents = append(info.Contents, c)
 	}
@@ -213,6 +220,17 @@ func (r *release) info(
 		}
 	}
 	return info, nil
+}
+
+// rpmType is what a file is for RPM, which can leave out documents.
+func rpmType(path string) string {
+	switch {
+	case strings.HasPrefix(path, "usr/share/doc/"), strings.HasPrefix(path, "usr/share/man/"):
+		return files.TypeRPMDoc
+	case strings.HasPrefix(path, "usr/share/licenses/"):
+		return files.TypeRPMLicence
+	}
+	return files.TypeFile
 }
 
 // directories returns those of the files that no other package has for certain. RPM removes only

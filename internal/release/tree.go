@@ -68,7 +68,7 @@ func (r *release) writeTarball(arch architecture) error {
 	for i := range files {
 		files[i].path = name + strings.TrimPrefix(files[i].path, "usr")
 	}
-	content, err := pack(files, r.time)
+	content, err := pack(files, false, r.time)
 	if err != nil {
 		return err
 	}
@@ -93,17 +93,20 @@ func compress(content []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// pack returns a tar archive of files with the directories that lead to them. All belong to root,
-// and have the same time.
-func pack(files []file, when time.Time) ([]byte, error) {
+// pack returns a tar archive of files. All belong to root, and have the same time. The archive may
+// have the directories that lead to them, too. Where such a directory exists, tar(1) would give it
+// the mode and the owner that the archive says.
+func pack(files []file, directories bool, when time.Time) ([]byte, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.path, b.path) })
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	made := map[string]bool{".": true}
 	for _, f := range files {
-		if err := packDirectories(w, path.Dir(f.path), made, when); err != nil {
-			return nil, err
+		if directories {
+			if err := packDirectories(w, path.Dir(f.path), made, when); err != nil {
+				return nil, err
+			}
 		}
 		if err := packFile(w, f, when); err != nil {
 			return nil, err

@@ -12,6 +12,9 @@ trap 'chmod -R u+w "$dir" && rm -rf "$dir"' EXIT
 chmod 711 "$dir"
 
 git clone -q . "$dir/clone"
+# git ignores it, so the tree has no change.
+echo /docs/private.md >>"$dir/clone/.git/info/exclude"
+echo private >"$dir/clone/docs/private.md"
 echo "verify-release: a clone"
 (
 	umask 022
@@ -19,9 +22,15 @@ echo "verify-release: a clone"
 )
 
 # Of the other: origin, path, umask, user, host name, home, caches, locale, time zone, processors,
-# settings of Go.
+# settings of Go, a workspace around it. What runs on the host is for an architecture of 32 bits,
+# where the processor has both.
 tree="$dir/other/a path/of another length"
 mkdir -p "$tree" "$dir/other/home/.config/go"
+echo 'go 1.26' >"$dir/other/go.work"
+host=
+if test "$(go env GOHOSTARCH)" = amd64; then
+	host=GOHOSTARCH=386
+fi
 git archive HEAD | tar -x -C "$tree"
 cat >"$dir/other/home/.config/go/env" <<-END
 	GOFLAGS=-ldflags=-compressdwarf=false
@@ -45,7 +54,7 @@ echo "verify-release: a tarball"
 	cd "$tree"
 	elsewhere env -i PATH="$PATH" HOME="$dir/other/home" TMPDIR="$dir/other/home" \
 		GOPROXY="$(go env GOPROXY)" LC_ALL=POSIX TZ=Asia/Kathmandu GOMAXPROCS=1 \
-		make -s release "$@"
+		make -s release $host "$@"
 )
 
 diff -r "$dir/clone/dist" "$tree/dist"

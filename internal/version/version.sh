@@ -7,24 +7,27 @@
 #   0.0.0-20261129031611-0123456789ab   before the first tag: date and commit, as Go says it
 #
 # Version and commit end with -dirty if the tree was changed since, files that git does not know
-# included. A tree without a repository is one that git archive made: git has put the commit, its
-# date and its description into the next line (gitattributes(5), export-subst).
+# included. In a tree that git archive made, git has put the commit, its date and its description
+# into the next line (gitattributes(5), export-subst). They count also if such a tree is in another
+# repository, as that of a distribution.
 archived='$Format:%H %ct %(describe:tags=true,match=v[0-9]*,abbrev=12)$'
 
 cd "$(dirname "$0")/../.." || exit
 commit='' seconds='' described='' changed=''
-if test -e .git; then
-	commit=$(git rev-parse HEAD) && seconds=$(git show --no-patch --format=%ct HEAD) &&
-		changed=$(git --no-optional-locks status --porcelain) || commit=''
-	described=$(git describe --tags --match='v[0-9]*' --abbrev=12 2>/dev/null)
-else
-	case $archived in
-	'$'*) ;;
-	*) read -r commit seconds described <<-END ;;
+case $archived in
+'$'*) # as it is in the repository
+	if test -e .git; then
+		commit=$(git rev-parse HEAD) && seconds=$(git show --no-patch --format=%ct HEAD) &&
+			changed=$(git --no-optional-locks status --porcelain --untracked-files=normal) || commit=''
+		described=$(git describe --tags --match='v[0-9]*' --abbrev=12 2>/dev/null)
+	fi
+	;;
+*)
+	read -r commit seconds described <<-END
 		$archived
 	END
-	esac
-fi
+	;;
+esac
 if test -z "$commit"; then
 	echo unknown unknown unknown 0
 	exit

@@ -15,6 +15,7 @@ const document = "../../../docs/install.md"
 // checks are the sections whose lines run in a container: what must hold after which line, and
 // after the last one. They are functions of testdata/prelude.sh.
 var checks = map[string]struct {
+	first string
 	after map[string]string
 	last  string
 }{
@@ -26,8 +27,9 @@ var checks = map[string]struct {
 		last: "rm /usr/local/bin/util*; removed",
 	},
 	"Tarball": {
+		first: "chmod 2775 /usr/local/bin; mv /usr/local/share /opt; ln -s ../../opt/share /usr/local",
 		after: map[string]string{
-			"tar -xzf util-$V-linux-amd64.tar.gz -C /usr/local --strip-components=1": "installed /usr/local",
+			"tar -xzf util-$V-linux-amd64.tar.gz -C /usr/local --strip-components=1": checkTarball,
 		},
 		last: removeTarball,
 	},
@@ -60,6 +62,12 @@ var checks = map[string]struct {
 		last: "removed",
 	},
 }
+
+// checkTarball also checks that directories and links that were there are as they were.
+const checkTarball = `test $(stat -c %a /usr/local/bin) = 2775
+test $(readlink /usr/local/share) = ../../opt/share
+rm /usr/local/share; mv /opt/share /usr/local
+installed /usr/local`
 
 // removeTarball does what the document says about it, and removes the directories too.
 const removeTarball = `zsh_completes
@@ -110,7 +118,7 @@ func TestDocument(t *testing.T) {
 			continue
 		}
 		t.Run(heading, func(t *testing.T) {
-			var lines []string
+			lines := []string{c.first}
 			for _, line := range all[heading] {
 				lines = append(lines, line)
 				if after := c.after[line]; after != "" {

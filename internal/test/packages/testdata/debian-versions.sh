@@ -3,7 +3,7 @@ refused dpkg -i ./util-compat_*_all.deb
 dpkg -P util-compat
 old=0.0.0~rc1
 for package in util util-compat; do
-	dpkg-deb -R ${package}_*.deb /tmp/$package
+	dpkg-deb -R "$(ls ${package}_*_a[lm]*.deb)" /tmp/$package # amd64 or all
 	sed -i "s/^Version: .*/Version: $old/; s/util (= [^)]*)/util (= $old)/" /tmp/$package/DEBIAN/control
 	dpkg-deb -b /tmp/$package
 done
