@@ -70,7 +70,7 @@ bin/util:
 # arch is the name.
 RELEASED = $(ARCHS:arm=armv6 armv7)
 RELEASE  = $(RELEASED)
-$(if $(filter-out $(RELEASED),$(RELEASE)),$(error RELEASE=$(RELEASE): must be of $(RELEASED)))
+$(if $(filter-out $(RELEASED),$(or $(RELEASE),none)),$(error RELEASE=$(RELEASE): must be of $(RELEASED)))
 FOR_EACH = for arch in $(RELEASE); do \
 	case $$arch in armv*) set arm $${arch\#armv};; *) set $$arch $(GOARM);; esac; \
 	$(MAKE) -s GOARCH=$$1 GOARM=$$2

@@ -138,6 +138,55 @@ func TestVersion(t *testing.T) {
 	expect(clone, strings.Repeat("unknown ", 3)+"0")
 }
 
+// The version of a tarball is its own in the repository of a distribution, too.
+func TestVersionOfDistribution(t *testing.T) {
+	clone, commit := repository(t)
+	sh(t, clone, nil, "git tag v1.2.3")
+	imported := t.TempDir()
+	sh(t, clone, nil, `git archive HEAD | tar -x -C "$1"; cd "$1"; git init -q; git add -A
+git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q -m import; git tag v9.9.9`, imported)
+	got := sh(t, imported, nil, "internal/version/version.sh")
+	if !strings.HasPrefix(got, "1.2.3 "+commit+" ") {
+		t.Errorf("the version is %q", got)
+	}
+}
+
+// A tree from which no release should be made is refused before anything is removed or built.
+func TestReleaseRefused(t *testing.T) {
+	origin, _ := repository(t)
+	const commit = `git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q --allow-empty -m y`
+	for _, tc := range []struct{ setup, release, want string }{
+		{"", "amd64 arm", "RELEASE=amd64 arm: must be of 386 amd64 armv6"},
+		{"", "", "RELEASE=: must be of 386 amd64 armv6"},
+		{"echo >>README.md", "amd64", "-dirty: commit all changes first"},
+		{"echo >new.go", "amd64", "-dirty: commit all changes first"},
+		{"git tag v1.2", "amd64", `version "1.2": is not like 1.2.3`},
+		{"git tag v1.2.3-rc1; git tag v1.2.3", "amd64", "more than one version: v1.2.3 v1.2.3-rc1"},
+		{
+			commit + `; git clone -q --depth 1 "file://$PWD" shallow; rm -rf .git; mv shallow/.git .; rm -r shallow`,
+			"amd64", "a shallow clone may lack the last tag",
+		},
+		{"rm -rf .git", "amd64", "unknown version"},
+		{
+			`echo '{"maintainer": "x"}' >internal/release/home.json; git add -A; ` + commit,
+			"amd64", `home.json: maintainer "x": is not like name <address>`,
+		},
+	} {
+		clone := filepath.Join(t.TempDir(), "clone")
+		sh(t, origin, nil, `git clone -q . "$1"; mkdir "$1/dist"; touch "$1/dist/kept"`, clone)
+		sh(t, clone, nil, tc.setup)
+		cmd := exec.Command("make", "release", "RELEASE="+tc.release)
+		cmd.Dir = clone
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), tc.want) {
+			t.Errorf("%s: %v\n%s, which has no %q", tc.setup, err, out, tc.want)
+		}
+		if _, err := os.Stat(filepath.Join(clone, "dist/kept")); err != nil {
+			t.Errorf("%s: %v", tc.setup, err)
+		}
+	}
+}
+
 // make install puts the manual pages into the manual, and the completion scripts where the shells
 // search for them, under every name. There is no page init.1, which would hide that of the system.
 func TestMakeInstall(t *testing.T) {

@@ -23,7 +23,9 @@ func TestImages(t *testing.T) {
 		test.Missing(t, "a free name", "there is an image "+taken+", which the lines would replace")
 	}
 	t.Cleanup(func() { // docker run would pull an image that the archive did not give it
-		for _, name := range []string{taken, "util:" + version(t) + "-amd64", built(t)} {
+		_, loaded, _ := test.Docker(t, "images", "--format", "{{.Repository}}:{{.Tag}}",
+			"--filter", "reference=util:"+version(t)+"*")
+		for _, name := range append(strings.Fields(loaded), taken, built(t)) {
 			_, _, _ = test.Docker(t, "rmi", "--force", name)
 		}
 	})
