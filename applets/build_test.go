@@ -28,6 +28,9 @@ func sh(t *testing.T, dir string, env []string, script string, args ...string) s
 	return strings.TrimSpace(string(out))
 }
 
+// commitCommand is git commit. Here and below, the settings of the user must not matter.
+const commitCommand = "git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q"
+
 // repository makes a git repository with one commit, which is this tree as it is now.
 func repository(t *testing.T) (dir, commit string) {
 	t.Helper()
@@ -37,9 +40,8 @@ func repository(t *testing.T) (dir, commit string) {
 	dir = filepath.Join(t.TempDir(), "origin")
 	test.Must(t, os.Mkdir(dir, 0o755))
 	sh(t, "..", nil, `tar -c --exclude=./.git --exclude=./bin . | tar -x -C "$1"`, dir)
-	// Here and below, the settings of the user must not matter.
 	sh(t, dir, nil, `git init -q; git add -A
-git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q -m x`)
+`+commitCommand+" -m x")
 	return dir, sh(t, dir, nil, `git rev-parse HEAD`)[:12]
 }
 
@@ -89,9 +91,8 @@ CGO_ENABLED=1
 func TestVersion(t *testing.T) {
 	clone, _ := repository(t)
 	// The time zone of whoever commits does not matter, nor that of whoever builds.
-	const commit = `git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q`
 	date := []string{"GIT_COMMITTER_DATE=2026-11-29T01:02:03+05:00", "TZ=Pacific/Auckland"}
-	sh(t, clone, date, commit+" --amend --no-edit")
+	sh(t, clone, date, commitCommand+" --amend --no-edit")
 	first := sh(t, clone, nil, "git rev-parse HEAD")[:12]
 	expect := func(dir, want string) {
 		t.Helper()
@@ -112,7 +113,7 @@ func TestVersion(t *testing.T) {
 	expectBoth("0.0.0-20261128200203-" + first + " " + first + when)
 	sh(t, clone, nil, "git tag other; git tag v1.2.3-rc1")
 	expectBoth("1.2.3-rc1 " + first + when)
-	sh(t, clone, date, commit+" --allow-empty -m y")
+	sh(t, clone, date, commitCommand+" --allow-empty -m y")
 	second := sh(t, clone, nil, "git rev-parse HEAD")[:12]
 	expectBoth("1.2.3-rc1-1-g" + second + " " + second + when)
 	sh(t, clone, nil, "git tag v1.2.3")
@@ -144,7 +145,7 @@ func TestVersionOfDistribution(t *testing.T) {
 	sh(t, clone, nil, "git tag v1.2.3")
 	imported := t.TempDir()
 	sh(t, clone, nil, `git archive HEAD | tar -x -C "$1"; cd "$1"; git init -q; git add -A
-git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q -m import; git tag v9.9.9`, imported)
+`+commitCommand+` -m import; git tag v9.9.9`, imported)
 	got := sh(t, imported, nil, "internal/version/version.sh")
 	if !strings.HasPrefix(got, "1.2.3 "+commit+" ") {
 		t.Errorf("the version is %q", got)
@@ -154,7 +155,7 @@ git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q -m import; 
 // A tree from which no release should be made is refused before anything is removed or built.
 func TestReleaseRefused(t *testing.T) {
 	origin, _ := repository(t)
-	const commit = `git -c user.name=x -c user.email=x -c commit.gpgsign=false commit -q --allow-empty -m y`
+	const commit = commitCommand + " --allow-empty -m y"
 	for _, tc := range []struct{ setup, release, want string }{
 		{"", "amd64 arm", "RELEASE=amd64 arm: must be of 386 amd64 armv6"},
 		{"", "", "RELEASE=: must be of 386 amd64 armv6"},
@@ -163,7 +164,7 @@ func TestReleaseRefused(t *testing.T) {
 		{"git tag v1.2", "amd64", `version "1.2": is not like 1.2.3`},
 		{"git tag v1.2.3-rc1; git tag v1.2.3", "amd64", "more than one version: v1.2.3 v1.2.3-rc1"},
 		{
-			commit + `; git clone -q --depth 1 "file://$PWD" shallow; rm -rf .git; mv shallow/.git .; rm -r shallow`,
+			commit + `; git clone -q --depth 1 "file://$PWD" new; rm -rf .git; mv new/.git .; rm -r new`,
 			"amd64", "a shallow clone may lack the last tag",
 		},
 		{"rm -rf .git", "amd64", "unknown version"},

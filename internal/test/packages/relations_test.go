@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"util/internal/test"
@@ -51,11 +53,15 @@ func TestAlpine(t *testing.T) {
 	inContainer(t, script(t, "alpine.sh"), root)
 }
 
-// TestLintian reads the packages for Debian with lintian, which is to find nothing.
+// TestLintian reads the packages for Debian with lintian, which is to find nothing. That of Debian
+// 12 does not know loong64.
 func TestLintian(t *testing.T) {
 	lintian := test.Tool(t, "lintian")
 	debs, err := filepath.Glob(filepath.Join(distribution(t), "*.deb"))
 	test.Must(t, err)
+	debs = slices.DeleteFunc(debs, func(path string) bool {
+		return strings.HasSuffix(path, "_loong64.deb")
+	})
 	runs(t, exec.Command(lintian, append([]string{
 		"--allow-root", "--tag-display-limit=0", "--fail-on=error,warning,override",
 	}, debs...)...))
