@@ -31,7 +31,7 @@ func (r *release) bill(arch architecture, program, path string, content []byte) 
 	}
 	cmd := exec.Command(strings.TrimSpace(string(tool)), "bin", "-json", "-std", "-notimestamp",
 		"-serial", serial, "-version", r.version.text, path)
-	// It takes the architecture of the program for that of its variable.
+	// It reads the architecture of the program from its environment.
 	cmd.Env = append(os.Environ(), "GOARCH="+arch.goarch)
 	var messages bytes.Buffer
 	cmd.Stderr = &messages

@@ -40,7 +40,7 @@ func parseHome(text []byte) (h home, err error) {
 		{"homepage", h.Homepage}, {"source", h.Source},
 	} {
 		if field.value != "" && !urlForm.MatchString(field.value) {
-			return home{}, fmt.Errorf("%s %q: is not a URL that begins with https://",
+			return home{}, fmt.Errorf("%s %q: is not a URL that begins with http:// or https://",
 				field.name, field.value)
 		}
 	}

@@ -23,8 +23,8 @@ type platformImage struct {
 	arch architecture
 }
 
-// image makes the image of an architecture. It is there to be copied from, and it can run: a pod
-// has it as its pause image, and for initContainers with wait-for-port.
+// image makes the image of an architecture. Other images copy util from it. It can also run, with
+// the arguments that a pod gives: init --pause, or wait-for-port in an init container.
 func (r *release) image(arch architecture) (platformImage, error) {
 	in := filepath.Join(r.input, arch.name, "usr")
 	content, err := pack([]file{
@@ -95,9 +95,9 @@ func (r *release) labels() map[string]string {
 	return labels
 }
 
-// writeImages writes all images into one archive. It is an OCI image layout with one index for all
-// platforms. It also has what docker save adds, for engines that do not read the index: there, each
-// image has the name of its architecture.
+// writeImages writes all images into one archive. It is an OCI image layout, with an index for all
+// platforms and with each image under the name of its architecture. It also has what docker save
+// adds, for engines that read only that.
 func (r *release) writeImages(images []platformImage) error {
 	index := mutate.Annotations(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
 		r.labels()).(v1.ImageIndex)
@@ -115,12 +115,16 @@ func (r *release) writeImages(images []platformImage) error {
 		return err
 	}
 	name := "util:" + r.version.text
-	err = to.AppendIndex(index, layout.WithAnnotations(map[string]string{
-		"org.opencontainers.image.ref.name": name,                        // for Podman and skopeo
-		"io.containerd.image.name":          "docker.io/library/" + name, // for containerd and Docker
-	}))
-	if err != nil {
+	if err := to.AppendIndex(index, named(name)); err != nil {
 		return err
+	}
+	for _, image := range images {
+		err := to.AppendImage(image, named(name+"-"+image.arch.name), layout.WithPlatform(v1.Platform{
+			OS: "linux", Architecture: image.arch.goarch, Variant: image.arch.variant,
+		}))
+		if err != nil {
+			return err
+		}
 	}
 	if err := writeManifest(filepath.Join(dir, "manifest.json"), name, images); err != nil {
 		return err
@@ -143,6 +147,14 @@ func (r *release) writeImages(images []platformImage) error {
 	}
 	archive := fmt.Sprintf("util-%s-images.tar", r.version)
 	return write(filepath.Join(r.output, archive), content, 0o644)
+}
+
+// named gives an image of a layout a name.
+func named(name string) layout.Option {
+	return layout.WithAnnotations(map[string]string{
+		"org.opencontainers.image.ref.name": name,                        // for Podman and skopeo
+		"io.containerd.image.name":          "docker.io/library/" + name, // for containerd and Docker
+	})
 }
 
 // writeManifest writes the file by which docker load finds images in an archive.

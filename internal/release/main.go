@@ -1,6 +1,6 @@
 // Release makes the files of a release, in one directory: programs, tarballs, packages, images,
-// bills of materials, and their checksums. It is called by make release, which has installed util
-// for each architecture into a directory of its own before. It is a module of its own, so that what
+// bills of materials, and their checksums. make release calls it after it has installed util for
+// each architecture, in a directory of its own. It is a module of its own, so that what
 // it needs is not in go.mod of util.
 //
 // The files depend on the input, the version and the time alone: not on the clock, the user, the

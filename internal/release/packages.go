@@ -60,13 +60,13 @@ type description struct{ name, summary, text string }
 var util = description{
 	"util", "init and entrypoint tools for containers",
 	`One static binary for containers: an init for PID 1, which forwards signals,
-reaps orphans and stops a program in order, and small tools that wait for
-services, check their health, become another user, send signals and find
+reaps orphans and stops a program in an orderly way, and small tools that wait
+for services, check their health, become another user, send signals and find
 zombies. The package also has util-init, which is init alone, in a small file.`,
 }
 
 var utilCompat = description{
-	"util-compat", "util in the place of tini, dumb-init and catatonit",
+	"util-compat", "util in place of tini, dumb-init and catatonit",
 	`Links with the names of other inits, which lead to util-init. Under these
 names it takes over their command lines.`,
 }
@@ -233,8 +233,8 @@ func rpmType(path string) string {
 	return files.TypeFile
 }
 
-// directories returns those of the files that no other package has for certain. RPM removes only
-// directories that a package names; other formats name all of them.
+// directories returns the directories of the files that may be in no other package. RPM removes
+// only directories that a package lists; packages of the other formats list all of theirs.
 func directories(contents []file) (dirs []string) {
 	for _, f := range contents {
 		dir := filepath.Dir(f.path)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints the directory in which make release is to work. In a clone, this makes it: it has what is
-# committed, so that no other file gets into a release, and no change that is made meanwhile. In a
-# tarball it is the tree itself. It fails for a tree that should not be released.
+# Prints the directory in which make release is to work. In a clone, this script makes it, with the
+# committed files alone, so that no other file and no later change gets into a release. In a
+# tarball, it is the tree itself. The script fails for a tree that should not be released.
 #
 #   source.sh VERSION DIRECTORY
 set -eu
@@ -15,7 +15,7 @@ refuse() {
 
 case $version in
 *-dirty) refuse "$version: commit all changes first" ;;
-unknown) refuse "unknown version: not a clone that git can read, nor a tarball of git archive" ;;
+unknown) refuse "unknown version: neither a clone that git can read nor a tarball of git archive" ;;
 esac
 if ! test -e .git; then
 	echo .
@@ -24,7 +24,7 @@ fi
 if test "$(git rev-parse --is-shallow-repository)" = true; then
 	refuse "$version: a shallow clone may lack the last tag: git fetch --unshallow --tags"
 fi
-# git describe prefers an annotated tag, and some tools that clone make one a tag without annotation.
+# git describe prefers an annotated tag, and some tools that clone turn it into a lightweight one.
 tags=$(git tag --points-at HEAD --list 'v[0-9]*')
 if test "$(echo "$tags" | wc -l)" -gt 1; then
 	refuse "$version: the commit has more than one version:" $tags
@@ -33,6 +33,6 @@ rm -rf "$dir"
 mkdir -p "$dir"
 git archive HEAD | tar -x -C "$dir"
 if test "$("$dir/internal/version/version.sh")" != "$(internal/version/version.sh)"; then
-	refuse "$version: git archive does not say so: it must be that of git 2.35 or later"
+	refuse "$version: git archive gives another version: git 2.35 or later is needed"
 fi
 echo "$dir"

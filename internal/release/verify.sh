@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a release of the commit HEAD twice, in different ways, and compares all files. The arguments
-# are for make release, such as RELEASE=amd64. As root, the second one is made by another user of a
-# host with another name.
+# are for make release, such as RELEASE=amd64. As root, the second one is made by another user,
+# under another host name.
 set -eu
 cd "$(dirname "$0")/../.."
 test -z "$(git status --porcelain)" ||
@@ -21,9 +21,9 @@ echo "verify-release: a clone"
 	make -s -C "$dir/clone" release "$@"
 )
 
-# Of the other: origin, path, umask, user, host name, home, caches, locale, time zone, processors,
-# settings of Go, a workspace around it. What runs on the host is for an architecture of 32 bits,
-# where the processor has both.
+# What differs the second time: origin, path, umask, user, host name, home, caches, locale, time
+# zone, processors, settings of Go, a workspace around it. On amd64, the programs that run on the
+# host are built for 386.
 tree="$dir/other/a path/of another length"
 mkdir -p "$tree" "$dir/other/home/.config/go"
 echo 'go 1.26' >"$dir/other/go.work"

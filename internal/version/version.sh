@@ -6,10 +6,10 @@
 #   0.1.0-5-g0123456789ab               the fifth commit after that tag, as git describe says it
 #   0.0.0-20261129031611-0123456789ab   before the first tag: date and commit, as Go says it
 #
-# Version and commit end with -dirty if the tree was changed since, files that git does not know
-# included. In a tree that git archive made, git has put the commit, its date and its description
-# into the next line (gitattributes(5), export-subst). They count also if such a tree is in another
-# repository, as that of a distribution.
+# Version and commit end with -dirty if the tree was changed since, untracked files included. In a
+# tree that git archive made, git has put the commit, its date and its description into the next
+# line (gitattributes(5), export-subst). They are also used if such a tree is in another repository,
+# such as that of a distribution.
 archived='$Format:%H %ct %(describe:tags=true,match=v[0-9]*,abbrev=12)$'
 
 cd "$(dirname "$0")/../.." || exit

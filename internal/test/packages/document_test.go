@@ -105,7 +105,7 @@ func sections(t *testing.T) (all map[string][]string) {
 	return all
 }
 
-// TestDocument runs the lines of docs/install.md as they are, and looks what they did.
+// TestDocument runs the lines of docs/install.md as they are, and checks what they did.
 func TestDocument(t *testing.T) {
 	distribution(t)
 	all := sections(t)

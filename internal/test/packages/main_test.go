@@ -112,7 +112,7 @@ func inContainer(t *testing.T, script string, more ...string) {
 	for _, dir := range more {
 		args = append(args, "--volume="+dir+":/more:ro")
 	}
-	// The script is a file, so that the programs do not read it. Its lines are printed.
+	// The script is not on standard input, where the programs would read it. Its lines are printed.
 	args = append(args, debian(t), "bash", "-c",
 		"cat >/tmp/script; . /prelude.sh; set -v; . /tmp/script </dev/null")
 	cmd := exec.Command("docker", args...)

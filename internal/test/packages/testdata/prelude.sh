@@ -2,11 +2,11 @@
 set -eu
 cd "$DIST"
 
-# The tools, with the answer yes. Debian's rpm installs nothing without its option.
+# The tools, with the answer yes. Debian's rpm installs nothing without --force-debian.
 apt-get() { command apt-get -qq -y "$@"; }
 rpm() { command rpm --force-debian "$@"; }
 dnf() { command dnf -y "$@"; }
-# zypper takes it for a failure that no package of RPM is left.
+# zypper fails if no RPM package is left after a removal.
 zypper() { command zypper --non-interactive "$@" || test "$1" = remove; }
 pacman() { command pacman --noconfirm "$@"; }
 
@@ -22,7 +22,7 @@ refused() {
 	fi
 }
 
-# All files, but for what the tools know and remember.
+# All files, except the data and caches of the tools.
 files() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
 		-o -path /var -o -path /root \) -prune -o -print | sort
@@ -92,13 +92,13 @@ installed() {
 	done
 }
 
-# zsh finds the script, where this zsh searches.
+# zsh finds the script in a directory that this zsh searches.
 zsh_completes() {
 	test "$(zsh -fc 'autoload -U compinit; compinit -u -D; echo $_comps[util]')" = _util ||
 		fail "zsh does not complete util"
 }
 
-# The links in the place of other inits.
+# The links in place of other inits.
 replaced() {
 	for name in tini dumb-init catatonit; do
 		test "$(readlink -f "$(command -v $name)")" = /usr/bin/util-init || fail "$name is $(command -v $name)"
@@ -114,5 +114,5 @@ replaced() {
 # Nothing is left.
 removed() {
 	files >/tmp/after
-	diff /tmp/before /tmp/after || fail "the files are not those of before"
+	diff /tmp/before /tmp/after || fail "the files differ from those before"
 }

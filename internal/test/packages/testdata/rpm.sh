@@ -24,7 +24,7 @@ for name in tini tini-static dumb-init catatonit; do
 	rpm -q --whatprovides $name | grep '^util-compat-'
 done
 refused rpm -e util
-# rpm knows what are documents, as it can leave them out.
+# rpm knows which files are documents, because it can leave them out.
 rpm -qd util | grep -x /usr/share/man/man1/util.1.gz
 rpm -qd util | grep -x /usr/share/doc/util/docs/init.md
 rpm -qL util | grep -x /usr/share/licenses/util/LICENSE
