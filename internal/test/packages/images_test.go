@@ -132,16 +132,18 @@ podman rmi --all --force
 	}
 }
 
-// labels checks that the archive is an OCI image layout with one index, whose image says where it
-// comes from (annotations.md of the OCI image format).
+// labels checks that the archive is an OCI image layout with an index and each of its images, under
+// the names that containerd and skopeo read, and that each image says where it comes from
+// (annotations.md of the OCI image format).
 func labels(t *testing.T, archive string) {
 	t.Helper()
 	dir := t.TempDir()
 	runs(t, exec.Command("tar", "-xf", archive, "-C", dir))
 	type index struct {
 		Manifests []struct {
-			MediaType, Digest string
-			Platform          struct{ Architecture, OS string }
+			Digest      string
+			Platform    struct{ Architecture, OS string }
+			Annotations map[string]string
 		}
 	}
 	var outer, inner index
@@ -153,10 +155,24 @@ func labels(t *testing.T, archive string) {
 	}
 	blob := func(digest string) string { return "blobs/" + strings.Replace(digest, ":", "/", 1) }
 	read("index.json", &outer)
-	if len(outer.Manifests) != 1 {
-		t.Fatalf("index.json has %d manifests, not the one index", len(outer.Manifests))
+	if len(outer.Manifests) == 0 {
+		t.Fatal("index.json is empty")
 	}
 	read(blob(outer.Manifests[0].Digest), &inner)
+	if len(inner.Manifests) != len(outer.Manifests)-1 {
+		t.Fatalf("the index has %d images, index.json %d", len(inner.Manifests), len(outer.Manifests)-1)
+	}
+	want := "util:" + version(t)
+	for i, m := range outer.Manifests {
+		got := m.Annotations["org.opencontainers.image.ref.name"]
+		if m.Annotations["io.containerd.image.name"] != "docker.io/library/"+got ||
+			i == 0 && got != want || !strings.HasPrefix(got, want) {
+			t.Errorf("image %d has the names %v", i, m.Annotations)
+		}
+		if i > 0 && m.Digest != inner.Manifests[i-1].Digest {
+			t.Errorf("%s is not image %d of the index", got, i-1)
+		}
+	}
 	for _, m := range inner.Manifests {
 		var manifest struct{ Config struct{ Digest string } }
 		read(blob(m.Digest), &manifest)
