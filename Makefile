@@ -30,6 +30,7 @@ ENV   = CGO_ENABLED=0 GOOS=linux GO386=sse2 GOAMD64=v1 GOARM=$(GOARM) GOARM64=v8
 	GOPPC64=power8 GORISCV64=rva20u64 GOEXPERIMENT=, GOFIPS140=off GO_EXTLINK_ENABLED=0 \
 	GOFLAGS=-mod=readonly GOTOOLCHAIN=$(shell sed -n 's/^toolchain //p' go.mod)
 BUILD = $(ENV) GOARCH=$(GOARCH) go build -trimpath -buildvcs=false
+# A workspace in a directory above is not for these modules.
 export GOWORK = off
 
 # For what runs on this machine, whatever GOARCH is. Programs that import util need Linux; the others
@@ -56,8 +57,9 @@ STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 ACTIONLINT = GOARCH=$(GOHOSTARCH) go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 \
 	-shellcheck= -pyflakes=
 
-.PHONY: build build-all man release release-files verify-release test torture test-kernels test-kubernetes \
-	test-packages check vulncheck packages bench demo demo-docker demo-update examples install clean
+.PHONY: build build-all man release release-files verify-release test torture test-kernels \
+	test-kubernetes test-packages check vulncheck packages bench demo demo-docker demo-update examples \
+	install clean
 
 build: bin/util $(if $(filter $(GOARCH),$(ARCHS)),bin/util-init)
 
@@ -66,8 +68,8 @@ UTIL = bin/util
 bin/util:
 	$(BUILD) -ldflags '-s -w $(LDFLAGS)' -o $(UTIL) .
 
-# The architectures of a release, by its names for them. RELEASE selects some. FOR_EACH runs a target for each, of which
-# arch is the name.
+# The architectures of a release, by its names for them, of which RELEASE selects some. FOR_EACH runs
+# a target for each of these, of which arch is the name.
 RELEASED = $(ARCHS:arm=armv6 armv7)
 RELEASE  = $(RELEASED)
 $(if $(filter-out $(RELEASED),$(or $(RELEASE),none)),$(error RELEASE=$(RELEASE): must be of $(RELEASED)))
@@ -164,9 +166,9 @@ test-kubernetes: $(KUBELET)
 # Makes a release, and installs, uses and removes it, in containers with Debian that debootstrap
 # makes: see docs/install.md. RELEASE is as above.
 test-packages: release
-	go test -C internal/release -count=1 .
-	UTIL_TEST_DIST='$(DIST)' go run ./internal/test/runner -count=1 -timeout=10m \
-		./internal/test/packages
+	go build -o bin/runner ./internal/test/runner
+	cd internal/release && ../../bin/runner -count=1 .
+	UTIL_TEST_DIST='$(DIST)' bin/runner -count=1 -timeout=10m ./internal/test/packages
 
 # The first build compiles Kubernetes, which takes minutes.
 $(KUBELET): $(wildcard internal/test/kubelet/*)

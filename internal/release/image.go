@@ -23,6 +23,10 @@ type platformImage struct {
 	arch architecture
 }
 
+func (i platformImage) platform() *v1.Platform {
+	return &v1.Platform{OS: "linux", Architecture: i.arch.goarch, Variant: i.arch.variant}
+}
+
 // image makes the image of an architecture. Other images copy util from it. It can also run, with
 // the arguments that a pod gives: init --pause, or wait-for-port in an init container.
 func (r *release) image(arch architecture) (platformImage, error) {
@@ -103,10 +107,7 @@ func (r *release) writeImages(images []platformImage) error {
 		r.labels()).(v1.ImageIndex)
 	for _, image := range images {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: image,
-			Descriptor: v1.Descriptor{Platform: &v1.Platform{
-				OS: "linux", Architecture: image.arch.goarch, Variant: image.arch.variant,
-			}},
+			Add: image, Descriptor: v1.Descriptor{Platform: image.platform()},
 		})
 	}
 	dir := filepath.Join(r.scratch, "images")
@@ -119,10 +120,8 @@ func (r *release) writeImages(images []platformImage) error {
 		return err
 	}
 	for _, image := range images {
-		err := to.AppendImage(image, named(name+"-"+image.arch.name), layout.WithPlatform(v1.Platform{
-			OS: "linux", Architecture: image.arch.goarch, Variant: image.arch.variant,
-		}))
-		if err != nil {
+		tag := named(name + "-" + image.arch.name)
+		if err := to.AppendImage(image, tag, layout.WithPlatform(*image.platform())); err != nil {
 			return err
 		}
 	}

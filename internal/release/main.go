@@ -1,7 +1,7 @@
 // Release makes the files of a release, in one directory: programs, tarballs, packages, images,
 // bills of materials, and their checksums. make release calls it after it has installed util for
-// each architecture, in a directory of its own. It is a module of its own, so that what
-// it needs is not in go.mod of util.
+// each architecture, in a directory of its own. It is a module of its own, so that what it needs is
+// not in go.mod of util.
 //
 // The files depend on the input, the version and the time alone: not on the clock, the user, the
 // path or the machine.

@@ -68,7 +68,7 @@ zombies. The package also has util-init, which is init alone, in a small file.`,
 var utilCompat = description{
 	"util-compat", "util in place of tini, dumb-init and catatonit",
 	`Links with the names of other inits, which lead to util-init. Under these
-names it takes over their command lines.`,
+names it accepts their command lines.`,
 }
 
 // in is the whole description in the form of a package format. RPM has the summary elsewhere, and
@@ -108,7 +108,8 @@ func (r *release) packages(arch architecture) error {
 	return nil
 }
 
-// other is another init that the package util-compat takes the place of.
+// other is another init that the package util-compat takes the place of. Its package and its
+// program have one name.
 type other struct{ name, version string }
 
 // The versions are those whose command lines util has (docs/compat.md).
@@ -124,9 +125,9 @@ func (r *release) compatPackages() error {
 	for _, format := range formats {
 		// where podman searches for it: helper_binaries_dir in containers.conf(5)
 		links := []file{{path: "usr/libexec/podman/catatonit", link: "../../bin/util-init"}}
-		for _, name := range []string{"catatonit", "dumb-init", "tini", "tini-static"} {
-			links = append(links, file{path: "usr/bin/" + name, link: "util-init"},
-				file{path: "usr/share/man/man1/" + name + ".1.gz", link: "util-init.1.gz"})
+		for _, o := range others {
+			links = append(links, file{path: "usr/bin/" + o.name, link: "util-init"},
+				file{path: "usr/share/man/man1/" + o.name + ".1.gz", link: "util-init.1.gz"})
 		}
 		if format == "apk" { // Alpine has these there; and /sbin may be a link to /usr/sbin
 			links = append(links, file{path: "sbin/tini", link: "/usr/bin/util-init"},

@@ -27,3 +27,24 @@ func Isolate(t testing.TB) {
 		t.Fatalf("ip: %s", stderr)
 	}
 }
+
+// HideFiles moves the rest of the test into namespaces, as [Isolate] does, where the directories in
+// which engines leave files are empty and vanish with it.
+func HideFiles(t testing.TB) {
+	t.Helper()
+	Isolate(t)
+	for _, dir := range []string{"/run", "/dev/shm", "/var/lib"} {
+		Must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"))
+	}
+}
+
+// PodmanConfig is a containers.conf(5) for Podman in such namespaces, with limits that every
+// machine allows.
+const PodmanConfig = `[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+netns = "none"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+`

@@ -22,7 +22,7 @@ import (
 // tools for its lines.
 func startContainerd(t *testing.T, root rootFS) tools {
 	t.Helper()
-	hideFiles(t)
+	test.HideFiles(t)
 	daemon := test.Tool(t, "containerd")
 	test.Tool(t, "runc")
 	dir := folder(t)
@@ -31,7 +31,7 @@ func startContainerd(t *testing.T, root rootFS) tools {
 		dir+"/root", dir+"/state", dir+"/sock")
 	test.Must(t, os.WriteFile(dir+"/config.toml", []byte(config), 0o644))
 	cmd := exec.Command(daemon, "--config", dir+"/config.toml", "--log-level", "error")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // hideFiles keeps the thread
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // HideFiles keeps the thread
 	if err := cmd.Start(); err != nil {
 		test.Missing(t, "containerd", err.Error())
 	}

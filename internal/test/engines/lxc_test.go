@@ -17,7 +17,7 @@ import (
 func startLXC(t *testing.T, config ...string) (tools, sandbox) {
 	t.Helper()
 	root := newRoot(t)
-	hideFiles(t)
+	test.HideFiles(t)
 	test.Tool(t, "lxc-start")
 	// What a container prints goes to /dev/null, so this one prints to a file.
 	root.write(t, "app", strings.Replace(command, "exec ", "exec >/output\nexec ", 1))

@@ -66,34 +66,10 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// between returns the part of the document that its tests check.
-func between(t *testing.T, begin, end string) string {
+// sections returns the lines of the document by their headings.
+func sections(t *testing.T) map[string][]string {
 	t.Helper()
-	_, rest, found := strings.Cut(read(t, document), "<!-- "+begin+" -->\n")
-	part, _, ended := strings.Cut(rest, "<!-- "+end+" -->\n")
-	if !found || !ended {
-		t.Fatalf("%s has no part from %q to %q", document, begin, end)
-	}
-	return part
-}
-
-// sections returns the lines of the document's code blocks, without comments, by their headings.
-func sections(t *testing.T) (all map[string][]string) {
-	t.Helper()
-	all = map[string][]string{}
-	heading := ""
-	part := between(t, "lines: internal/test/engines runs them", "end of lines")
-	for line := range strings.Lines(part) {
-		line = strings.TrimRight(line, "\n")
-		if name, ok := strings.CutPrefix(line, "## "); ok {
-			heading = name
-			all[heading] = nil
-		}
-		if code, ok := strings.CutPrefix(line, "    "); ok && !strings.HasPrefix(code, "#") {
-			all[heading] = append(all[heading], code)
-		}
-	}
-	return all
+	return test.DocumentLines(t, document, "internal/test/engines")
 }
 
 // doc returns a line of a section of the document, which must be there. TestDocument searches these
@@ -110,7 +86,7 @@ func doc(t *testing.T, section, line string) string {
 // runs each line of it.
 func TestDocument(t *testing.T) {
 	all := sections(t)
-	rows := between(t, "engines: checked by a test", "end of engines")
+	rows := test.DocumentPart(t, document, "engines: checked by a test", "end of engines")
 	want := "| engine | version | what was run |\n| --- | --- | --- |\n"
 	for _, e := range table {
 		link := fmt.Sprintf("| [%s](#%s) | ", e.name, strings.ToLower(e.section))

@@ -13,7 +13,7 @@ import (
 // nspawnTools are tools for a root directory. They do not need a systemd that runs.
 func nspawnTools(t *testing.T, root rootFS) tools {
 	t.Helper()
-	hideFiles(t)
+	test.HideFiles(t)
 	tl := newTools(t, "/srv/app", root.dir)
 	tl.add("systemd-nspawn", "exec $real --quiet --register=no --keep-unit --console=pipe \"$@\"")
 	removeSubgroups(t, root)

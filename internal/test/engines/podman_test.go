@@ -14,13 +14,10 @@ import (
 // storage. What it changes here (limits, no network) is what a test may not do on every machine.
 func podmanImage(t *testing.T, root rootFS, instructions ...string) tools {
 	t.Helper()
-	hideFiles(t)
+	test.HideFiles(t)
 	test.Tool(t, "runc")
 	dir := folder(t)
-	config := "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n" +
-		"netns = \"none\"\n[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\n" +
-		"events_logger = \"none\"\n"
-	test.Must(t, os.WriteFile(dir+"/containers.conf", []byte(config), 0o644))
+	test.Must(t, os.WriteFile(dir+"/containers.conf", []byte(test.PodmanConfig), 0o644))
 	tl := newTools(t, "IMAGE", "localhost/image")
 	tl.add("podman", `podman() {
 	CONTAINERS_CONF=`+dir+`/containers.conf $real --root `+dir+`/data --runroot `+dir+`/run \

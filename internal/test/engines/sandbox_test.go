@@ -101,16 +101,6 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// hideFiles moves the rest of the test into namespaces where it has no network, and where the
-// directories in which engines leave files are empty and vanish with it.
-func hideFiles(t *testing.T) {
-	t.Helper()
-	test.Isolate(t)
-	for _, dir := range []string{"/run", "/dev/shm", "/var/lib"} {
-		test.Must(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"))
-	}
-}
-
 // tools are programs that stand in front of those of an engine: they call them with options that a
 // test needs, such as the directory for their files. So a line of the document runs as it is.
 type tools struct {

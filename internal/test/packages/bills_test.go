@@ -11,8 +11,8 @@ import (
 	"util/internal/test"
 )
 
-// TestBills checks that each bill of materials is that of the program beside it, for each
-// architecture.
+// TestBills checks that each bill of materials names the program, the version and the architecture
+// that its file is called by, and has no time.
 func TestBills(t *testing.T) {
 	bills, err := filepath.Glob(filepath.Join(distribution(t), "*.cdx.json"))
 	test.Must(t, err)
@@ -29,13 +29,9 @@ func TestBills(t *testing.T) {
 		text, err := os.ReadFile(path)
 		test.Must(t, err)
 		var bill struct {
-			SerialNumber string
-			Metadata     struct {
+			Metadata struct {
 				Timestamp string
-				Component struct {
-					Name, Version string
-					Properties    []struct{ Name, Value string }
-				}
+				Component struct{ Name, Version string }
 			}
 		}
 		test.Must(t, json.Unmarshal(text, &bill))

@@ -2,7 +2,6 @@ package packages_test
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -81,28 +80,10 @@ var elsewhere = map[string]string{
 	"Alpine":   "nothing, because Debian does not have apk: TestAlpine has a stand-in",
 }
 
-// sections returns the lines of the document's code blocks by their headings.
-func sections(t *testing.T) (all map[string][]string) {
+// sections returns the lines of the document by their headings.
+func sections(t *testing.T) map[string][]string {
 	t.Helper()
-	text, err := os.ReadFile(document)
-	test.Must(t, err)
-	_, rest, found := strings.Cut(string(text), "<!-- lines: internal/test/packages runs them -->\n")
-	part, _, ended := strings.Cut(rest, "<!-- end of lines -->\n")
-	if !found || !ended {
-		t.Fatalf("%s has no part with lines to run", document)
-	}
-	all = map[string][]string{}
-	heading := ""
-	for line := range strings.Lines(part) {
-		line = strings.TrimRight(line, "\n")
-		if name, ok := strings.CutPrefix(line, "## "); ok {
-			heading = name
-		}
-		if code, ok := strings.CutPrefix(line, "    "); ok {
-			all[heading] = append(all[heading], code)
-		}
-	}
-	return all
+	return test.DocumentLines(t, document, "internal/test/packages")
 }
 
 // TestDocument runs the lines of docs/install.md as they are, and checks what they did.
