@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -145,12 +146,22 @@ func podmanEngine(t *testing.T) *engine {
 		},
 		env: []string{"CONTAINERS_CONF=" + dir + "/containers.conf"},
 	}
+	// Podman leaves this cgroup. If it is there already, it is not the test's.
+	parents := []string{"/sys/fs/cgroup/*/libpod_parent", "/sys/fs/cgroup/libpod_parent"}
+	if !slices.ContainsFunc(parents, exists) {
+		t.Cleanup(func() { test.RemoveCgroups(t, test.Deadline, parents...) })
+	}
 	t.Cleanup(func() { _ = e.cmd("rm", "--force", "--all").Run() })
 	e.imports()
 	if status, _, stderr := e.run("run", "--rm", "--network", "none", "probe", "/probe"); status != 0 {
 		test.Missing(t, "podman", "cannot run a container: "+stderr)
 	}
 	return e
+}
+
+func exists(pattern string) bool {
+	found, _ := filepath.Glob(pattern)
+	return len(found) > 0
 }
 
 func TestInjectedByDocker(t *testing.T) {
