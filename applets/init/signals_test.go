@@ -347,17 +347,19 @@ func TestStopSignalCostsNoMore(t *testing.T) {
 }
 
 // Signals that arrive without a pause do not keep init from noticing the end of the command or the
-// deadline.
+// deadline. Few real-time signals may be pending: more would fill the queue of the user, and other
+// programs of that user, in other tests too, would wait for signals that are not sent (see
+// [test.PendingSignals]).
 func TestFloods(t *testing.T) {
 	for _, signal := range []string{"10", "12", "28", "40", "64"} {
 		for name, first := range map[string][]string{"attentive": nil, "quiet": {"orphans", "3"}} {
 			t.Run(fmt.Sprintf("%s, signal %s", name, signal), func(t *testing.T) {
 				flood := []string{"beside", "3", "setsid", "flood", signal}
 				run := func(options, before, after []string) *test.Process {
-					return test.Start(t, initOf(test.Util(t), slices.Concat(
-						options, []string{test.Probe(t)}, first, before,
-						[]string{"block", signal}, flood, flood, after,
-					)...))
+					return test.Start(t, test.Namespace(exec.Command(test.Probe(t), slices.Concat(
+						test.PendingSignals(1000), []string{"exec", test.Util(t), "init"}, options,
+						[]string{test.Probe(t)}, first, before, []string{"block", signal}, flood, flood, after,
+					)...)))
 				}
 				wantStatus(t, run(nil, nil, []string{"sleep", "200", "exit", "3"}), 3)
 				p := run([]string{"-g", "300ms"}, []string{"ignore", "15"}, []string{"say", "ready", "pause"})

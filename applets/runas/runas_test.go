@@ -161,6 +161,38 @@ func TestBesideGosu(t *testing.T) {
 	}
 }
 
+// Where no more signals may be pending for the user, gosu waits for ever for signals that its
+// runtime could not send. run-as sends none.
+func TestSignalQueueFull(t *testing.T) {
+	gosu, probe := test.Tool(t, "gosu"), test.Probe(t)
+	if !inside(t) {
+		return
+	}
+	under := func(words ...string) *exec.Cmd {
+		words = slices.Concat(test.PendingSignals(0), []string{"exec"}, words,
+			[]string{"app", probe, "say", "ran", "exit", "3"})
+		return exec.Command(probe, words...)
+	}
+	for way, util := range ways(t) {
+		status, stdout, stderr := test.Run(t, under(util, "run-as"))
+		if status != 3 || stdout != "ran" {
+			t.Errorf("%s: status %d, stdout %q, stderr %q", way, status, stdout, stderr)
+		}
+	}
+	p := test.Start(t, under(gosu))
+	test.Eventually(t, "gosu uses the processor for a second", func() bool {
+		select {
+		case line := <-p.Lines():
+			t.Fatalf("gosu does not wait: %q; say so in docs/run-as.md and test.PendingSignals", line)
+		default:
+		}
+		fields := test.ProcStat(p.Process.Pid)
+		user, _ := strconv.Atoi(fields[14])
+		system, _ := strconv.Atoi(fields[15])
+		return user+system >= 100 // in units of 10 ms
+	})
+}
+
 // What gosu takes for another user, or for root, is refused.
 func TestUnlikeGosu(t *testing.T) {
 	gosu := test.Tool(t, "gosu")

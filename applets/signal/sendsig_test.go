@@ -611,7 +611,7 @@ func TestQueue(t *testing.T) {
 		return
 	}
 	// The kernel drops the value if too many signals are pending for the user (RLIMIT_SIGPENDING,
-	// setrlimit(2)), as root's are while other tests run: hence a user of its own.
+	// setrlimit(2)), as root's may be: hence a user of its own.
 	python := test.Tool(t, "python3")
 	p := start(t, python, "-c", `
 import ctypes, os, signal, sys

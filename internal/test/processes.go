@@ -57,6 +57,24 @@ func Children(pid int) (children []int) {
 	return children
 }
 
+// ProcTree returns a line for each thread of a process and of its descendants: what they do at the
+// moment, for the message of a test that waits in vain.
+func ProcTree(pid int) string {
+	var lines strings.Builder
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	for _, task := range tasks {
+		name, _ := os.ReadFile(task + "/comm")
+		in, _ := os.ReadFile(task + "/syscall")
+		fmt.Fprintf(&lines, "\t%s %s: %s, signals pending for the user %s, system call %s\n", task,
+			strings.TrimSpace(string(name)), ProcStatus(pid, "State"), ProcStatus(pid, "SigQ"),
+			strings.TrimSpace(string(in)))
+	}
+	for _, child := range Children(pid) {
+		lines.WriteString(ProcTree(child))
+	}
+	return lines.String()
+}
+
 // CStrings returns texts as the kernel passes arguments and the environment.
 func CStrings(texts []string) []*byte {
 	var all []*byte

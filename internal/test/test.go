@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -150,6 +151,16 @@ func Probe(t testing.TB) string {
 	return Build(t, probePackage, probeFlags, runtime.GOARCH)
 }
 
+// PendingSignals returns words of the probe that limit how many signals may be pending for a
+// process (RLIMIT_SIGPENDING, setrlimit(2)). The kernel counts all that are pending for the user,
+// and compares the sum with the limit of the process that is to get one more. Where it is reached,
+// tgkill(2) of a real-time signal fails. A program of Go that changes its user in all its threads,
+// such as gosu, then never ends: its runtime sends such a signal to each, and does not look whether
+// it was sent.
+func PendingSignals(n int) []string {
+	return []string{"rlimit", strconv.Itoa(unix.RLIMIT_SIGPENDING), strconv.Itoa(n)}
+}
+
 // Namespace makes cmd PID 1 of a new PID namespace, as [pidns.Set] does. Its /proc is still that of
 // the outer namespace.
 func Namespace(cmd *exec.Cmd) *exec.Cmd {
@@ -222,7 +233,8 @@ func (p *Process) Line() string {
 		p.seen = append(p.seen, line)
 		return line
 	case <-time.After(Deadline):
-		p.t.Fatalf("%v: no line after %q; stderr: %s", p.Args, p.seen, p.err.String())
+		p.t.Fatalf("%v: no line after %q; stderr: %s; running:\n%s", p.Args, p.seen, p.err.String(),
+			ProcTree(p.Process.Pid))
 	}
 	return ""
 }
@@ -260,7 +272,8 @@ func (p *Process) Rest() []string {
 			}
 			rest = append(rest, line)
 		case <-timeout:
-			p.t.Fatalf("%v: output does not end after %q", p.Args, rest)
+			p.t.Fatalf("%v: output does not end after %q; running:\n%s", p.Args, rest,
+				ProcTree(p.Process.Pid))
 		}
 	}
 }
