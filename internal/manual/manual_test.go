@@ -183,6 +183,66 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// The document of an applet has the options of the help and the exit statuses of the page in its
+// tables, and no others.
+func TestDocuments(t *testing.T) {
+	util := test.Whole(t)
+	var (
+		inHelp  = regexp.MustCompile(`(?m)^  (?:-\w, |    )--([a-z-]+)`)
+		cell    = regexp.MustCompile(`(?m)^\| ([^|]*) \|`)
+		option  = regexp.MustCompile("`--([a-z-]+)")
+		inPage  = regexp.MustCompile(`(?m)^       ([\dn+, ]*[\dn])(?:  |$)`)
+		general = []string{"help", "version"} // docs/util.md has them
+	)
+	for name, path := range makePages(t) {
+		if name == "" {
+			continue
+		}
+		file := filepath.Join("../../docs", name+".md")
+		document, err := os.ReadFile(file)
+		test.Must(t, err)
+		_, statuses, _ := strings.Cut(string(document), "\n## Exit status\n")
+		statuses, _, _ = strings.Cut(statuses, "\n## ")
+
+		var got, want []string
+		for _, m := range cell.FindAllStringSubmatch(string(document), -1) {
+			for _, o := range option.FindAllStringSubmatch(m[1], -1) {
+				if !slices.Contains(general, o[1]) {
+					got = append(got, "--"+o[1])
+				}
+			}
+		}
+		_, help, _ := test.Run(t, exec.Command(util, name, "--help"))
+		for _, m := range inHelp.FindAllStringSubmatch(help, -1) {
+			if !slices.Contains(general, m[1]) {
+				want = append(want, "--"+m[1])
+			}
+		}
+		compare(t, file, got, want)
+
+		got, want = nil, nil
+		for _, m := range cell.FindAllStringSubmatch(statuses, -1) {
+			got = append(got, regexp.MustCompile(`^[\dn+, ]+$`).FindString(m[1]))
+		}
+		for _, m := range inPage.FindAllStringSubmatch(find(split(t, path), "EXIT STATUS"), -1) {
+			want = append(want, m[1])
+		}
+		compare(t, file, got, want)
+	}
+}
+
+// compare reports what is in one list only. Entries such as "126, 127" count as several.
+func compare(t *testing.T, file string, got, want []string) {
+	t.Helper()
+	set := func(list []string) []string {
+		words := strings.ReplaceAll(strings.Join(list, " "), ",", " ")
+		return slices.Compact(slices.Sorted(strings.FieldsSeq(words)))
+	}
+	if got, want := set(got), set(want); !slices.Equal(got, want) || len(got) < 2 {
+		t.Errorf("%s has %q, the help or the page has %q", file, got, want)
+	}
+}
+
 // The statuses of init are prose in its help, and a list in its page.
 func TestInit(t *testing.T) {
 	sections := split(t, makePages(t)[initName])
