@@ -4,6 +4,7 @@
 
 # What this tree is: see internal/version/version.sh.
 TREE    := $(shell internal/version/version.sh)
+$(if $(TREE),,$(error internal/version/version.sh failed))
 VERSION := $(word 1,$(TREE))
 COMMIT  := $(word 2,$(TREE))
 DATE    := $(word 3,$(TREE))
@@ -112,23 +113,24 @@ sbom: bin/util-init
 # Everything that a release consists of, in dist/: see docs/install.md. RELEASE selects
 # architectures, as in make release RELEASE='amd64 arm64'. In a clone it is made from what is
 # committed.
-DIST = $(CURDIR)/dist
+override DIST = $(CURDIR)/dist
 release:
 	@dir=$$(internal/release/source.sh '$(VERSION)' bin/source) && \
-		$(MAKE) -C "$$dir" release-files DIST='$(DIST)' RELEASE='$(RELEASE)'
+		$(MAKE) -C "$$dir" release-files TO='$(DIST)' RELEASE='$(RELEASE)'
 	rm -rf bin/source
 
 # The same in the tree as it is. Its own target, because make release calls it elsewhere.
+TO     = $(DIST)
 STAGED = bin/release
 PACK   = $(HOST) run -C internal/release -trimpath . -version '$(VERSION)'
 release-files:
 	@# Without more, this only checks the version and home.json.
 	$(PACK)
-	rm -rf '$(DIST)' $(STAGED)
+	rm -rf '$(TO)' $(STAGED)
 	$(FOR_EACH) install sbom DESTDIR=$(STAGED)/$$arch PREFIX=/usr \
 		UTIL=$(STAGED)/util UTIL_INIT=$(STAGED)/$$arch-util-init || exit; done
 	$(PACK) -commit $(COMMIT) -time $(word 4,$(TREE)) -source ../.. -input ../../$(STAGED) \
-		-output '$(DIST)'
+		-output '$(TO)'
 
 # Makes a release twice, in different ways, and compares the files.
 verify-release:

@@ -152,6 +152,38 @@ func TestVersionOfDistribution(t *testing.T) {
 	}
 }
 
+// A tag can come with a fetch, and its name be anything: it is not executed.
+func TestVersionHostile(t *testing.T) {
+	clone, _ := repository(t)
+	sh(t, clone, nil, `git tag "v0';touch\${IFS}PWNED;'"`)
+	tarball := t.TempDir()
+	sh(t, clone, nil, `git archive HEAD | tar -x -C "$1"`, tarball)
+	for _, dir := range []string{clone, tarball} {
+		cmd := exec.Command("make", "man", "release")
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "': a version can have letters") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "PWNED")); err == nil {
+			t.Error("the name of the tag was executed")
+		}
+	}
+}
+
+// git prints who signed a commit, if it is set up to do so, but not where the version is read.
+func TestVersionSigned(t *testing.T) {
+	clone, _ := repository(t)
+	sh(t, clone, nil, `git cat-file commit HEAD |
+	sed '/^committer /a gpgsig -----BEGIN PGP SIGNATURE-----\n -----END PGP SIGNATURE-----' |
+	git hash-object -t commit -w --stdin | xargs git reset -q --hard
+git config log.showSignature true
+git tag v1.2.3`)
+	if got := sh(t, clone, nil, "internal/version/version.sh"); !strings.HasPrefix(got, "1.2.3 ") {
+		t.Errorf("the version is %q", got)
+	}
+}
+
 // A tree from which no release should be made is refused before anything is removed or built.
 func TestReleaseRefused(t *testing.T) {
 	origin, _ := repository(t)
@@ -171,6 +203,11 @@ func TestReleaseRefused(t *testing.T) {
 		{
 			`echo '{"maintainer": "x"}' >internal/release/home.json; git add -A; ` + commit,
 			"amd64", `home.json: maintainer "x": is not like name <address>`,
+		},
+		{
+			`echo '{"maintainer": "the util authors <util@util.invalid>"}' >internal/release/home.json
+git add -A; ` + commit + "; git tag v1.2.3",
+			"amd64", "home.json: has no maintainer yet: fill it in before you release 1.2.3",
 		},
 	} {
 		clone := filepath.Join(t.TempDir(), "clone")

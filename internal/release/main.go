@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -52,11 +53,12 @@ func run() (err error) {
 	if r.home, err = parseHome(homeJSON); err != nil {
 		return fmt.Errorf("internal/release/home.json: %w", err)
 	}
+	if r.home.Maintainer == placeholder && r.version.after == "" {
+		return fmt.Errorf("internal/release/home.json: has no maintainer yet: fill it in before you "+
+			"release %s", r.version)
+	}
 	if r.output == "" {
 		return nil
-	}
-	if r.home.Maintainer == placeholder {
-		fmt.Fprintln(os.Stderr, "release: internal/release/home.json: fill it in before you publish")
 	}
 	r.time = time.Unix(*seconds, 0).UTC()
 	if r.scratch, err = os.MkdirTemp(r.input, "scratch-"); err != nil {
@@ -71,11 +73,12 @@ func (r *release) makeAll() error {
 	if err := os.MkdirAll(r.output, 0o755); err != nil {
 		return err
 	}
+	selected, err := r.selected()
+	if err != nil {
+		return err
+	}
 	var images []platformImage
-	for _, arch := range architectures {
-		if _, err := os.Stat(filepath.Join(r.input, arch.name)); errors.Is(err, os.ErrNotExist) {
-			continue // make release RELEASE=amd64 makes that of amd64 only
-		}
+	for _, arch := range selected {
 		if err := r.makeFor(arch); err != nil {
 			return fmt.Errorf("%s: %w", arch.name, err)
 		}
@@ -85,9 +88,6 @@ func (r *release) makeAll() error {
 		}
 		images = append(images, image)
 	}
-	if len(images) == 0 {
-		return fmt.Errorf("%s: has no architecture that is known", r.input)
-	}
 	if err := r.compatPackages(); err != nil {
 		return fmt.Errorf("util-compat: %w", err)
 	}
@@ -95,6 +95,30 @@ func (r *release) makeAll() error {
 		return fmt.Errorf("images: %w", err)
 	}
 	return writeSums(r.output)
+}
+
+// selected returns the architectures that are in the input: all, or with RELEASE those that it
+// names.
+func (r *release) selected() (all []architecture, err error) {
+	entries, err := os.ReadDir(r.input)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		path := filepath.Join(r.input, entry.Name())
+		if !entry.IsDir() || path == r.scratch {
+			continue
+		}
+		i := slices.IndexFunc(architectures, func(a architecture) bool { return a.name == entry.Name() })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: the table in packages.go does not have this architecture", path)
+		}
+		all = append(all, architectures[i])
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: has no architecture", r.input)
+	}
+	return all, nil
 }
 
 // makeFor makes the programs, bills, tarball and packages of one architecture.

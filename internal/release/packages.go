@@ -248,7 +248,8 @@ func directories(contents []file) (dirs []string) {
 
 var own = regexp.MustCompile(`^usr/(share/(doc|licenses)/util|libexec/podman)(/|$)`)
 
-// writePackage writes a package under the name that its format has for it.
+// writePackage writes a package under the name that its format has for it. GitHub does not keep the
+// tilde of a release candidate in the name of a file, and the checksums have the names too.
 func (r *release) writePackage(format string, info *nfpm.Info) error {
 	info = nfpm.WithDefaults(info)
 	packager, err := nfpm.Get(format)
@@ -262,7 +263,7 @@ func (r *release) writePackage(format string, info *nfpm.Info) error {
 	if err := packager.Package(info, &out); err != nil {
 		return err
 	}
-	name := packager.ConventionalFileName(info)
+	name := strings.ReplaceAll(packager.ConventionalFileName(info), "~", ".")
 	return write(filepath.Join(r.output, name), out.Bytes(), 0o644)
 }
 

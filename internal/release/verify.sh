@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a release of the commit HEAD twice, in different ways, and compares all files. The arguments
-# are for make release, such as RELEASE=amd64. As root, the second one is made by another user,
-# under another host name.
+# are for make release, such as RELEASE=amd64. As root, the second one is made by another user, and
+# where root has the right, under another host name.
 set -eu
 cd "$(dirname "$0")/../.."
 test -z "$(git status --porcelain)" ||
@@ -9,6 +9,7 @@ test -z "$(git status --porcelain)" ||
 dir=$(mktemp -d)
 # The module cache of Go is read-only.
 trap 'chmod -R u+w "$dir" && rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM # dash does not run the other one then
 chmod 711 "$dir"
 
 git clone -q . "$dir/clone"
@@ -45,8 +46,11 @@ elsewhere() {
 		return
 	fi
 	chown -R 65534:65534 "$dir/other"
-	unshare --uts sh -c 'hostname elsewhere
-		exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"' sh "$@"
+	set -- setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	if unshare --uts true 2>/dev/null; then
+		set -- unshare --uts sh -c 'hostname elsewhere && exec "$@"' sh "$@"
+	fi
+	"$@"
 }
 echo "verify-release: a tarball"
 (
