@@ -262,6 +262,9 @@ man:
 	$(HOST) run ./internal/manual -version '$(VERSION)' -date '$(DATE)' bin/man
 
 SHARE = $(DESTDIR)$(PREFIX)/share
+# The programs of the examples need the source.
+EXAMPLES = README.md Dockerfile compose.yaml swarm-stack.yaml passwd kubernetes/deployment.yaml \
+	kubernetes/init-container.yaml server/main.go
 install: build man
 	install -D -m 755 $(UTIL) $(DESTDIR)$(PREFIX)/bin/util
 	$(if $(filter $(GOARCH),$(ARCHS)),install -D -m 755 $(UTIL_INIT) $(DESTDIR)$(PREFIX)/bin/util-init)
@@ -272,6 +275,9 @@ install: build man
 	install -d -m 755 $(SHARE)/man/man1 $(SHARE)/doc/util/docs
 	install -m 644 LICENSE *.md $(SHARE)/doc/util
 	install -m 644 docs/*.md $(SHARE)/doc/util/docs
+	for file in $(EXAMPLES); do \
+		install -D -m 644 examples/$$file $(SHARE)/doc/util/examples/$$file || exit; \
+	done
 	install -m 644 bin/man/*.1 $(SHARE)/man/man1
 	install -D -m 644 bin/host/bash $(SHARE)/bash-completion/completions/util
 	install -D -m 644 bin/host/zsh $(SHARE)/zsh/site-functions/_util

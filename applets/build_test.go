@@ -244,7 +244,8 @@ func TestMakeInstall(t *testing.T) {
 		want = append(want, "./opt/share/bash-completion/completions/"+name,
 			"./opt/share/fish/vendor_completions.d/"+name+".fish")
 	}
-	documents := sh(t, "..", nil, "ls LICENSE *.md docs/*.md")
+	documents := sh(t, "..", nil, "ls LICENSE *.md docs/*.md; "+
+		"find examples -type f ! -name '*_test.go' ! -name .gitignore ! -name util ! -name app")
 	for name := range strings.FieldsSeq(documents) {
 		want = append(want, "./opt/share/doc/util/"+name)
 	}
@@ -252,6 +253,9 @@ func TestMakeInstall(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("installed: %q, want %q", got, want)
+	}
+	for name := range strings.FieldsSeq(documents) {
+		checkLinks(t, filepath.Join(dest, "opt/share/doc/util", name))
 	}
 	header := sh(t, dest, nil, `head -n 3 opt/share/man/man1/util-init.1 | grep ^.TH`)
 	date := sh(t, origin, nil, `TZ=UTC git log -1 --date=format-local:%F --format=%cd`)

@@ -70,7 +70,7 @@ type Stage struct {
 // New makes the command of util sendsig.
 func New() *cobra.Command {
 	cmd := cli.Setup(&cobra.Command{
-		Use:   "sendsig [option…] SIGNAL TARGET…",
+		Use:   "sendsig [option…] SIGNAL [TARGET…]\nsendsig -l [VALUE…]",
 		Short: "send a signal to processes, by PID or by properties, and wait until they end",
 		Long: `Sends SIGNAL to every process that is one of the targets and matches all
 selectors. Without a target, every process that matches the selectors gets it.

@@ -123,7 +123,7 @@ func Options(c *cobra.Command) string { return c.Flags().FlagUsagesWrapped(helpW
 
 // Help writes the help of a command: how to call it, what it does, its options, its examples.
 func Help(w io.Writer, c *cobra.Command) {
-	fmt.Fprintf(w, "Usage: util %s\n", c.Use)
+	fmt.Fprintf(w, "Usage: util %s\n", strings.ReplaceAll(c.Use, "\n", "\n       util "))
 	text := c.Long
 	if text == "" {
 		text = c.Short

@@ -42,7 +42,7 @@ func describe(c *cobra.Command) command {
 	cmd.synopsis = c.Use
 	if c.Name() != cmd.page {
 		cmd.page += "-" + c.Name()
-		cmd.synopsis = "util " + c.Use
+		cmd.synopsis = "util " + strings.ReplaceAll(c.Use, "\n", "\nutil ")
 	}
 	cmd.long, cmd.exitStatus = splitLong(c.Long)
 	if c.Name() == initName {

@@ -57,6 +57,15 @@ var checks = map[string]struct {
 	"In place of tini, dumb-init and catatonit": {
 		after: map[string]string{
 			"apt-get install ./util_*_amd64.deb ./util-compat_*_all.deb": "attributes; replaced",
+
+			"dnf install ./util-*.x86_64.rpm ./util-compat-*.noarch.rpm": "attributes; replaced\n" +
+				"dnf remove util-compat util",
+			"zypper install --allow-unsigned-rpm ./util-*.x86_64.rpm ./util-compat-*.noarch.rpm": "" +
+				"attributes; replaced\nzypper remove util-compat util",
+			"rpm -U util-*.x86_64.rpm util-compat-*.noarch.rpm": "attributes; replaced\n" +
+				"rpm -e util-compat util",
+			"pacman -U util-*-x86_64.pkg.tar.zst util-compat-*-any.pkg.tar.zst": "attributes; replaced\n" +
+				"pacman -R util-compat util",
 		},
 		last: "removed",
 	},
@@ -66,12 +75,11 @@ var checks = map[string]struct {
 const checkTarball = `test $(stat -c %a /usr/local/bin) = 2775
 test $(readlink /usr/local/share) = ../../opt/share
 rm /usr/local/share; mv /opt/share /usr/local
-installed /usr/local`
+installed /usr/local
+zsh_completes`
 
-// removeTarball does what the document says about it, and removes the directories too.
-const removeTarball = `zsh_completes
-tar -tzf util-$V-linux-amd64.tar.gz | sed -n 's,^[^/]*/,/usr/local/,; /[^/]$/p' | xargs rm
-sort -r /tmp/new | while read -r dir; do test ! -d $dir || rmdir $dir; done
+// removeTarball removes the directories too.
+const removeTarball = `sort -r /tmp/new | while read -r dir; do test ! -d $dir || rmdir $dir; done
 removed`
 
 // elsewhere are the sections with other lines, and what runs them.
@@ -111,7 +119,7 @@ func TestDocument(t *testing.T) {
 					t.Errorf("%s: section %s has no line %s", document, heading, line)
 				}
 			}
-			inContainer(t, strings.Join(append(lines, c.last), "\n")+"\n")
+			inContainers(t, strings.Join(append(lines, c.last), "\n")+"\n")
 		})
 	}
 	for _, headings := range [][]string{

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"util/internal/test"
@@ -28,8 +27,10 @@ func TestMain(m *testing.M) {
 		return
 	}
 	m.Run()
-	if image.name != "" {
-		_ = exec.Command("docker", "rmi", "--force", image.name).Run()
+	for _, image := range images {
+		if image.name != "" {
+			_ = exec.Command("docker", "rmi", "--force", image.name).Run()
+		}
 	}
 }
 
@@ -60,47 +61,60 @@ func version(t *testing.T) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "util-"), "-linux-amd64.tar.gz")
 }
 
-// image is that of the containers: Debian with the tools of several distributions, and the shells
-// whose completion is tried.
-var image struct {
-	once sync.Once
+// releases are those of Debian in which packages are installed: the directories of /usr are merged
+// in the last one, and its tools are newer.
+var releases = []string{"bookworm", "trixie"}
+
+// images are those of the containers: releases of Debian with the tools of several distributions,
+// and the shells whose completion is tried.
+var images = map[string]*image{}
+
+type image struct {
 	name string
 	why  string // there is none
 }
 
 const included = "man-db,bash-completion,zsh,fish,rpm,dnf,zypper,pacman-package-manager"
 
-// debian returns the image, which is made once.
-func debian(t *testing.T) string {
+// others are packages of Debian's that are in the images, but not installed: in /var/others.
+const others = "tini dumb-init catatonit"
+
+// debian returns the image of a release, which is made once.
+func debian(t *testing.T, release string) string {
 	t.Helper()
 	test.Engine(t)
 	debootstrap := test.Tool(t, "debootstrap")
-	image.once.Do(func() {
-		root := t.TempDir()
-		out, err := exec.Command(debootstrap, "--variant=minbase", "--include="+included,
-			"bookworm", root).CombinedOutput()
-		if err != nil {
-			image.why = fmt.Sprintf("%v\n%s", err, out)
-			return
+	if images[release] == nil {
+		images[release] = &image{}
+		script := `"$0" --variant=minbase --include=` + included + ` "$1" "$2"
+chroot "$2" sh -euc 'mkdir /var/others; cd /var/others; apt-get -qq update; apt-get -qq download ` +
+			others + `'
+tar -C "$2" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -c . | docker import - "$3"`
+		name := fmt.Sprintf("util-test-%s-%d", release, os.Getpid())
+		cmd := exec.Command("sh", "-euc", script, debootstrap, release, t.TempDir(), name)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			images[release].why = fmt.Sprintf("%v\n%s", err, out)
+		} else {
+			images[release].name = name
 		}
-		name := fmt.Sprintf("util-test-debian-%d", os.Getpid())
-		script := `tar -C "$0" --exclude=./var/cache/apt/archives -c . | docker import - "$1"`
-		out, err = exec.Command("sh", "-c", script, root, name).CombinedOutput()
-		if err != nil {
-			image.why = fmt.Sprintf("docker import: %v\n%s", err, out)
-			return
-		}
-		image.name = name
-	})
-	if image.name == "" {
-		test.Missing(t, "debootstrap", image.why)
 	}
-	return image.name
+	if images[release].name == "" {
+		test.Missing(t, "debootstrap", images[release].why)
+	}
+	return images[release].name
 }
 
-// inContainer runs a script of bash, after the prelude, in a new container. A directory may be
-// given, which is /more there.
-func inContainer(t *testing.T, script string, more ...string) {
+// inContainers runs a script of bash, after the prelude, in a new container for each release of
+// Debian. A directory may be given, which is /more there.
+func inContainers(t *testing.T, script string, more ...string) {
+	t.Helper()
+	distribution(t)
+	for _, release := range releases {
+		t.Run(release, func(t *testing.T) { inContainer(t, release, script, more...) })
+	}
+}
+
+func inContainer(t *testing.T, release, script string, more ...string) {
 	t.Helper()
 	prelude, err := filepath.Abs("testdata/prelude.sh")
 	test.Must(t, err)
@@ -113,7 +127,7 @@ func inContainer(t *testing.T, script string, more ...string) {
 		args = append(args, "--volume="+dir+":/more:ro")
 	}
 	// The script is not on standard input, where the programs would read it. Its lines are printed.
-	args = append(args, debian(t), "bash", "-c",
+	args = append(args, debian(t, release), "bash", "-c",
 		"cat >/tmp/script; . /prelude.sh; set -v; . /tmp/script </dev/null")
 	cmd := exec.Command("docker", args...)
 	cmd.Stdin = strings.NewReader(script)

@@ -19,22 +19,13 @@ func script(t *testing.T, name string) string {
 	return string(text)
 }
 
-func TestDebianReplaces(t *testing.T) {
-	distribution(t)
-	dir := t.TempDir()
-	cmd := exec.Command(test.Tool(t, "apt-get"), "download", "tini", "dumb-init", "catatonit")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		test.Missing(t, "packages of Debian", string(out))
-	}
-	inContainer(t, script(t, "debian-replaces.sh"), dir)
-}
+func TestDebianReplaces(t *testing.T) { inContainers(t, script(t, "debian-replaces.sh")) }
 
-func TestDebianVersions(t *testing.T) { inContainer(t, script(t, "debian-versions.sh")) }
+func TestDebianVersions(t *testing.T) { inContainers(t, script(t, "debian-versions.sh")) }
 
-func TestRPM(t *testing.T) { inContainer(t, script(t, "rpm.sh")) }
+func TestRPM(t *testing.T) { inContainers(t, script(t, "rpm.sh")) }
 
-func TestArch(t *testing.T) { inContainer(t, script(t, "arch.sh")) }
+func TestArch(t *testing.T) { inContainers(t, script(t, "arch.sh")) }
 
 // TestAlpine installs the packages for Alpine with the stand-in for apk, and uses what was
 // installed in a container with Debian.
@@ -50,7 +41,7 @@ func TestAlpine(t *testing.T) {
 	}
 	root := t.TempDir()
 	runs(t, exec.Command(apk, "install", "x86_64", root, util, compat))
-	inContainer(t, script(t, "alpine.sh"), root)
+	inContainers(t, script(t, "alpine.sh"), root)
 }
 
 // TestLintian reads the packages for Debian with lintian, which is to find nothing. That of Debian

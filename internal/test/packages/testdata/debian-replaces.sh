@@ -1,6 +1,6 @@
-# util-compat takes the place of Debian's own packages of the other inits, which are in /more, also
-# for a package that needs one of them.
-dpkg -i /more/*.deb
+# util-compat takes the place of Debian's own packages of the other inits, also for a package that
+# needs one of them.
+dpkg -i /var/others/*.deb
 for name in tini dumb-init catatonit; do
 	dpkg-query -S "$(command -v $name)" | grep "^$name:"
 done

@@ -2,9 +2,11 @@
 set -eu
 cd "$DIST"
 
-# The tools, with the answer yes. Debian's rpm installs nothing without --force-debian.
+# The tools, with the answer yes. That of rpm in Debian 12 installs nothing without --force-debian,
+# which that of Debian 13 does not know.
 apt-get() { command apt-get -qq -y "$@"; }
-rpm() { command rpm --force-debian "$@"; }
+force=$(rpm --help | grep -o -- --force-debian || true)
+rpm() { command rpm $force "$@"; }
 dnf() { command dnf -y "$@"; }
 # zypper fails if no RPM package is left after a removal.
 zypper() { command zypper --non-interactive "$@" || test "$1" = remove; }
@@ -22,8 +24,17 @@ refused() {
 	fi
 }
 
-# All files, except the data and caches of the tools.
+# All files, except the data and caches of the tools. Where Docker's storage is fuse-overlayfs, a
+# directory that does not change lacks a file in one of some hundred listings: hence two that are
+# the same.
 files() {
+	list >/tmp/files
+	until list >/tmp/again && cmp -s /tmp/files /tmp/again; do
+		mv /tmp/again /tmp/files
+	done
+	cat /tmp/files
+}
+list() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
 		-o -path /var -o -path /root \) -prune -o -print | sort
 }
