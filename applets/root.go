@@ -3,6 +3,7 @@ package applets
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"util/applets/init/options"
@@ -51,9 +52,14 @@ chosen by the name of a link to the binary, such as /sbin/init.`,
 		case in.symbolic || in.force || in.compat && !list:
 			return cli.Usagef("options --symbolic, --force and --compat: " +
 				"only together with --install (--compat also with --list)")
+		case len(args) > 0 && slices.Contains(names(), args[0]):
+			return cli.Usagef("argument %q: unexpected: the options of an applet follow its name", args[0])
 		case len(args) > 0:
-			all := append(names(), "help", "completion")
-			err := fmt.Errorf("applet %s", unknown(args[0], all))
+			hint := cli.DidYouMean(args[0], append(names(), "help", "completion"))
+			if hint == "" {
+				hint = " (see util --list)"
+			}
+			err := fmt.Errorf("applet %q: unknown%s", args[0], hint)
 			return &cli.Exit{Status: proc.ExitNotFound, Err: err}
 		case list:
 			fmt.Fprintln(out, strings.Join(namesWith(in.compat), "\n"))

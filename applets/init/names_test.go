@@ -3,6 +3,7 @@ package initcmd_test
 import (
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -174,5 +175,18 @@ func refused(t *testing.T, name string, argv []string, status int, stdout, stder
 		"which is init alone (util has all applets)\n", name)
 	if status != 2 || stdout != "" || stderr != want {
 		t.Errorf("%q: status %d, stdout %q, stderr %q, want 2, %q", argv, status, stdout, stderr, want)
+	}
+}
+
+// On a terminal, the version of util is in a line of its own before that of the other init.
+func TestVersionLines(t *testing.T) {
+	for name, want := range map[string]string{
+		"tini": `tini version \S+ - git\.\S+\n`, "docker-init": `tini version \S+ - git\.\S+\n`,
+		"catatonit": `(?s).*catatonit.*\n`,
+	} {
+		out, err := exec.Command(namesake(t, test.Util(t), name), "--version").CombinedOutput()
+		if !regexp.MustCompile(`\Autil \S+, commit \S+\n` + want + `\z`).Match(out) {
+			t.Errorf("%s: %v, %q", name, err, out)
+		}
 	}
 }

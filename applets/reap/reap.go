@@ -53,7 +53,7 @@ Exit status without a command:
   0      there are no zombies
   1      there are zombies
 Exit status with a command: that of the command, or
-  126    the command was found but cannot be run
+  126    the command cannot be run, or a directory in PATH cannot be searched
   127    the command was not found
 Exit status in both cases:
   2      bad usage

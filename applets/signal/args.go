@@ -18,14 +18,20 @@ type line struct {
 	flags  []string // for the flag parser
 	signal string   // of -SIGNAL
 	words  []string // all others
+
+	// afterWait is the one of the words that follows --wait without a value. A number there can be a
+	// target, or a time limit that lacks the "=".
+	afterWait string
 }
 
 // split separates the forms of kill(1), which a flag parser does not know, from the rest of a
 // command line. These are -SIGNAL and, after a signal or "--", the process group -PGID.
 func split(f *pflag.FlagSet, args []string) (l line, err error) {
 	signal := false // a signal or target has been seen
+	isWait := false // the word before this one is --wait
 	for i := 0; i < len(args); i++ {
-		word := args[i]
+		word, afterWait := args[i], isWait
+		isWait = word == "--wait"
 		switch {
 		case word == "--":
 			l.words = append(l.words, args[i+1:]...)
@@ -41,6 +47,9 @@ func split(f *pflag.FlagSet, args []string) (l line, err error) {
 		case len(word) < 2 || word[0] != '-', signal && ascii.IsDigit(word[1]):
 			l.words = append(l.words, word)
 			signal = true
+			if afterWait {
+				l.afterWait = word
+			}
 		case signal:
 			return l, cli.Usagef("option %q: unknown", word)
 		default:
@@ -88,12 +97,14 @@ func (o *Options) take(l line, signal string) error {
 	if err != nil {
 		return err
 	}
+	others := len(words) > 1 || len(o.targets()) > 0 || len(o.selectors()) > 0
 	for _, word := range words {
-		if err := o.addTarget(word); err != nil {
-			if _, duration := cli.ParseDuration(word); o.Wait && duration == nil {
-				err = fmt.Errorf("%w (the time limit of --wait is written --wait=%s)", err, word)
-			}
-			return cli.Usagef("target %q: %w", word, err)
+		err := o.addTarget(word)
+		if err == nil && word == l.afterWait && others {
+			err = errors.New("follows --wait, beside other targets or selectors: put it before --wait")
+		}
+		if err != nil {
+			return cli.Usagef("target %q: %w%s", word, err, o.waitHint(word))
 		}
 	}
 	if o.Signal == 0 && o.IfHandled {
@@ -104,6 +115,14 @@ func (o *Options) take(l line, signal string) error {
 		return cli.Usagef("target: missing: give a PID or a selector (--name, --tree, …)")
 	}
 	return nil
+}
+
+// waitHint is what to do about a wrong word if it may be meant as the time limit of --wait, or "".
+func (o *Options) waitHint(word string) string {
+	if _, err := cli.ParseDuration(word); !o.Wait || err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (the time limit of --wait is written --wait=%s)", word)
 }
 
 // takeSignal sets the signal, which is option (the value of -s), or -SIGNAL, or the first word. The
@@ -121,7 +140,7 @@ func (o *Options) takeSignal(l line, option string) (targets []string, err error
 		return nil, cli.Usagef("signal: missing: the signal comes first, then the targets")
 	}
 	if o.Signal, err = parseSignal(text); err != nil {
-		return nil, cli.Usagef("signal %q: %w", text, err)
+		return nil, cli.Usagef("signal %q: %w%s", text, err, o.waitHint(text))
 	}
 	return targets, nil
 }

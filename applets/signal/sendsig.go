@@ -178,7 +178,7 @@ func addTargets(f *pflag.FlagSet, o *Options) {
 func addSelectors(f *pflag.FlagSet, o *Options) {
 	one(f, "name", "NAME", "selector: the exact command name", into(&o.Name, notEmpty))
 	one(f, "exe", "PATH",
-		"selector: the program that the process executes, by any path or link to its file",
+		"selector: the program that the process executes, by any absolute path to its file",
 		into(&o.Exe, absolute))
 	one(f, "cmdline", "REGEXP",
 		"selector: the arguments, joined by spaces, contain a match of this regular expression",

@@ -64,7 +64,8 @@ func (p *Personality) catatonit(c *commandLine, argv, envp []*byte) {
 		case options.Help:
 			c.show(2, catatonitHelp, 0)
 		case options.Version:
-			c.showVersion(catatonitVersion)
+			c.printUtil()
+			c.show(1, catatonitVersion, 0)
 		case showLicence:
 			c.show(1, licence, 0)
 		case signalsToGroup:

@@ -67,15 +67,14 @@ func (c *commandLine) show(fd int, text string, status int) {
 	sys.Exit(status)
 }
 
-// showVersion prints a version of another init, and on stderr what util that is.
-func (c *commandLine) showVersion(text string) {
+// printUtil prints on stderr what util this is, before the version of another init.
+func (c *commandLine) printUtil() {
 	report.RestoreMask(c.mask)
 	report.Print(2, "util ")
 	report.Print(2, version.Number())
 	report.Print(2, ", commit ")
 	report.Print(2, version.Commit())
 	report.Print(2, "\n")
-	c.show(1, text, 0)
 }
 
 // badOption reports what is wrong with an option in the words of getopt_long(3) of glibc.

@@ -168,11 +168,11 @@ func (env *tiniEnv) read(entry string) {
 
 // tiniVersion prints the version in the form that Docker reads: "tini version X - git.COMMIT".
 func (c *commandLine) tiniVersion() {
-	report.RestoreMask(c.mask)
+	c.printUtil()
 	report.Print(1, tiniVersion)
 	report.Print(1, " - git.")
 	report.Print(1, version.Commit())
-	c.showVersion("\n")
+	c.show(1, "\n", 0)
 }
 
 // tiniParentDeath takes a signal as tini knows it: with SIG, in upper case, and none of the few

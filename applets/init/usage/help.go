@@ -22,10 +22,11 @@ those that were started since the stop signal. When the grace period expires,
 the remaining processes get KILL.
 
 Every option has an environment variable, for engines that cannot pass
-arguments. A flag takes precedence over its variable.`
+arguments. An option takes precedence over its variable.`
 
-	exitStatus = `Exit status: the command's; 126 if it was found but cannot be run; 127 if it was
-not found; 2 for bad usage; 1 if init could not start it.`
+	exitStatus = `Exit status: the command's; 126 if it cannot be run, or a directory in PATH
+cannot be searched; 127 if it was not found; 2 for bad usage; 1 if init could
+not start it.`
 
 	Examples = `  util init -- nginx -g 'daemon off;'
   util init --rewrite TERM:QUIT -- nginx -g 'daemon off;'

@@ -31,7 +31,7 @@ var words = [...]string{
 	options.NoCommand:       "command: missing: init needs a command to run",
 	options.UnwantedCommand: "command %v: --pause does not run a command",
 
-	options.BadBool:       "%o: %v: is neither true nor false",
+	options.BadBool:       "%o: %v: is neither yes nor no",
 	options.BadCount:      "%o: %v: is not a number from 0 to 9",
 	options.UnknownSignal: "%o: %v: signal %b: unknown%S",
 	options.CannotCatch:   "%o: %v: signal %b: cannot be caught, so init never sees it",
