@@ -56,20 +56,24 @@ var checks = map[string]struct {
 	},
 	"In place of tini, dumb-init and catatonit": {
 		after: map[string]string{
-			"apt-get install ./util_*_amd64.deb ./util-compat_*_all.deb": "attributes; replaced",
+			"apt-get install ./util_*_amd64.deb ./util-compat_*_all.deb": checkCompat,
 
-			"dnf install ./util-*.x86_64.rpm ./util-compat-*.noarch.rpm": "attributes; replaced\n" +
+			"dnf install ./util-*.x86_64.rpm ./util-compat-*.noarch.rpm": checkCompat +
 				"dnf remove util-compat util",
-			"zypper install --allow-unsigned-rpm ./util-*.x86_64.rpm ./util-compat-*.noarch.rpm": "" +
-				"attributes; replaced\nzypper remove util-compat util",
-			"rpm -U util-*.x86_64.rpm util-compat-*.noarch.rpm": "attributes; replaced\n" +
+			zypperCompat: checkCompat + "zypper remove util-compat util",
+			"rpm -U util-*.x86_64.rpm util-compat-*.noarch.rpm": checkCompat +
 				"rpm -e util-compat util",
-			"pacman -U util-*-x86_64.pkg.tar.zst util-compat-*-any.pkg.tar.zst": "attributes; replaced\n" +
+			"pacman -U util-*-x86_64.pkg.tar.zst util-compat-*-any.pkg.tar.zst": checkCompat +
 				"pacman -R util-compat util",
 		},
 		last: "removed",
 	},
 }
+
+const (
+	checkCompat  = "attributes; replaced\n"
+	zypperCompat = "zypper install --allow-unsigned-rpm ./util-*.x86_64.rpm ./util-compat-*.noarch.rpm"
+)
 
 // checkTarball also checks that directories and links that were there are as they were.
 const checkTarball = `test $(stat -c %a /usr/local/bin) = 2775

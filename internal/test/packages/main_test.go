@@ -61,8 +61,7 @@ func version(t *testing.T) string {
 	return strings.TrimSuffix(strings.TrimPrefix(name, "util-"), "-linux-amd64.tar.gz")
 }
 
-// releases are those of Debian in which packages are installed: the directories of /usr are merged
-// in the last one, and its tools are newer.
+// releases are those of Debian in which packages are installed: two generations of each tool.
 var releases = []string{"bookworm", "trixie"}
 
 // images are those of the containers: releases of Debian with the tools of several distributions,
