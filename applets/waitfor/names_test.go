@@ -169,7 +169,7 @@ func TestSilentServers(t *testing.T) {
 		`no answer yet (asked 127.0.0.2:53, 127.0.0.3:53)` + "\n"
 	after := strings.Replace(during, " yet", "", 1)
 	for _, state := range []string{"up", "down"} {
-		within(t, 2*time.Second, func() {
+		within(t, 5*time.Second, func() {
 			expect(t, 124, []string{during}, "-s", state, "-t", "700ms", "db:80")
 		})
 	}
