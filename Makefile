@@ -262,7 +262,7 @@ man:
 	$(HOST) run ./internal/manual -version '$(VERSION)' -date '$(DATE)' bin/man
 
 SHARE = $(DESTDIR)$(PREFIX)/share
-# The programs of the examples need the source.
+# What make install takes of examples/, without tests and without what make examples builds.
 EXAMPLES = README.md Dockerfile compose.yaml swarm-stack.yaml passwd kubernetes/deployment.yaml \
 	kubernetes/init-container.yaml server/main.go
 install: build man

@@ -3,7 +3,6 @@ package applets
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"util/applets/init/options"
@@ -52,7 +51,7 @@ chosen by the name of a link to the binary, such as /sbin/init.`,
 		case in.symbolic || in.force || in.compat && !list:
 			return cli.Usagef("options --symbolic, --force and --compat: " +
 				"only together with --install (--compat also with --list)")
-		case len(args) > 0 && slices.Contains(names(), args[0]):
+		case len(args) > 0 && find(args[0]) != nil:
 			return cli.Usagef("argument %q: unexpected: the options of an applet follow its name", args[0])
 		case len(args) > 0:
 			hint := cli.DidYouMean(args[0], append(names(), "help", "completion"))

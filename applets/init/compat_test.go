@@ -428,12 +428,9 @@ func differencesTable() string {
 
 // The documents have the list of differences.
 func TestDocumentedDifferences(t *testing.T) {
-	const begin = "<!-- differences: checked against the table of the comparison by a test -->\n"
-	_, rest, found := strings.Cut(documents(t), begin)
-	if !found {
-		t.Fatalf("no document has the line %q", begin)
-	}
-	if got, _, _ := strings.Cut(rest, "<!-- end of differences -->"); got != differencesTable() {
+	got := test.DocumentPart(t, "../../docs/compat.md",
+		"differences: checked against the table of the comparison by a test", "end of differences")
+	if got != differencesTable() {
 		t.Errorf("the documented list is not that of the comparison, which is:\n%s", differencesTable())
 	}
 }

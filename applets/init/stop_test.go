@@ -319,7 +319,7 @@ func TestStopDelay(t *testing.T) {
 			start := time.Now()
 			kill(t, init, unix.SIGTERM)
 			status, took := p.Status(), time.Since(start)
-			if status != 137 || took < 2*time.Second || took > 3900*time.Millisecond { // not both
+			if status != 137 || took < 2*time.Second || took > 3500*time.Millisecond { // not both
 				t.Errorf("status %d after %v", status, took)
 			}
 		})

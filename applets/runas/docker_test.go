@@ -11,21 +11,59 @@ import (
 	"util/internal/test"
 )
 
-// TestDocker runs containers of an image from scratch that has neither /etc/passwd nor /etc/group.
-func TestDocker(t *testing.T) {
+// importImage makes an image from scratch with util, busybox and the given files of /etc, and
+// returns its name.
+func importImage(t *testing.T, tag string, etc map[string]string) (name string) {
+	t.Helper()
 	test.Engine(t)
-	name := fmt.Sprintf("util-test-runas-%d", os.Getpid())
+	name = fmt.Sprintf("util-test-runas-%d:%s", os.Getpid(), tag)
 	dir := t.TempDir()
 	test.CopyFile(t, test.Util(t), filepath.Join(dir, "util"))
 	test.CopyFile(t, test.Tool(t, "busybox"), filepath.Join(dir, "busybox"))
+	test.Must(t, os.Mkdir(filepath.Join(dir, "etc"), 0o755))
+	for file, text := range etc {
+		test.Must(t, os.WriteFile(filepath.Join(dir, "etc", file), []byte(text), 0o644))
+	}
 	tar := filepath.Join(t.TempDir(), "image.tar")
-	pack := exec.Command("tar", "-C", dir, "-cf", tar, "util", "busybox")
-	if out, err := pack.CombinedOutput(); err != nil {
+	if out, err := exec.Command("tar", "-C", dir, "-cf", tar, ".").CombinedOutput(); err != nil {
 		t.Fatalf("tar: %v\n%s", err, out)
 	}
 	t.Cleanup(func() { test.MustDocker(t, "rmi", "--force", name) })
 	test.MustDocker(t, "import", tar, name)
+	return name
+}
 
+// TestDockerUsers: without root, run-as works with the users and groups that Docker gives a
+// container, where they are those of the user.
+func TestDockerUsers(t *testing.T) {
+	name := importImage(t, "users", map[string]string{
+		"passwd": "app:x:1000:1000::/:/\nplain:x:2000:2000::/:/\n",
+		"group":  "app:x:1000:\nplain:x:2000:\nvideo:x:44:app\n",
+	})
+	const other = "supplementary groups that the user does not have, or lacks some"
+	for _, tc := range []struct{ options, command, want string }{
+		{"--user 1000:1000", "run-as 1000:1000", "1000:1000:1000"},
+		{"--user 2000:2000", "run-as plain", "2000:2000:2000"},
+		{"--user 1000:1000", "run-as app", other},
+		{"--user 1000", "run-as app", "1000:1000:1000 44"},
+		{"--user app", "run-as app", "1000:1000:1000 44"},
+		{"--user 3000", "run-as 3000", "3000:0:0"},
+		{"--user 1000:1000 --group-add 7", "run-as 1000:1000", other},
+		{"--user 1000:1000 --group-add 7", "run-as --keep-groups 1000:1000", "1000:1000:1000 7"},
+	} {
+		words := strings.Fields(tc.options + " " + name + " /util " + tc.command)
+		words = append([]string{"run", "--rm", "--network", "none"}, words...)
+		_, stdout, stderr := test.Docker(t, append(words, "/busybox", "sh", "-c",
+			"echo $(/busybox id -u):$(/busybox id -g):$(/busybox id -G)")...)
+		if stdout != tc.want && !(tc.want == other && strings.Contains(stderr, other)) {
+			t.Errorf("%s %s: %q, %q, want %q", tc.options, tc.command, stdout, stderr, tc.want)
+		}
+	}
+}
+
+// TestDocker runs containers of an image from scratch that has neither /etc/passwd nor /etc/group.
+func TestDocker(t *testing.T) {
+	name := importImage(t, "none", nil)
 	const (
 		show = " -- /busybox sh -c 'echo " +
 			"$(/busybox id -u):$(/busybox id -g):$(/busybox id -G) $HOME $$; " +

@@ -28,10 +28,8 @@ type line struct {
 // command line. These are -SIGNAL and, after a signal or "--", the process group -PGID.
 func split(f *pflag.FlagSet, args []string) (l line, err error) {
 	signal := false // a signal or target has been seen
-	isWait := false // the word before this one is --wait
 	for i := 0; i < len(args); i++ {
-		word, afterWait := args[i], isWait
-		isWait = word == "--wait"
+		word := args[i]
 		switch {
 		case word == "--":
 			l.words = append(l.words, args[i+1:]...)
@@ -47,7 +45,7 @@ func split(f *pflag.FlagSet, args []string) (l line, err error) {
 		case len(word) < 2 || word[0] != '-', signal && ascii.IsDigit(word[1]):
 			l.words = append(l.words, word)
 			signal = true
-			if afterWait {
+			if i > 0 && args[i-1] == "--wait" {
 				l.afterWait = word
 			}
 		case signal:
@@ -104,7 +102,7 @@ func (o *Options) take(l line, signal string) error {
 			err = errors.New("follows --wait, beside other targets or selectors: put it before --wait")
 		}
 		if err != nil {
-			return cli.Usagef("target %q: %w%s", word, err, o.waitHint(word))
+			return cli.Usagef("target %q: %w%s", word, err, l.waitHint(word))
 		}
 	}
 	if o.Signal == 0 && o.IfHandled {
@@ -118,8 +116,8 @@ func (o *Options) take(l line, signal string) error {
 }
 
 // waitHint is what to do about a wrong word if it may be meant as the time limit of --wait, or "".
-func (o *Options) waitHint(word string) string {
-	if _, err := cli.ParseDuration(word); !o.Wait || err != nil {
+func (l line) waitHint(word string) string {
+	if _, err := cli.ParseDuration(word); word != l.afterWait || err != nil {
 		return ""
 	}
 	return fmt.Sprintf(" (the time limit of --wait is written --wait=%s)", word)
@@ -140,7 +138,7 @@ func (o *Options) takeSignal(l line, option string) (targets []string, err error
 		return nil, cli.Usagef("signal: missing: the signal comes first, then the targets")
 	}
 	if o.Signal, err = parseSignal(text); err != nil {
-		return nil, cli.Usagef("signal %q: %w%s", text, err, o.waitHint(text))
+		return nil, cli.Usagef("signal %q: %w%s", text, err, l.waitHint(text))
 	}
 	return targets, nil
 }

@@ -121,9 +121,18 @@ const helpWidth = 80
 // Options returns the list of a command's options, for its help.
 func Options(c *cobra.Command) string { return c.Flags().FlagUsagesWrapped(helpWidth) }
 
+// Synopsis returns the lines that say how to call an applet.
+func Synopsis(c *cobra.Command) []string {
+	lines := strings.Split(c.Use, "\n")
+	for i := range lines {
+		lines[i] = "util " + lines[i]
+	}
+	return lines
+}
+
 // Help writes the help of a command: how to call it, what it does, its options, its examples.
 func Help(w io.Writer, c *cobra.Command) {
-	fmt.Fprintf(w, "Usage: util %s\n", strings.ReplaceAll(c.Use, "\n", "\n       util "))
+	fmt.Fprintf(w, "Usage: %s\n", strings.Join(Synopsis(c), "\n       "))
 	text := c.Long
 	if text == "" {
 		text = c.Short

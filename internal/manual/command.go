@@ -7,6 +7,7 @@ import (
 	"util/applets"
 	"util/applets/init/options"
 	"util/applets/init/usage"
+	"util/internal/cli"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,7 +43,7 @@ func describe(c *cobra.Command) command {
 	cmd.synopsis = c.Use
 	if c.Name() != cmd.page {
 		cmd.page += "-" + c.Name()
-		cmd.synopsis = "util " + strings.ReplaceAll(c.Use, "\n", "\nutil ")
+		cmd.synopsis = strings.Join(cli.Synopsis(c), "\n")
 	}
 	cmd.long, cmd.exitStatus = splitLong(c.Long)
 	if c.Name() == initName {

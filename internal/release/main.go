@@ -61,20 +61,20 @@ func run() (err error) {
 		return nil
 	}
 	r.time = time.Unix(*seconds, 0).UTC()
+	selected, err := r.selected()
+	if err != nil {
+		return err
+	}
 	if r.scratch, err = os.MkdirTemp(r.input, "scratch-"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(r.scratch)) }()
-	return r.makeAll()
+	return r.makeAll(selected)
 }
 
-// makeAll makes the files for each architecture that is in the input, and those for all of them.
-func (r *release) makeAll() error {
+// makeAll makes the files for each of the architectures, and those for all of them.
+func (r *release) makeAll(selected []architecture) error {
 	if err := os.MkdirAll(r.output, 0o755); err != nil {
-		return err
-	}
-	selected, err := r.selected()
-	if err != nil {
 		return err
 	}
 	var images []platformImage
@@ -105,13 +105,13 @@ func (r *release) selected() (all []architecture, err error) {
 		return nil, err
 	}
 	for _, entry := range entries {
-		path := filepath.Join(r.input, entry.Name())
-		if !entry.IsDir() || path == r.scratch {
+		if !entry.IsDir() {
 			continue
 		}
 		i := slices.IndexFunc(architectures, func(a architecture) bool { return a.name == entry.Name() })
 		if i < 0 {
-			return nil, fmt.Errorf("%s: the table in packages.go does not have this architecture", path)
+			return nil, fmt.Errorf("%s: the table in packages.go does not have this architecture",
+				filepath.Join(r.input, entry.Name()))
 		}
 		all = append(all, architectures[i])
 	}

@@ -57,17 +57,17 @@ func Children(pid int) (children []int) {
 	return children
 }
 
-// ProcTree returns a line for each thread of a process and of its descendants: what they do at the
-// moment, for the message of a test that waits in vain.
+// ProcTree returns a line for each thread of a process and of its descendants, with its state, the
+// signals that are pending for its user, and its system call: for the message of a test that waits
+// in vain.
 func ProcTree(pid int) string {
 	var lines strings.Builder
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	for _, task := range tasks {
-		name, _ := os.ReadFile(task + "/comm")
-		in, _ := os.ReadFile(task + "/syscall")
-		fmt.Fprintf(&lines, "\t%s %s: %s, signals pending for the user %s, system call %s\n", task,
-			strings.TrimSpace(string(name)), ProcStatus(pid, "State"), ProcStatus(pid, "SigQ"),
-			strings.TrimSpace(string(in)))
+		tid, _ := strconv.Atoi(filepath.Base(task))
+		call, _ := os.ReadFile(task + "/syscall")
+		fmt.Fprintf(&lines, "\t%s: %s, pending for the user %s, system call %s\n", task,
+			ProcStatus(tid, "State"), ProcStatus(tid, "SigQ"), strings.TrimSpace(string(call)))
 	}
 	for _, child := range Children(pid) {
 		lines.WriteString(ProcTree(child))

@@ -13,7 +13,7 @@ zypper() { command zypper --non-interactive "$@" || test "$1" = remove; }
 pacman() { command pacman --noconfirm "$@"; }
 
 fail() {
-	echo "FAIL: $*"
+	echo "FAIL: $*" >&2
 	exit 1
 }
 
@@ -28,11 +28,15 @@ refused() {
 # directory that does not change lacks a file in one of some hundred listings: hence two that are
 # the same.
 files() {
-	list >/tmp/files
-	until list >/tmp/again && cmp -s /tmp/files /tmp/again; do
-		mv /tmp/again /tmp/files
+	for attempt in 1 2 3 4 5; do
+		list >/tmp/files
+		list >/tmp/again
+		if cmp -s /tmp/files /tmp/again; then
+			cat /tmp/files
+			return
+		fi
 	done
-	cat /tmp/files
+	fail "two listings differ, $attempt times"
 }
 list() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
